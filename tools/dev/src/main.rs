@@ -1,0 +1,2 @@
+//! Noctule.
+fn main() {}

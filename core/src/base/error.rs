@@ -1,0 +1,165 @@
+//! The one error of this crate: what failed, where, and what was wrong.
+
+use std::path::{Path, PathBuf};
+
+use super::Refusal;
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong. Lack of a model, a slate or a network is never among it.
+///
+/// Messages are fragments that fit behind "failed to …:" and hold no user data.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The library was closed; open it again.
+    #[error("the library is closed")]
+    Closed,
+
+    /// A night job or an installation is running already in this process.
+    #[error("{what} is already running")]
+    AlreadyRunning {
+        /// The work that is under way.
+        what: &'static str,
+    },
+
+    /// The caller's cancel token or deadline stopped a call that has no partial result.
+    #[error("cancelled")]
+    Cancelled,
+
+    /// An argument is outside what is allowed. Nothing was stored.
+    #[error("{field}: {reason}")]
+    InvalidInput {
+        /// The argument, as a path (`events[3].position`).
+        field: String,
+        /// What was wrong with it and what is allowed.
+        reason: String,
+    },
+
+    /// The profile directory does not exist and its parent does not either.
+    #[error("{path}: the directory is missing")]
+    DirectoryMissing {
+        /// The directory that was asked for.
+        path: PathBuf,
+    },
+
+    /// Another process (or another handle of this one) writes this profile directory.
+    #[error("{path}: another process has this directory open")]
+    DirectoryInUse {
+        /// The directory.
+        path: PathBuf,
+    },
+
+    /// The file is there but is not an SQLite database. It was kept.
+    #[error("{path}: not an SQLite database")]
+    NotADatabase {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// The file was written by a newer library. It was kept, byte for byte.
+    #[error("{path}: schema version {found} is newer than {supported}, which this library writes")]
+    SchemaTooNew {
+        /// The file.
+        path: PathBuf,
+        /// The version in the file.
+        found: i64,
+        /// The newest version this library knows.
+        supported: i64,
+    },
+
+    /// The disk, or the database's own cap, is full. What was acknowledged before stays.
+    #[error("the storage is full while {action}")]
+    StorageFull {
+        /// What was being done.
+        action: &'static str,
+    },
+
+    /// SQLite refused for another reason.
+    #[error("{action}: {source}")]
+    Storage {
+        /// What was being done.
+        action: &'static str,
+        /// SQLite's word for it.
+        #[source]
+        source: rusqlite::Error,
+    },
+
+    /// A stored value failed its checksum or does not decode.
+    #[error("{what} is damaged: {reason}")]
+    Damaged {
+        /// The value (`slate home/breakfast`).
+        what: String,
+        /// What does not hold.
+        reason: String,
+    },
+
+    /// The operating system refused a file operation.
+    #[error("{path}: {action}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
+        /// The system's word for it.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A release was refused; the one before it is untouched.
+    #[error("release refused: {file}: {refusal}")]
+    ReleaseRefused {
+        /// The file of the release, with the place in it where known (`catalogue.jsonl:12`).
+        file: String,
+        /// The reason.
+        #[source]
+        refusal: Refusal,
+    },
+
+    /// A model could not be evaluated (shapes, or a value that is not finite).
+    #[error("model: {reason}")]
+    Model {
+        /// What was wrong.
+        reason: String,
+    },
+}
+
+impl Error {
+    /// An [`Error::InvalidInput`] for `field`.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidInput { field: field.into(), reason: reason.into() }
+    }
+
+    /// An [`Error::ReleaseRefused`] for `file`.
+    pub fn refused(file: impl Into<String>, refusal: Refusal) -> Self {
+        Self::ReleaseRefused { file: file.into(), refusal }
+    }
+
+    /// An [`Error::Damaged`] value.
+    pub fn damaged(what: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into(), reason: reason.into() }
+    }
+
+    /// Wraps a file error with its path and the action that failed; a full disk has its own name.
+    pub fn file(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| match source.kind() {
+            std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
+                Self::StorageFull { action }
+            }
+            _ => Self::File { path, action, source },
+        }
+    }
+
+    /// Wraps an SQLite error with the action that failed; a full disk has its own name.
+    pub fn storage(action: &'static str) -> impl FnOnce(rusqlite::Error) -> Self {
+        move |source| match source.sqlite_error_code() {
+            Some(rusqlite::ErrorCode::DiskFull) => Self::StorageFull { action },
+            Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
+                Self::damaged("the database", format!("{action}: {source}"))
+            }
+            _ => Self::Storage { action, source },
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Every bound on what comes from outside, each with its reason.
+
+/// Bytes of an identifier: room for a URL-like id, small enough to repeat in every event.
+pub const ID_BYTES_MAX: usize = 128;
+
+/// Items of a catalogue: their rows fit 32-bit indices with room, and 64 dimensions of int8 codes
+/// fit 256 MiB of address space, which a 32-bit phone can still map.
+pub const ITEMS_MAX: usize = 4_000_000;
+
+/// Dimensions of an embedding: i32 sums of int8 products cannot overflow below 133,000.
+pub const DIMENSIONS_MAX: usize = 1_024;
+
+/// Bytes of `manifest.json`: a plan with 256 contexts and 4,096 tensors takes about 600 kB.
+pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of a safetensors header: 4,096 tensors with names of 128 bytes fit.
+pub const TENSOR_HEADER_BYTES_MAX: u64 = 1 << 20;
+
+/// Tensors of one file.
+pub const TENSORS_MAX: usize = 4_096;
+
+/// Dimensions (rank) of one tensor.
+pub const TENSOR_RANK_MAX: usize = 8;
+
+/// Bytes of one release: a phone's free space is small change beside this.
+pub const RELEASE_BYTES_MAX: u64 = 4 << 30;
+
+/// Bytes of one line of a catalogue or of checks.
+pub const LINE_BYTES_MAX: usize = 64 * 1024;
+
+/// Attributes of one item.
+pub const ATTRIBUTES_MAX: usize = 64;
+
+/// Surfaces of a plan.
+pub const SURFACES_MAX: usize = 64;
+
+/// Contexts of a plan.
+pub const CONTEXTS_MAX: usize = 256;
+
+/// Slots of one slate: more than anyone scrolls, and a slate stays one small blob.
+pub const SLATE_LENGTH_MAX: usize = 1_000;
+
+/// Candidates handed to ranking for one slate.
+pub const CANDIDATES_MAX: usize = 10_000;
+
+/// Bytes of a stored blob after decoding: a slate of 1,000 slots with reasons takes about 300 kB.
+pub const BLOB_BYTES_MAX: usize = 8 << 20;
+
+/// Events of one `record` call: a screen has dozens, an import thousands.
+pub const EVENTS_PER_CALL_MAX: usize = 10_000;
+
+/// Events of one upload batch: about 100 kB before compression.
+pub const BATCH_EVENTS_MAX: usize = 500;
+
+/// History items kept in a profile: beyond this the oldest and weakest go first.
+pub const HISTORY_ITEMS_MAX: usize = 2_000;
+
+/// Milliseconds by which an event may lie in the future: clocks of phones disagree with
+/// themselves by minutes, not days.
+pub const FUTURE_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
+
+/// Milliseconds of one dwell: a week.
+pub const DWELL_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000;

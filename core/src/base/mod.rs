@@ -1,0 +1,26 @@
+//! Values that every room may use and that use none.
+//!
+//! Errors, identifiers, time, budgets, progress, seeded randomness, limits, and the profile.
+
+pub mod budget;
+pub mod clock;
+pub mod error;
+pub mod geo;
+pub mod ids;
+pub mod limits;
+pub mod profile;
+pub mod progress;
+pub mod random;
+pub mod refusal;
+pub mod week;
+
+pub use budget::{Budget, CancelToken, StopReason};
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{Error, Result};
+pub use geo::GeoPoint;
+pub use ids::{ContextId, EventId, ItemId, SurfaceId};
+pub use profile::{HistoryItem, Profile};
+pub use progress::{NoProgress, Progress, Step};
+pub use random::{Seed, SeededRandom};
+pub use refusal::Refusal;
+pub use week::{Days, Span, WeekMinute};

@@ -1,0 +1,167 @@
+//! Why a release is refused: one variant for each reason, so that a backend engineer can act on it.
+
+/// A reason to refuse a release or one of its files.
+#[non_exhaustive]
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// A file that the manifest names is absent.
+    #[error("the file is missing")]
+    Missing,
+    /// The file has another length than the manifest says.
+    #[error("{found} bytes long, the manifest says {expected}")]
+    WrongLength {
+        /// Length in the manifest.
+        expected: u64,
+        /// Length on disk.
+        found: u64,
+    },
+    /// The file has another SHA-256 than the manifest says.
+    #[error("SHA-256 is {found}, the manifest says {expected}")]
+    WrongHash {
+        /// Digest in the manifest, lower-case hex.
+        expected: String,
+        /// Digest of the file, lower-case hex.
+        found: String,
+    },
+    /// There is no signature.
+    #[error("not signed")]
+    NotSigned,
+    /// No trusted key made the signature over these bytes.
+    #[error("the signature is not one of a trusted key over these bytes")]
+    WrongSignature,
+    /// Not the format that was expected.
+    #[error("not {expected}: {reason}")]
+    UnknownFormat {
+        /// What it should be.
+        expected: &'static str,
+        /// What was found.
+        reason: String,
+    },
+    /// The format's version is newer than this library.
+    #[error("format version {found}, this library reads up to {supported}")]
+    FormatTooNew {
+        /// Version in the file.
+        found: u64,
+        /// Newest version this library reads.
+        supported: u64,
+    },
+    /// A field of a JSON document is absent, of a wrong type, unknown or out of range.
+    #[error("{field}: {reason}")]
+    Field {
+        /// Path of the field.
+        field: String,
+        /// What was wrong and what is allowed.
+        reason: String,
+    },
+    /// A bound of [`crate::base::limits`] is exceeded.
+    #[error("{what} is {found}, at most {limit} is allowed")]
+    TooLarge {
+        /// The bounded thing.
+        what: &'static str,
+        /// What was found.
+        found: u64,
+        /// The bound.
+        limit: u64,
+    },
+    /// The file ends before what it announces.
+    #[error("truncated: {have} bytes, {need} needed")]
+    Truncated {
+        /// Bytes that are there.
+        have: u64,
+        /// Bytes that are needed.
+        need: u64,
+    },
+    /// Tensors overlap, leave a gap, or run past the end of the file.
+    #[error("tensor {tensor}: bytes {begin}..{end} overlap, leave a gap or leave the file")]
+    Layout {
+        /// The tensor.
+        tensor: String,
+        /// Begin offset in the data section.
+        begin: u64,
+        /// End offset in the data section.
+        end: u64,
+    },
+    /// A tensor name holds something else than `[A-Za-z0-9._-]`, or is too long or twice there.
+    #[error("tensor name {name:?}: {reason}")]
+    TensorName {
+        /// The name, shortened.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A tensor that the architecture needs is absent.
+    #[error("tensor {tensor} is missing")]
+    MissingTensor {
+        /// The tensor.
+        tensor: String,
+    },
+    /// A tensor has another shape than the architecture needs.
+    #[error("tensor {tensor} has shape {found:?}, {expected:?} is needed")]
+    WrongShape {
+        /// The tensor.
+        tensor: String,
+        /// Needed shape.
+        expected: Vec<u64>,
+        /// Shape in the file.
+        found: Vec<u64>,
+    },
+    /// A tensor has another dtype than the architecture needs.
+    #[error("tensor {tensor} has dtype {found}, {expected} is needed")]
+    WrongDtype {
+        /// The tensor.
+        tensor: String,
+        /// Needed dtype.
+        expected: String,
+        /// Dtype in the file.
+        found: String,
+    },
+    /// A weight is NaN or infinite.
+    #[error("tensor {tensor}: value {index} is not finite")]
+    NotFinite {
+        /// The tensor.
+        tensor: String,
+        /// Index of the first such value, row-major.
+        index: u64,
+    },
+    /// Two rows of the catalogue have the same id.
+    #[error("item {id:?} is there twice, in lines {first_line} and {line}")]
+    DuplicateItem {
+        /// The id.
+        id: String,
+        /// Line of the first row, from 1.
+        first_line: u64,
+        /// Line of the second row, from 1.
+        line: u64,
+    },
+    /// The release needs something this library does not have.
+    #[error("incompatible: {what} is {found}, {expected} is needed")]
+    Incompatible {
+        /// The thing.
+        what: &'static str,
+        /// What is needed.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+    /// A version that is not newer than the newest ever active here.
+    #[error("version {offered} is not newer than {have}")]
+    Rollback {
+        /// Highest version seen.
+        have: u64,
+        /// Version offered.
+        offered: u64,
+    },
+    /// The release's time has run out, or has not come.
+    #[error("valid from {created_ms} to {expires_ms} (Unix ms), and it is {now_ms}")]
+    OutsideValidity {
+        /// Begin, Unix milliseconds.
+        created_ms: i64,
+        /// End, Unix milliseconds.
+        expires_ms: i64,
+        /// The device's clock, Unix milliseconds.
+        now_ms: i64,
+    },
+    /// A file name that leaves the release directory or is a symbolic link.
+    #[error("not a plain file of the release directory")]
+    UnsafePath,
+}

@@ -1,0 +1,5 @@
+//! What can be recommended: items, their attributes, and whether they are eligible.
+
+pub mod item;
+
+pub use item::{AttributeValue, Item};

@@ -1,0 +1,157 @@
+//! The plan: which slates are made, for which circumstances, and how.
+
+use serde::{Deserialize, Serialize};
+
+use crate::base::{ContextId, Span, SurfaceId, WeekMinute};
+
+/// Surfaces, contexts and settings. Ships in the manifest; the app may override it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The surfaces, each with its contexts.
+    pub surfaces: Vec<Surface>,
+    /// The contexts that surfaces name. The row of a context in `context_popularity` is its place
+    /// in this list.
+    pub contexts: Vec<Context>,
+    /// How many candidates each generator hands on.
+    #[serde(default)]
+    pub candidates: Candidates,
+    /// What becomes of items that the user has chosen already.
+    #[serde(default)]
+    pub consumed: Consumed,
+    /// Only items open in the middle of the context.
+    #[serde(default = "yes")]
+    pub only_open: bool,
+    /// Only items within this many kilometres of the user, where both places are known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub radius_km: Option<f64>,
+    /// Diversity of a slate.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub diversity: Option<Diversity>,
+    /// Exploration, which makes clicks comparable with what was not shown.
+    #[serde(default)]
+    pub exploration: Exploration,
+    /// Hours after which a slate counts as stale, 1 to 8,760.
+    #[serde(default = "Plan::default_fresh_hours")]
+    pub fresh_hours: u32,
+    /// Showings without a choice after which an item is moved behind the others at read time;
+    /// 0 switches fatigue off.
+    #[serde(default = "Plan::default_fatigue_impressions")]
+    pub fatigue_impressions: u32,
+}
+
+fn yes() -> bool {
+    true
+}
+
+impl Plan {
+    fn default_fresh_hours() -> u32 {
+        36
+    }
+
+    fn default_fatigue_impressions() -> u32 {
+        12
+    }
+
+    /// The context named `id` with its index.
+    #[must_use]
+    pub fn context(&self, id: &str) -> Option<(usize, &Context)> {
+        self.contexts.iter().enumerate().find(|(_, context)| context.id.as_str() == id)
+    }
+
+    /// The surface named `id`.
+    #[must_use]
+    pub fn surface(&self, id: &str) -> Option<&Surface> {
+        self.surfaces.iter().find(|surface| surface.id.as_str() == id)
+    }
+
+    /// The first context of `surface` that holds at `moment`, else its first context.
+    #[must_use]
+    pub fn context_at<'a>(&'a self, surface: &'a Surface, moment: WeekMinute) -> Option<&'a Context> {
+        let mut contexts = surface.contexts.iter().filter_map(|id| self.context(id.as_str()));
+        let first = contexts.clone().next();
+        contexts.find(|(_, context)| context.when.holds(moment)).or(first).map(|(_, context)| context)
+    }
+}
+
+/// A place in the app that shows a slate.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Surface {
+    /// Its name.
+    pub id: SurfaceId,
+    /// Slots of its slates, 1 to 1,000.
+    pub length: usize,
+    /// Its contexts, in the order in which [`Plan::context_at`] asks them; at least one.
+    pub contexts: Vec<ContextId>,
+}
+
+/// The circumstances a slate is made for.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Context {
+    /// Its name.
+    pub id: ContextId,
+    /// When it holds, local time.
+    pub when: Span,
+}
+
+/// Budgets of the candidate generators; their union is ranked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Candidates {
+    /// Nearest to the user's vector, over the whole catalogue.
+    pub nearest: usize,
+    /// Most popular in the context.
+    pub popular: usize,
+}
+
+impl Default for Candidates {
+    fn default() -> Self {
+        Self { nearest: 200, popular: 50 }
+    }
+}
+
+/// What becomes of items the user has chosen (converted, or liked).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Consumed {
+    /// They stay in: people go back to a good restaurant.
+    Keep,
+    /// They are left out for ever: nobody wants the same film again.
+    Exclude,
+    /// They are left out for so many days.
+    CooldownDays(u32),
+}
+
+impl Default for Consumed {
+    fn default() -> Self {
+        Self::Exclude
+    }
+}
+
+/// Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) over one attribute.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Diversity {
+    /// Items are alike as far as they share words of this attribute (Jaccard).
+    pub attribute: String,
+    /// Weight of diversity against relevance, 0 to 1.
+    pub weight: f32,
+}
+
+/// Epsilon-greedy exploration with its exact propensities.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Exploration {
+    /// Probability that a slot is drawn uniformly from the pool instead of being the best, 0 to 1.
+    pub epsilon: f64,
+    /// The pool: this many best ranked items that are not yet in the slate.
+    pub pool: usize,
+}
+
+impl Default for Exploration {
+    fn default() -> Self {
+        Self { epsilon: 0.05, pool: 50 }
+    }
+}

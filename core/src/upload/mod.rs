@@ -1,0 +1,5 @@
+//! Upload: feedback leaves in batches, at least once, and goes only when it has arrived.
+
+pub mod wire;
+
+pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, RejectedEvent};

@@ -1,10 +1,46 @@
-//! Recommendations that are made on the phone, at night, while it charges.
-#![doc = ""]
+//! Recommendations that are made on the phone, at night, while it charges, and are simply there in
+//! the morning.
+//!
+//! ```text
+//! release -> model -> candidates -> rank -> re-rank -> publish -> serve -> feedback -> learn
+//!    ^                                                                        |         |
+//!    |            reports <- collector <- upload <----------------------------+   next night
+//! ```
+//!
+//! The rooms stand in the order in which data flows; a room imports only those before it.
 
 pub mod base;
 
-pub mod catalogue;
-pub mod feedback;
+pub mod store;
+
 pub mod release;
+
+pub mod catalogue;
+
+pub mod model;
+
+pub mod scoring;
+
+pub mod candidates;
+
+pub mod ranking;
+
+pub mod reranking;
+
+pub mod reasons;
+
 pub mod slates;
+
+pub mod night;
+
+pub mod serving;
+
+pub mod feedback;
+
+pub mod learning;
+
+pub mod experiments;
+
+pub mod monitoring;
+
 pub mod upload;

@@ -115,8 +115,12 @@ fn process_cpu_time() -> Duration {
     let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return Duration::ZERO };
     // The command name, in parentheses, may hold spaces: count the fields behind it.
     let Some((_, fields)) = stat.rsplit_once(')') else { return Duration::ZERO };
-    let ticks: u64 =
-        fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let ticks: u64 = fields
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .filter_map(|field| field.parse::<u64>().ok())
+        .sum();
     Duration::from_millis(ticks.saturating_mul(TICK_MS))
 }
 

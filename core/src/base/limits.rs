@@ -61,3 +61,21 @@ pub const FUTURE_MS_MAX: i64 = 24 * 60 * 60 * 1_000;
 
 /// Milliseconds of one dwell: a week.
 pub const DWELL_MS_MAX: i64 = 7 * 24 * 60 * 60 * 1_000;
+
+/// Bytes of an item's title: no screen of a phone shows more.
+pub const TITLE_BYTES_MAX: usize = 1_000;
+
+/// Opening spans of one item: seven days with several spans each.
+pub const HOURS_MAX: usize = 64;
+
+/// Files of one release: three today, and each costs an open, a hash and a flush.
+pub const RELEASE_FILES_MAX: usize = 64;
+
+/// Greatest version of a release: exact as a number in every JSON reader (2^53 - 1).
+pub const VERSION_MAX: u64 = (1 << 53) - 1;
+
+/// Arms of one experiment: beyond this no arm of a phone app's traffic shows anything.
+pub const ARMS_MAX: usize = 16;
+
+/// Features of a ranker.
+pub const RANKER_FEATURES_MAX: usize = 128;

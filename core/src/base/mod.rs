@@ -7,6 +7,7 @@ pub mod clock;
 pub mod error;
 pub mod geo;
 pub mod ids;
+pub mod json;
 pub mod limits;
 pub mod profile;
 pub mod progress;

@@ -74,6 +74,12 @@ pub struct Span {
 }
 
 impl Span {
+    /// Whether both ends are minutes of a day: `from` up to 1439, `until` up to 1440.
+    #[must_use]
+    pub fn is_in_range(self) -> bool {
+        self.from < DAY_MINUTES && self.until <= DAY_MINUTES
+    }
+
     /// Length in minutes.
     #[must_use]
     pub fn length(self) -> u32 {
@@ -88,7 +94,8 @@ impl Span {
     #[must_use]
     pub fn holds(self, moment: WeekMinute) -> bool {
         let since = |day: u32| {
-            (moment.0 + WEEK_MINUTES - (day * DAY_MINUTES + self.from) % WEEK_MINUTES) % WEEK_MINUTES
+            (moment.0 + WEEK_MINUTES - (day * DAY_MINUTES + self.from) % WEEK_MINUTES)
+                % WEEK_MINUTES
         };
         (0..7).any(|day| self.days.holds(day) && since(day) < self.length())
     }

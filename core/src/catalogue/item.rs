@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{GeoPoint, ItemId, Span, WeekMinute};
+use crate::base::limits::{
+    ATTRIBUTES_MAX, HOURS_MAX, ID_BYTES_MAX, LINE_BYTES_MAX, TITLE_BYTES_MAX,
+};
+use crate::base::{GeoPoint, ItemId, Refusal, Span, WeekMinute};
 
 /// An attribute's value.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,7 +46,11 @@ pub struct Item {
     /// What a person reads.
     pub title: String,
     /// Attributes by name.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "crate::base::json::unique_map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub attributes: BTreeMap<String, AttributeValue>,
     /// Where it is, when it is somewhere.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -64,4 +71,56 @@ impl Item {
     pub fn words(&self, name: &str) -> impl Iterator<Item = &str> {
         self.attributes.get(name).into_iter().flat_map(AttributeValue::words)
     }
+
+    /// What the types do not hold: lengths, ranges, and text that a screen can show.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        check_text("title", &self.title, TITLE_BYTES_MAX)?;
+        if self.attributes.len() > ATTRIBUTES_MAX {
+            let (found, limit) = (self.attributes.len() as u64, ATTRIBUTES_MAX as u64);
+            return Err(Refusal::TooLarge { what: "number of attributes", found, limit });
+        }
+        for (name, value) in &self.attributes {
+            let path = format!("attributes.{name}");
+            if name.is_empty() {
+                return Err(field("attributes", "a name is empty"));
+            }
+            check_text("attributes", name, ID_BYTES_MAX)?;
+            for word in value.words() {
+                check_text(&path, word, LINE_BYTES_MAX)?;
+            }
+            if matches!(value, AttributeValue::Number(number) if !number.is_finite()) {
+                return Err(field(path, "is not a finite number"));
+            }
+        }
+        if let Some(GeoPoint { latitude, longitude }) = self.place
+            && let Err(error) = GeoPoint::new(latitude, longitude)
+        {
+            return Err(field("place", error.to_string()));
+        }
+        if self.hours.len() > HOURS_MAX {
+            let (found, limit) = (self.hours.len() as u64, HOURS_MAX as u64);
+            return Err(Refusal::TooLarge { what: "number of opening spans", found, limit });
+        }
+        if let Some(index) = self.hours.iter().position(|span| !span.is_in_range()) {
+            let reason = "from must be 0 to 1439 and until 0 to 1440 minutes";
+            return Err(field(format!("hours[{index}]"), reason));
+        }
+        Ok(())
+    }
+}
+
+fn field(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
+    Refusal::Field { field: field.into(), reason: reason.into() }
+}
+
+/// Refuses text that is too long or holds control characters.
+fn check_text(name: &str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
+    if text.len() > bytes_max {
+        let reason = format!("is {} bytes long, at most {bytes_max} are allowed", text.len());
+        return Err(field(name, reason));
+    }
+    if text.chars().any(char::is_control) {
+        return Err(field(name, "holds a control character"));
+    }
+    Ok(())
 }

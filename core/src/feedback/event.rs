@@ -60,7 +60,9 @@ impl TryFrom<String> for EventKind {
             custom => {
                 let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
                 if custom.is_empty() || custom.len() > 32 || !custom.chars().all(plain) {
-                    return Err(format!("{custom:.40?} is no event kind: use a-z, 0-9 and _, at most 32"));
+                    return Err(format!(
+                        "{custom:.40?} is no event kind: use a-z, 0-9 and _, at most 32"
+                    ));
                 }
                 Self::Custom(name)
             }

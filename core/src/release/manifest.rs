@@ -6,9 +6,22 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::{Experiment, Plan};
+use crate::base::limits::MANIFEST_BYTES_MAX;
+use crate::base::{Error, Refusal, Result, json};
 
 /// Format version that this library writes, and the newest it reads.
 pub const MANIFEST_FORMAT: u64 = 1;
+
+/// The catalogue's file.
+pub const CATALOGUE_FILE: &str = "catalogue.jsonl";
+/// The file of the tensors with one row an item.
+pub const ITEMS_FILE: &str = "items.safetensors";
+/// The file of the model's other tensors.
+pub const MODEL_FILE: &str = "model.safetensors";
+/// The manifest's file.
+pub const MANIFEST_FILE: &str = "manifest.json";
+/// The file of the manifest's signature.
+pub const SIGNATURE_FILE: &str = "manifest.sig";
 
 /// Name and version of a release, as reports show them: `town@3`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -48,12 +61,68 @@ pub struct Manifest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment: Option<Experiment>,
     /// Every file of the release except the manifest and its signature, by name.
+    #[serde(deserialize_with = "json::unique_map")]
     pub files: BTreeMap<String, FileEntry>,
     /// Every tensor, by file and name.
+    #[serde(deserialize_with = "json::unique_map_of_maps")]
     pub tensors: BTreeMap<String, BTreeMap<String, TensorEntry>>,
     /// Where it came from (data, code, parent, metrics): free text by key, shown by `inspect`.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(
+        default,
+        deserialize_with = "json::unique_map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
     pub lineage: BTreeMap<String, String>,
+}
+
+impl Manifest {
+    /// Reads and checks a manifest: unknown fields are refused, and so is every value out of range.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseRefused`] for `manifest.json`, with the path of the field.
+    pub fn parse(bytes: &[u8]) -> Result<Self> {
+        let refused = |refusal| Error::refused(MANIFEST_FILE, refusal);
+        check_length(bytes).map_err(refused)?;
+        // The format comes first: fields of a later one are no mistake.
+        let format = json::parse::<Format>(bytes).map_err(refused)?.format;
+        if format > MANIFEST_FORMAT {
+            let supported = MANIFEST_FORMAT;
+            return Err(refused(Refusal::FormatTooNew { found: format, supported }));
+        }
+        let manifest: Self = json::parse(bytes).map_err(refused)?;
+        manifest.check().map_err(refused)?;
+        Ok(manifest)
+    }
+
+    /// The manifest as the bytes that are signed: checked, indented, with a line end behind it.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseRefused`] as [`Self::parse`] would on reading them.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let refused = |refusal| Error::refused(MANIFEST_FILE, refusal);
+        self.check().map_err(refused)?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|error| {
+            let reason = error.to_string();
+            refused(Refusal::UnknownFormat { expected: "a manifest", reason })
+        })?;
+        bytes.push(b'\n');
+        check_length(&bytes).map_err(refused)?;
+        Ok(bytes)
+    }
+}
+
+/// The only field whose meaning is the same in every format.
+#[derive(Deserialize)]
+struct Format {
+    format: u64,
+}
+
+fn check_length(bytes: &[u8]) -> Result<(), Refusal> {
+    let (found, limit) = (bytes.len() as u64, MANIFEST_BYTES_MAX);
+    if found > limit {
+        return Err(Refusal::TooLarge { what: "length in bytes", found, limit });
+    }
+    Ok(())
 }
 
 /// A model's architecture by name, with its hyper-parameters.

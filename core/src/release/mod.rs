@@ -1,9 +1,36 @@
 //! Releases: the manifest, its signature, and all that happens before one is active.
+//!
+//! A release arrives as a directory ([`manifest`] names every file in it). It is verified from the
+//! signature to the last value ([`verify`]), copied to where the device keeps it ([`install`]) and
+//! opened from there ([`open`]). The format stands in `core/docs/formats/release.md`.
 
+pub mod digest;
+pub mod dtype;
 pub mod experiment;
+pub mod install;
 pub mod manifest;
+pub mod open;
 pub mod plan;
+mod schema;
+pub mod signature;
+pub mod tensors;
+mod validate;
+pub mod values;
+pub mod verify;
 
+#[cfg(test)]
+mod tests;
+
+pub use digest::{sha256_hex, sha256_of_file};
+pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
-pub use manifest::{Architecture, FileEntry, Manifest, ReleaseName, TensorEntry};
+pub use install::{installed_path, prune, stage};
+pub use manifest::{
+    Architecture, CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
+    MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
+};
+pub use open::OpenRelease;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
+pub use tensors::{TensorInfo, TensorLayout};
+pub use values::check_finite;
+pub use verify::{SeenRelease, SignatureRule, Trust, VerifiedRelease, verify_directory};

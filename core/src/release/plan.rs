@@ -67,10 +67,17 @@ impl Plan {
 
     /// The first context of `surface` that holds at `moment`, else its first context.
     #[must_use]
-    pub fn context_at<'a>(&'a self, surface: &'a Surface, moment: WeekMinute) -> Option<&'a Context> {
+    pub fn context_at<'a>(
+        &'a self,
+        surface: &'a Surface,
+        moment: WeekMinute,
+    ) -> Option<&'a Context> {
         let mut contexts = surface.contexts.iter().filter_map(|id| self.context(id.as_str()));
         let first = contexts.clone().next();
-        contexts.find(|(_, context)| context.when.holds(moment)).or(first).map(|(_, context)| context)
+        contexts
+            .find(|(_, context)| context.when.holds(moment))
+            .or(first)
+            .map(|(_, context)| context)
     }
 }
 
@@ -113,21 +120,16 @@ impl Default for Candidates {
 }
 
 /// What becomes of items the user has chosen (converted, or liked).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Consumed {
     /// They stay in: people go back to a good restaurant.
     Keep,
     /// They are left out for ever: nobody wants the same film again.
+    #[default]
     Exclude,
     /// They are left out for so many days.
     CooldownDays(u32),
-}
-
-impl Default for Consumed {
-    fn default() -> Self {
-        Self::Exclude
-    }
 }
 
 /// Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) over one attribute.

@@ -1,2 +1,84 @@
-//! Noctule.
-fn main() {}
+//! The task runner of the workspace: `cargo dev TASK`. Continuous integration calls nothing else.
+//!
+//! | task | what it answers |
+//! |---|---|
+//! | `test` | is everything in order? Format, tidy, policy, clippy, all tests, documentation |
+//! | `tidy` | are the rules of the house kept that the compiler does not know? |
+//! | `policy` | are licences, sources, versions and what ships to phones as agreed? |
+//! | `bench` | how fast is it on this machine? |
+//! | `python` | builds the library and its Python bindings into `target/python` |
+//!
+//! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
+
+mod bench;
+mod cargo;
+mod error;
+mod policy;
+mod python;
+mod steps;
+mod test;
+mod tidy;
+
+use std::process::ExitCode;
+
+use cargo::Workspace;
+use error::{Error, Result};
+
+const HELP: &str = "\
+Usage: cargo dev TASK
+
+  test                everything that must hold before a change is shared (what CI runs)
+  tidy                import direction, crates in their rooms, lengths, names, paths in docs
+  policy              licences, sources, duplicate versions, what ships to phones
+  policy --write      brings tools/dev/policy.json up to date; leaves reasons for you to write
+  bench [NAME...]     runs the benchmarks whose name contains NAME; all without one
+  python              builds the library and its Python bindings into target/python
+
+Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match dispatch(&arguments) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(error) => {
+            eprintln!("cargo dev: {error}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+/// Runs the task that the command line names; `false` means that it found something.
+fn dispatch(arguments: &[&str]) -> Result<bool> {
+    let workspace = Workspace::here();
+    match arguments {
+        ["test"] => Ok(test::run(&workspace)),
+        ["tidy"] => tidy::run(&workspace),
+        ["policy"] => policy::run(&workspace),
+        ["policy", "--write"] => policy::write(&workspace),
+        ["bench", names @ ..] => bench::run(&workspace, names),
+        ["python"] => Ok(python::run(&workspace)?.is_fine()),
+        [] | ["help" | "--help" | "-h"] => {
+            println!("{HELP}");
+            Ok(true)
+        }
+        other => Err(Error::Usage(format!("no such task: `{}`\n\n{HELP}", other.join(" ")))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_task_is_a_usage_error_that_names_it() {
+        let error = dispatch(&["tidee"]).unwrap_err();
+        assert!(matches!(&error, Error::Usage(text) if text.contains("`tidee`")), "{error}");
+    }
+
+    #[test]
+    fn an_option_that_a_task_does_not_have_is_refused() {
+        assert!(matches!(dispatch(&["tidy", "--fix"]), Err(Error::Usage(_))));
+    }
+}

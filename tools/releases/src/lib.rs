@@ -1,1 +1,22 @@
-//! Noctule.
+//! Releases, made and looked at: keys, packing, verification, inspection.
+//!
+//! A release is one directory; its format stands in `core/docs/formats/release.md`. [`pack`] makes
+//! it of parts in memory, [`pack_from_directory`] of files that any framework can write; both sign
+//! it with a [`SecretKey`] and verify the result as a device would before it appears. [`verify`]
+//! and [`inspect`] look at one that exists.
+
+mod describe;
+mod error;
+mod from_directory;
+mod inspect;
+mod keys;
+mod pack;
+mod quantise;
+mod staging;
+mod tensors;
+
+pub use error::{Error, Result};
+pub use from_directory::{Description, pack_from_directory};
+pub use inspect::{Inspection, SignatureState, inspect, verify};
+pub use keys::{PublicKey, SecretKey};
+pub use pack::{Embedding, PackInput, Packed, RankerWeights, pack};

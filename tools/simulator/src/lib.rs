@@ -1,1 +1,21 @@
-//! Noctule.
+//! Worlds with a known truth, and a fleet of simulated phones that live in them.
+//!
+//! ```text
+//! world (town | recorded data) -> history for the trainer
+//!        |
+//!        v
+//! fleet: install -> night -> recommend -> choice -> record -> upload, each phone a real library
+//! ```
+//!
+//! Everything follows from one seed; the number of threads changes no result.
+
+pub mod choice;
+pub mod error;
+pub mod recorded;
+pub mod town;
+pub mod world;
+
+pub use error::{Error, Result};
+pub use recorded::{Recorded, RecordedChoice, RecordedSettings, RecordedUser};
+pub use town::{Town, TownSettings};
+pub use world::{PastChoice, Showing, World};

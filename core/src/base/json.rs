@@ -1,0 +1,236 @@
+//! Strict reading of JSON from outside: errors name the path of the field, keys are unique.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
+
+use super::Refusal;
+
+/// Characters of a key that an error repeats.
+const KEY_CHARACTERS_SHOWN: usize = 64;
+
+/// Reads one JSON document. The caller bounds `bytes`; memory stays proportional to them.
+///
+/// # Errors
+/// [`Refusal::Field`] with the path of the field (`plan.surfaces[0].length`), the line and the
+/// column.
+///
+/// ```
+/// use noctule_core::base::json;
+/// let error = json::parse::<noctule_core::base::GeoPoint>(b"{\"latitude\": 1, \"height\": 2}");
+/// assert!(error.unwrap_err().to_string().starts_with("height: unknown field"));
+/// ```
+pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
+    serde_json::from_slice(bytes).map_err(|error| refusal(bytes, &error))
+}
+
+/// The refusal for `error`, which came of reading `bytes`.
+pub fn refusal(bytes: &[u8], error: &serde_json::Error) -> Refusal {
+    let (line, column) = (error.line(), error.column());
+    let text = error.to_string();
+    let position = format!(" at line {line} column {column}");
+    let message = text.strip_suffix(&position).unwrap_or(&text);
+    let mut field = path_at(bytes, offset_of(bytes, line, column));
+    // serde names an absent field in words only, at the end of the object that lacks it.
+    if let Some(name) = message.strip_prefix("missing field `").and_then(|m| m.strip_suffix('`')) {
+        if !field.is_empty() {
+            field.push('.');
+        }
+        field.push_str(name);
+    }
+    if field.is_empty() {
+        field = "document".to_owned();
+    }
+    Refusal::Field { field, reason: format!("{message} (line {line}, column {column})") }
+}
+
+/// Offset of the byte behind `column` (from 1, in bytes) of `line` (from 1).
+fn offset_of(bytes: &[u8], line: usize, column: usize) -> usize {
+    let mut begin = 0;
+    for _ in 1..line {
+        match bytes[begin..].iter().position(|byte| *byte == b'\n') {
+            Some(length) => begin += length + 1,
+            None => return bytes.len(),
+        }
+    }
+    begin.saturating_add(column).min(bytes.len())
+}
+
+enum Frame {
+    Object { key: Option<String>, expects_key: bool },
+    Array { index: usize },
+}
+
+/// The path of the value that stands, or has just ended, at `offset`.
+fn path_at(bytes: &[u8], offset: usize) -> String {
+    let mut frames: Vec<Frame> = Vec::new();
+    let mut at = 0;
+    while at < offset {
+        match bytes[at] {
+            b'"' => {
+                let end = end_of_string(bytes, at + 1).min(offset);
+                if let Some(Frame::Object { key, expects_key: expects @ true }) = frames.last_mut()
+                {
+                    let text = String::from_utf8_lossy(&bytes[at + 1..end]);
+                    *key = Some(text.chars().take(KEY_CHARACTERS_SHOWN).collect());
+                    *expects = false;
+                }
+                at = end;
+            }
+            b'{' => frames.push(Frame::Object { key: None, expects_key: true }),
+            b'[' => frames.push(Frame::Array { index: 0 }),
+            b'}' | b']' => {
+                frames.pop();
+            }
+            b',' => match frames.last_mut() {
+                // At the very end of the stretch the error is about the value before the comma.
+                Some(Frame::Object { expects_key, .. }) if at + 1 < offset => *expects_key = true,
+                Some(Frame::Array { index }) if at + 1 < offset => *index += 1,
+                _ => {}
+            },
+            _ => {}
+        }
+        at += 1;
+    }
+    let mut path = String::new();
+    for frame in &frames {
+        match frame {
+            Frame::Object { key: Some(key), .. } => {
+                if !path.is_empty() {
+                    path.push('.');
+                }
+                path.push_str(key);
+            }
+            Frame::Object { key: None, .. } => {}
+            Frame::Array { index } => path.push_str(&format!("[{index}]")),
+        }
+    }
+    path
+}
+
+/// Offset of the quote that ends the string whose text begins at `begin`.
+fn end_of_string(bytes: &[u8], begin: usize) -> usize {
+    let mut at = begin;
+    while at < bytes.len() && bytes[at] != b'"' {
+        at += if bytes[at] == b'\\' { 2 } else { 1 };
+    }
+    at
+}
+
+/// A JSON object whose keys must differ: two readers could otherwise believe two different values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UniqueMap<V>(pub BTreeMap<String, V>);
+
+impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unique<V>(PhantomData<V>);
+        impl<'de, V: Deserialize<'de>> Visitor<'de> for Unique<V> {
+            type Value = UniqueMap<V>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+                let mut map = BTreeMap::new();
+                while let Some(key) = access.next_key::<String>()? {
+                    if map.contains_key(&key) {
+                        let key: String = key.chars().take(KEY_CHARACTERS_SHOWN).collect();
+                        return Err(A::Error::custom(format!("duplicate key `{key}`")));
+                    }
+                    map.insert(key, access.next_value()?);
+                }
+                Ok(UniqueMap(map))
+            }
+        }
+        deserializer.deserialize_map(Unique(PhantomData))
+    }
+}
+
+/// For `#[serde(deserialize_with)]`: a map that refuses a duplicate key.
+///
+/// # Errors
+/// The deserializer's.
+pub fn unique_map<'de, D, V>(deserializer: D) -> Result<BTreeMap<String, V>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    UniqueMap::deserialize(deserializer).map(|map| map.0)
+}
+
+/// For `#[serde(deserialize_with)]`: a map of maps that refuses duplicate keys on both levels.
+///
+/// # Errors
+/// The deserializer's.
+pub fn unique_map_of_maps<'de, D, V>(
+    deserializer: D,
+) -> Result<BTreeMap<String, BTreeMap<String, V>>, D::Error>
+where
+    D: Deserializer<'de>,
+    V: Deserialize<'de>,
+{
+    let outer = UniqueMap::<UniqueMap<V>>::deserialize(deserializer)?;
+    Ok(outer.0.into_iter().map(|(key, inner)| (key, inner.0)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Outer {
+        rows: Vec<Row>,
+        #[serde(default, deserialize_with = "unique_map")]
+        map: BTreeMap<String, u32>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    #[allow(dead_code)]
+    struct Row {
+        size: u32,
+        name: Option<String>,
+    }
+
+    fn field(text: &str) -> String {
+        match parse::<Outer>(text.as_bytes()) {
+            Err(Refusal::Field { field, .. }) => field,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_wrong_type_is_named_by_its_path() {
+        assert_eq!(field(r#"{"rows": [{"size": 1}, {"size": "x"}]}"#), "rows[1].size");
+        assert_eq!(field("{\n \"rows\": [\n  {\"size\": -1,\n\"name\": \"a\"}]}"), "rows[0].size");
+        assert_eq!(field(r#"{"rows": [{"size": 1}], "map": {"a": 1.5}}"#), "map.a");
+    }
+
+    #[test]
+    fn an_unknown_and_an_absent_field_are_named_by_their_path() {
+        assert_eq!(field(r#"{"rows": [{"size": 1, "x\"[y": 2}]}"#), r#"rows[0].x\"[y"#);
+        assert_eq!(field(r#"{"rows": [{"name": "a"}]}"#), "rows[0].size");
+        assert_eq!(field("{}"), "rows");
+    }
+
+    #[test]
+    fn a_duplicate_key_is_refused() {
+        let error = parse::<Outer>(br#"{"rows": [], "map": {"a": 1, "a": 2}}"#).unwrap_err();
+        assert!(error.to_string().contains("duplicate key `a`"), "{error}");
+    }
+
+    #[test]
+    fn any_prefix_of_a_document_gives_a_refusal_and_no_panic() {
+        let text = "{\"rows\": [{\"size\": 1, \"name\": \"\\u00e9\\\"\"}], \"map\": {\"a\": 1}}";
+        for length in 0..text.len() {
+            assert!(parse::<Outer>(&text.as_bytes()[..length]).is_err());
+        }
+        assert_eq!(field("[]]"), "document");
+    }
+}

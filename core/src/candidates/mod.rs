@@ -1,0 +1,1 @@
+//! Candidate generation: nearest by user vector, popular in context; union and budgets.

@@ -1,0 +1,1 @@
+//! Experiments: deterministic assignment of an installation to an arm.

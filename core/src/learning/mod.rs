@@ -1,0 +1,1 @@
+//! Learning: from feedback to weak labels to the profile of the next night.

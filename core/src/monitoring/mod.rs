@@ -1,0 +1,1 @@
+//! Monitoring: what a device can say about its own health.

@@ -1,0 +1,1 @@
+//! Ranking: feature rows and the ranker's scores.

@@ -1,0 +1,1 @@
+//! Why each item is there: parts that sum to the score.

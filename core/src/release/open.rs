@@ -1,0 +1,141 @@
+//! Opening an installed release: what was verified when it was installed is not verified again.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use super::digest::sha256_hex;
+use super::manifest::{CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MODEL_FILE};
+use super::schema::{self, Schema};
+use super::tensors::TensorLayout;
+use super::verify::{check_digest, check_files, read_small};
+use super::{Architecture, Manifest};
+use crate::base::limits::MANIFEST_BYTES_MAX;
+use crate::base::{Error, Refusal, Result};
+use crate::catalogue::Catalogue;
+
+/// The layouts of a release's tensor files, which agree with its manifest and architecture.
+#[derive(Debug)]
+pub(super) struct Containers {
+    /// By file.
+    pub(super) layouts: BTreeMap<String, TensorLayout>,
+    pub(super) schema: Schema,
+    items: u64,
+}
+
+impl Containers {
+    /// Reads the header of every tensor file of the release in `directory`.
+    pub(super) fn read(directory: &Path, manifest: &Manifest) -> Result<Self> {
+        let mut layouts = BTreeMap::new();
+        for file in manifest.tensors.keys() {
+            let layout = TensorLayout::read_container(&directory.join(file), file)?;
+            layouts.insert(file.clone(), layout);
+        }
+        let refused = |refusal| Error::refused(ITEMS_FILE, refusal);
+        let Some(items_layout) = layouts.get(ITEMS_FILE) else {
+            return Err(refused(Refusal::Missing));
+        };
+        let items = schema::items(items_layout).map_err(refused)?;
+        let contexts = manifest.plan.contexts.len() as u64;
+        let schema = Schema::new(&manifest.architecture, contexts, items);
+        for (file, layout) in &layouts {
+            schema::check_layout(file, layout, manifest, &schema)?;
+        }
+        Ok(Self { layouts, schema, items })
+    }
+
+    /// Checks that the catalogue has one line for each row of the tensors.
+    pub(super) fn check_catalogue(&self, catalogue: &Catalogue) -> Result<()> {
+        if catalogue.len() as u64 == self.items {
+            return Ok(());
+        }
+        let (expected, found) = (self.items.to_string(), catalogue.len().to_string());
+        let refusal = Refusal::Incompatible { what: "the number of lines", expected, found };
+        Err(Error::refused(CATALOGUE_FILE, refusal))
+    }
+}
+
+/// An installed release, open: its manifest and catalogue in memory, its tensors on disk.
+#[derive(Debug)]
+pub struct OpenRelease {
+    directory: PathBuf,
+    manifest: Manifest,
+    catalogue: Catalogue,
+    items_layout: TensorLayout,
+    model_layout: Option<TensorLayout>,
+}
+
+impl OpenRelease {
+    /// Opens the release in `directory` whose manifest has the SHA-256 `manifest_sha256`, as
+    /// [`super::stage`] gave it.
+    ///
+    /// Checks that digest, the length of every file and the layout of the tensors, and reads the
+    /// catalogue; hashes and values were checked when it was installed.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseRefused`] when the manifest is another, or a file is missing, cut or
+    /// changed in its layout; [`Error::DirectoryMissing`]; [`Error::File`].
+    pub fn open(directory: &Path, manifest_sha256: &str) -> Result<Self> {
+        if !directory.is_dir() {
+            return Err(Error::DirectoryMissing { path: directory.to_path_buf() });
+        }
+        let bytes = read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX)?;
+        check_digest(MANIFEST_FILE, manifest_sha256, sha256_hex(&bytes))?;
+        let manifest = Manifest::parse(&bytes)?;
+        check_files(directory, &manifest)?;
+        let mut containers = Containers::read(directory, &manifest)?;
+        let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
+        containers.check_catalogue(&catalogue)?;
+        let items_layout = containers.layouts.remove(ITEMS_FILE).unwrap_or_default();
+        let model_layout = containers.layouts.remove(MODEL_FILE);
+        let directory = directory.to_path_buf();
+        Ok(Self { directory, manifest, catalogue, items_layout, model_layout })
+    }
+
+    /// Where it lies.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Its manifest.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Its architecture.
+    #[must_use]
+    pub fn architecture(&self) -> &Architecture {
+        &self.manifest.architecture
+    }
+
+    /// Its items.
+    #[must_use]
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.catalogue
+    }
+
+    /// `items.safetensors`, to be mapped.
+    #[must_use]
+    pub fn items_path(&self) -> PathBuf {
+        self.directory.join(ITEMS_FILE)
+    }
+
+    /// Where each tensor lies in `items.safetensors`.
+    #[must_use]
+    pub fn items_layout(&self) -> &TensorLayout {
+        &self.items_layout
+    }
+
+    /// `model.safetensors`, where the architecture has one.
+    #[must_use]
+    pub fn model_path(&self) -> Option<PathBuf> {
+        self.model_layout.as_ref().map(|_| self.directory.join(MODEL_FILE))
+    }
+
+    /// Where each tensor lies in `model.safetensors`.
+    #[must_use]
+    pub fn model_layout(&self) -> Option<&TensorLayout> {
+        self.model_layout.as_ref()
+    }
+}

@@ -1,0 +1,7 @@
+//! Every refusal of a release, on real files: one thing is wrong in each.
+
+mod containers;
+mod fixture;
+mod installation;
+mod manifests;
+mod verification;

@@ -1,0 +1,310 @@
+//! What a manifest, a plan and an experiment may say: every range, with the path of the field.
+
+use std::collections::BTreeSet;
+
+use super::manifest::{
+    CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, SIGNATURE_FILE,
+};
+use super::{Architecture, Experiment, Manifest, Plan};
+use crate::base::limits::{
+    ARMS_MAX, CANDIDATES_MAX, CONTEXTS_MAX, DIMENSIONS_MAX, ID_BYTES_MAX, RANKER_FEATURES_MAX,
+    RELEASE_BYTES_MAX, RELEASE_FILES_MAX, SLATE_LENGTH_MAX, SURFACES_MAX, TENSORS_MAX, VERSION_MAX,
+};
+use crate::base::{Error, Refusal, Result};
+
+/// Last millisecond of the year 9999: later ones no calendar writes with four digits.
+const TIME_MS_MAX: i64 = 253_402_300_799_999;
+/// Half the equator, the greatest distance on the earth.
+const RADIUS_KM_MAX: f64 = 20_040.0;
+/// Hours of a year: a slate older than that is no answer to anything.
+const FRESH_HOURS_MAX: u32 = 8_760;
+/// Ten years, past which a cooldown is an exclusion.
+const COOLDOWN_DAYS_MAX: u32 = 3_650;
+/// How far the shares of the arms may sum from 1, for shares such as 1/3 in decimals.
+const SHARES_TOLERANCE: f64 = 1e-6;
+
+type Check = Result<(), Refusal>;
+
+fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Check {
+    Err(Refusal::Field { field: field.into(), reason: reason.into() })
+}
+
+fn count(what: &'static str, found: usize, limit: usize) -> Check {
+    if found > limit {
+        return Err(Refusal::TooLarge { what, found: found as u64, limit: limit as u64 });
+    }
+    Ok(())
+}
+
+fn within(field: &str, value: usize, from: usize, to: usize) -> Check {
+    if (from..=to).contains(&value) {
+        return Ok(());
+    }
+    refuse(field, format!("is {value}, {from} to {to} is allowed"))
+}
+
+fn at_least_zero(field: &str, value: f32) -> Check {
+    if value.is_finite() && value >= 0.0 {
+        return Ok(());
+    }
+    refuse(field, format!("is {value}, a finite number of at least 0 is needed"))
+}
+
+fn share(field: &str, value: f64) -> Check {
+    if (0.0..=1.0).contains(&value) {
+        return Ok(());
+    }
+    refuse(field, format!("is {value}, 0 to 1 is allowed"))
+}
+
+fn name(field: &str, text: &str) -> Check {
+    if text.is_empty() || text.len() > ID_BYTES_MAX || text.chars().any(char::is_control) {
+        let reason = format!("must be 1 to {ID_BYTES_MAX} bytes without control characters");
+        return refuse(field, reason);
+    }
+    Ok(())
+}
+
+fn unique<'a>(field: &str, names: impl IntoIterator<Item = &'a str>) -> Check {
+    let mut seen = BTreeSet::new();
+    for (index, name) in names.into_iter().enumerate() {
+        if !seen.insert(name) {
+            return refuse(format!("{field}[{index}]"), format!("{name:?} is there twice"));
+        }
+    }
+    Ok(())
+}
+
+impl Plan {
+    /// Checks every range of the plan; apps that override it do so too.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] with the path of the field (`surfaces[0].length`).
+    pub fn validate(&self) -> Result<()> {
+        self.check().map_err(|refusal| match refusal {
+            Refusal::Field { field, reason } => Error::InvalidInput { field, reason },
+            other => Error::invalid("plan", other.to_string()),
+        })
+    }
+
+    fn check(&self) -> Check {
+        self.check_contexts()?;
+        self.check_surfaces()?;
+        let candidates = self.candidates;
+        within("candidates.nearest", candidates.nearest, 0, CANDIDATES_MAX)?;
+        within("candidates.popular", candidates.popular, 0, CANDIDATES_MAX)?;
+        within("candidates", candidates.nearest + candidates.popular, 1, CANDIDATES_MAX)?;
+        if let super::Consumed::CooldownDays(days) = self.consumed {
+            within("consumed.cooldown-days", days as usize, 1, COOLDOWN_DAYS_MAX as usize)?;
+        }
+        if let Some(radius) = self.radius_km
+            && !(radius > 0.0 && radius <= RADIUS_KM_MAX)
+        {
+            let reason = format!("is {radius}, above 0 and up to {RADIUS_KM_MAX} is allowed");
+            return refuse("radius_km", reason);
+        }
+        if let Some(diversity) = &self.diversity {
+            name("diversity.attribute", &diversity.attribute)?;
+            share("diversity.weight", f64::from(diversity.weight))?;
+        }
+        share("exploration.epsilon", self.exploration.epsilon)?;
+        within("exploration.pool", self.exploration.pool, 1, CANDIDATES_MAX)?;
+        within("fresh_hours", self.fresh_hours as usize, 1, FRESH_HOURS_MAX as usize)
+    }
+
+    fn check_contexts(&self) -> Check {
+        count("number of contexts", self.contexts.len(), CONTEXTS_MAX)?;
+        unique("contexts", self.contexts.iter().map(|context| context.id.as_str()))?;
+        for (index, context) in self.contexts.iter().enumerate() {
+            if !context.when.is_in_range() {
+                let reason = "from must be 0 to 1439 and until 0 to 1440 minutes";
+                return refuse(format!("contexts[{index}].when"), reason);
+            }
+        }
+        Ok(())
+    }
+
+    fn check_surfaces(&self) -> Check {
+        within("surfaces", self.surfaces.len(), 1, SURFACES_MAX)?;
+        unique("surfaces", self.surfaces.iter().map(|surface| surface.id.as_str()))?;
+        for (index, surface) in self.surfaces.iter().enumerate() {
+            let field = format!("surfaces[{index}].contexts");
+            within(&format!("surfaces[{index}].length"), surface.length, 1, SLATE_LENGTH_MAX)?;
+            within(&field, surface.contexts.len(), 1, CONTEXTS_MAX)?;
+            unique(&field, surface.contexts.iter().map(crate::base::ContextId::as_str))?;
+            for (place, id) in surface.contexts.iter().enumerate() {
+                if self.context(id.as_str()).is_none() {
+                    let reason = format!("{id:?} is not among the plan's contexts");
+                    return refuse(format!("{field}[{place}]"), reason);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Experiment {
+    fn check(&self) -> Check {
+        name("key", &self.key)?;
+        name("salt", &self.salt)?;
+        within("arms", self.arms.len(), 1, ARMS_MAX)?;
+        unique("arms", self.arms.iter().map(|arm| arm.name.as_str()))?;
+        for (index, arm) in self.arms.iter().enumerate() {
+            name(&format!("arms[{index}].name"), &arm.name)?;
+            if !(arm.share > 0.0 && arm.share <= 1.0) {
+                let reason = format!("is {}, above 0 and up to 1 is allowed", arm.share);
+                return refuse(format!("arms[{index}].share"), reason);
+            }
+        }
+        let sum: f64 = self.arms.iter().map(|arm| arm.share).sum();
+        if (sum - 1.0).abs() > SHARES_TOLERANCE {
+            return refuse("arms", format!("the shares sum to {sum}, 1 is needed"));
+        }
+        Ok(())
+    }
+}
+
+impl Architecture {
+    fn check(&self) -> Check {
+        let Self::MatrixFactorization {
+            dimensions,
+            unobserved_weight,
+            regularization,
+            regularization_exponent,
+            context_weight,
+            ranker_features,
+        } = self
+        else {
+            return Ok(());
+        };
+        within("dimensions", *dimensions, 1, DIMENSIONS_MAX)?;
+        at_least_zero("unobserved_weight", *unobserved_weight)?;
+        at_least_zero("regularization", *regularization)?;
+        at_least_zero("regularization_exponent", *regularization_exponent)?;
+        at_least_zero("context_weight", *context_weight)?;
+        within("ranker_features", ranker_features.len(), 1, RANKER_FEATURES_MAX)?;
+        unique("ranker_features", ranker_features.iter().map(String::as_str))?;
+        for (index, feature) in ranker_features.iter().enumerate() {
+            name(&format!("ranker_features[{index}]"), feature)?;
+        }
+        Ok(())
+    }
+
+    /// Whether a release of this architecture has a `model.safetensors`.
+    #[must_use]
+    pub fn has_model(&self) -> bool {
+        matches!(self, Self::MatrixFactorization { .. })
+    }
+}
+
+impl Manifest {
+    /// Checks every range, name and length that can be checked without the files.
+    ///
+    /// # Errors
+    /// The first [`Refusal`], with the path of the field.
+    pub fn check(&self) -> Result<(), Refusal> {
+        if self.format > MANIFEST_FORMAT {
+            return Err(Refusal::FormatTooNew { found: self.format, supported: MANIFEST_FORMAT });
+        }
+        within("format", self.format as usize, 1, MANIFEST_FORMAT as usize)?;
+        name("app", &self.app)?;
+        if !is_release_name(&self.release.name) {
+            return refuse("release.name", "must be 1 to 64 characters of a-z, 0-9, '-' and '_'");
+        }
+        if self.release.version == 0 || self.release.version > VERSION_MAX {
+            let reason = format!("is {}, 1 to {VERSION_MAX} is allowed", self.release.version);
+            return refuse("release.version", reason);
+        }
+        if !(0..=TIME_MS_MAX).contains(&self.created_ms) {
+            return refuse("created_ms", format!("is {}, 0 to {TIME_MS_MAX}", self.created_ms));
+        }
+        if self.expires_ms <= self.created_ms || self.expires_ms > TIME_MS_MAX {
+            return refuse("expires_ms", "must be after created_ms and before the year 10000");
+        }
+        self.architecture.check().map_err(|refusal| inside("architecture", refusal))?;
+        self.plan.check().map_err(|refusal| inside("plan", refusal))?;
+        if let Some(experiment) = &self.experiment {
+            experiment.check().map_err(|refusal| inside("experiment", refusal))?;
+        }
+        self.check_files()?;
+        self.check_tensors()
+    }
+
+    fn check_files(&self) -> Check {
+        count("number of files", self.files.len(), RELEASE_FILES_MAX)?;
+        let mut total = 0_u64;
+        for (file, entry) in &self.files {
+            if !is_plain_name(file) || file == MANIFEST_FILE || file == SIGNATURE_FILE {
+                return Err(Refusal::UnsafePath);
+            }
+            let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+            if entry.sha256.len() != 64 || !entry.sha256.bytes().all(hex) {
+                let reason = "must be 64 lower-case hexadecimal digits";
+                return refuse(format!("files.{file}.sha256"), reason);
+            }
+            total = total.saturating_add(entry.length);
+        }
+        if total > RELEASE_BYTES_MAX {
+            let what = "length of all files in bytes";
+            return Err(Refusal::TooLarge { what, found: total, limit: RELEASE_BYTES_MAX });
+        }
+        for file in [CATALOGUE_FILE, ITEMS_FILE] {
+            if !self.files.contains_key(file) {
+                return refuse(format!("files.{file}"), "is missing");
+            }
+        }
+        match (self.files.contains_key(MODEL_FILE), self.architecture.has_model()) {
+            (false, true) => refuse(format!("files.{MODEL_FILE}"), "is missing"),
+            (true, false) => {
+                refuse(format!("files.{MODEL_FILE}"), "does not belong to the architecture")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn check_tensors(&self) -> Check {
+        for file in self.tensors.keys() {
+            if !self.files.contains_key(file) {
+                return refuse(format!("tensors.{file}"), "is not among the files");
+            }
+        }
+        for file in self.files.keys().filter(|file| is_container(file)) {
+            let Some(tensors) = self.tensors.get(file) else {
+                return refuse(format!("tensors.{file}"), "is missing");
+            };
+            count("number of tensors", tensors.len(), TENSORS_MAX)?;
+        }
+        match self.tensors.keys().find(|file| !is_container(file)) {
+            Some(file) => refuse(format!("tensors.{file}"), "is not a safetensors file"),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Puts `parent` before the path of a refused field.
+fn inside(parent: &str, refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Field { field, reason } => {
+            Refusal::Field { field: format!("{parent}.{field}"), reason }
+        }
+        other => other,
+    }
+}
+
+fn is_container(file: &str) -> bool {
+    file.ends_with(".safetensors")
+}
+
+/// 1 to 64 of `[a-z0-9_-]`: the same on every file system, also one that ignores case.
+pub(super) fn is_release_name(name: &str) -> bool {
+    let allowed = |byte: u8| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-' || byte == b'_'
+    };
+    (1..=64).contains(&name.len()) && name.bytes().all(allowed)
+}
+
+/// A name that stays in its directory on every system: 1 to 128 of `[A-Za-z0-9._-]`, no dot first.
+fn is_plain_name(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
+    (1..=128).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
+}

@@ -1,0 +1,1 @@
+//! Re-ranking: diversity and exploration, which writes the propensities.

@@ -1,0 +1,1 @@
+//! Serving: an immutable snapshot, read-time filters, fatigue, the fallback ladder.

@@ -1,0 +1,1 @@
+//! SQLite: one writer, migrations, maintenance. The plumbing that every `rows.rs` stands on.

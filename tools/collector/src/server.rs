@@ -1,0 +1,256 @@
+//! Starting and stopping a collector.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::net::{SocketAddr, TcpListener};
+use std::path::Path;
+use std::sync::{Arc, mpsc as channel};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use axum::serve::Listener;
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, oneshot};
+
+use crate::access::Access;
+use crate::compaction;
+use crate::disk;
+use crate::error::{Error, Result};
+use crate::journal::JOURNAL;
+use crate::listener::BoundedListener;
+use crate::metrics::{Counts, add};
+use crate::routes::{Service, router};
+use crate::settings::Settings;
+use crate::shared::Shared;
+use crate::writer::{self, Command, Threads};
+
+/// Longest time in which a stopping collector finishes the requests it has begun.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// Makes [`RunningCollector`]s.
+#[derive(Debug)]
+pub struct Collector;
+
+impl Collector {
+    /// Recovers what a crash left in the output folder, then listens.
+    ///
+    /// It returns when the first request can be served; all work happens on threads of its own.
+    /// Recovery reads the identity columns of every Parquet file in the folder.
+    ///
+    /// # Errors
+    /// [`Error::InvalidSetting`], [`Error::Listen`], [`Error::OutputInUse`] when another collector
+    /// writes there, [`Error::ForeignRow`] when a Parquet file in a partition is not one of
+    /// feedback, [`Error::File`] and [`Error::Parquet`] when the folder cannot be read or written.
+    ///
+    /// ```
+    /// use noctule_collector::{Collector, Settings};
+    /// let folder = tempfile::tempdir().unwrap();
+    /// let settings = Settings::new(([127, 0, 0, 1], 0).into(), folder.path());
+    /// let collector = Collector::start(settings)?;
+    /// println!("devices send to http://{}/v1/batches", collector.address());
+    /// collector.stop()?;
+    /// # Ok::<(), noctule_collector::Error>(())
+    /// ```
+    pub fn start(settings: Settings) -> Result<RunningCollector> {
+        settings.check()?;
+        let lock = prepare_output(&settings.output)?;
+        let listen = |source| Error::Listen { address: settings.address, source };
+        // Taken before recovery, so that a wrong address is told at once.
+        let listener = TcpListener::bind(settings.address).map_err(listen)?;
+        listener.set_nonblocking(true).map_err(listen)?;
+        let address = listener.local_addr().map_err(listen)?;
+        let runtime = runtime()?;
+
+        let recovered = compaction::recover(&settings.output)?;
+        let shared = Arc::new(Shared::default());
+        add(&shared.metrics.parts, recovered.parts);
+        let (commands, threads) =
+            writer::start(&settings.output, recovered.index, recovered.next_segment, &shared)?;
+        let access = Access::new(settings.apps);
+        let service = Service::new(access, settings.limits, commands.clone(), Arc::clone(&shared));
+        let (stop, stopped) = oneshot::channel();
+        let serving = Serving {
+            listener,
+            limits: (settings.limits.connections, settings.limits.answer_within),
+            flush_every: settings.flush_every,
+            commands: commands.clone(),
+            stopped,
+        };
+        let http = std::thread::Builder::new()
+            .name("noctule-http".into())
+            .spawn(move || serving.run(&runtime, service))
+            .map_err(Error::Threads)?;
+        let parts = Parts { stop, http, threads, _lock: lock };
+        Ok(RunningCollector { address, commands, shared, parts: Some(parts) })
+    }
+}
+
+fn runtime() -> Result<Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .max_blocking_threads(8)
+        .thread_name("noctule-http")
+        .enable_io()
+        .enable_time()
+        .build()
+        .map_err(Error::Threads)
+}
+
+/// Keeps a second collector out of an output folder while it lives.
+#[derive(Debug)]
+struct OutputLock(File);
+
+impl Drop for OutputLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that is just being started elsewhere in this
+        // program holds a copy of it for a moment, and the lock with it.
+        let _ = self.0.unlock();
+    }
+}
+
+/// Makes the folders and takes the lock.
+fn prepare_output(output: &Path) -> Result<OutputLock> {
+    let journal = output.join(JOURNAL);
+    disk::create_folder(&journal)?;
+    let path = journal.join("lock");
+    let lock = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(Error::file(&path, "open"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(OutputLock(lock)),
+        Err(TryLockError::WouldBlock) => Err(Error::OutputInUse { path: output.to_path_buf() }),
+        Err(TryLockError::Error(error)) => Err(Error::file(&path, "lock")(error)),
+    }
+}
+
+/// What the HTTP thread needs beside the routes.
+struct Serving {
+    listener: TcpListener,
+    limits: (usize, Duration),
+    flush_every: Duration,
+    commands: mpsc::UnboundedSender<Command>,
+    stopped: oneshot::Receiver<()>,
+}
+
+impl Serving {
+    fn run(self, runtime: &Runtime, service: Service) -> Result<()> {
+        runtime.block_on(async move {
+            let listener =
+                tokio::net::TcpListener::from_std(self.listener).map_err(Error::Threads)?;
+            let flushing = tokio::spawn(flush_regularly(self.commands, self.flush_every));
+            let listener = BoundedListener::new(listener, self.limits.0, self.limits.1);
+            serve(listener, service, self.stopped).await;
+            flushing.abort();
+            Ok(())
+        })
+    }
+}
+
+/// Serves until it is told to stop, then finishes what it has begun.
+async fn serve<L>(listener: L, service: Service, stopped: oneshot::Receiver<()>)
+where
+    L: Listener,
+    L::Addr: std::fmt::Debug,
+{
+    let (draining, drain) = oneshot::channel::<()>();
+    let stop = async move {
+        // A dropped sender means stop as well.
+        let _ = stopped.await;
+        let _ = draining.send(());
+    };
+    let serving = axum::serve(listener, router(service)).with_graceful_shutdown(stop);
+    let too_long = async move {
+        let _ = drain.await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    tokio::select! {
+        _ = serving.into_future() => {}
+        () = too_long => {}
+    }
+}
+
+async fn flush_regularly(commands: mpsc::UnboundedSender<Command>, every: Duration) {
+    let mut ticks = tokio::time::interval(every);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    // The first tick comes at once.
+    ticks.tick().await;
+    loop {
+        ticks.tick().await;
+        if commands.send(Command::Flush { reply: None }).is_err() {
+            return;
+        }
+    }
+}
+
+/// What is handed over when the collector stops.
+#[derive(Debug)]
+struct Parts {
+    stop: oneshot::Sender<()>,
+    http: JoinHandle<Result<()>>,
+    threads: Threads,
+    _lock: OutputLock,
+}
+
+/// A collector that serves. Dropping it stops it like [`RunningCollector::stop`], without a word
+/// about what went wrong.
+#[derive(Debug)]
+pub struct RunningCollector {
+    address: SocketAddr,
+    commands: mpsc::UnboundedSender<Command>,
+    shared: Arc<Shared>,
+    parts: Option<Parts>,
+}
+
+impl RunningCollector {
+    /// The address it listens on, with the port that was taken.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// What it has done since it started.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared.metrics.counts()
+    }
+
+    /// Makes Parquet of everything that was acknowledged before the call.
+    ///
+    /// # Errors
+    /// [`Error::File`] or [`Error::Parquet`] when it cannot be written: it stays in the journal
+    /// and is tried again; [`Error::Stopped`] when a thread has ended.
+    pub fn flush(&self) -> Result<()> {
+        let (reply, done) = channel::channel();
+        let command = Command::Flush { reply: Some(reply) };
+        self.commands.send(command).map_err(|_| Error::Stopped)?;
+        done.recv().map_err(|_| Error::Stopped)?
+    }
+
+    /// Takes no more connections, finishes the requests it has begun, flushes, and ends.
+    ///
+    /// # Errors
+    /// Those of [`RunningCollector::flush`]; what could not be written stays in the journal for
+    /// the next start.
+    pub fn stop(mut self) -> Result<()> {
+        self.end()
+    }
+
+    fn end(&mut self) -> Result<()> {
+        let Some(parts) = self.parts.take() else { return Ok(()) };
+        let _ = parts.stop.send(());
+        let served = parts.http.join().unwrap_or(Err(Error::Stopped));
+        let flushed = self.flush();
+        let _ = self.commands.send(Command::Stop);
+        let ended = parts.threads.join();
+        served.and(flushed).and(ended)
+    }
+}
+
+impl Drop for RunningCollector {
+    fn drop(&mut self) {
+        // Nobody is left to hear of an error; the journal keeps what could not be written.
+        let _ = self.end();
+    }
+}

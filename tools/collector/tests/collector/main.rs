@@ -1,0 +1,15 @@
+//! A real collector, real HTTP on loopback, real files.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)] // the helpers of tests are tests, too
+
+/// What the tests send and read back.
+mod fixture;
+
+/// What is accepted, and what is refused with which status.
+mod http;
+
+/// Kills, repeats, full disks: what was acknowledged is in the output exactly once.
+mod durability;
+
+/// The Parquet files as others read them.
+mod readers;

@@ -1,0 +1,221 @@
+//! Packing from files that any framework can write.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use noctule_core::base::limits::MANIFEST_BYTES_MAX;
+use noctule_core::base::{Error as CoreError, Refusal, json};
+use noctule_core::catalogue::Catalogue;
+use noctule_core::release::{
+    Architecture, CATALOGUE_FILE, Experiment, ITEMS_FILE, MODEL_FILE, Plan,
+};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+
+use crate::pack::{Embedding, PackInput, Packed, RankerWeights, pack};
+use crate::tensors::Source;
+use crate::{Error, Result, SecretKey};
+
+/// The file with the description.
+const DESCRIPTION_FILE: &str = "pack.json";
+/// The file that a training run leaves, which holds the architecture.
+const TRAINING_FILE: &str = "training.json";
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// `pack.json`: what the other files of the directory do not say.
+///
+/// ```
+/// let description: noctule_releases::Description = serde_json::from_str(r#"{
+///     "app": "town", "name": "town", "version": 3,
+///     "architecture": {"name": "popularity"},
+///     "plan": {
+///         "contexts": [{"id": "noon", "when": {"days": "every", "from": 660, "until": 900}}],
+///         "surfaces": [{"id": "home", "length": 10, "contexts": ["noon"]}]
+///     }
+/// }"#)?;
+/// assert_eq!(description.valid_days, 90);
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Description {
+    /// The app it is for.
+    pub app: String,
+    /// The line of releases.
+    pub name: String,
+    /// Greater than that of every release of the line before it.
+    pub version: u64,
+    /// Begin of validity, Unix milliseconds; the moment of packing when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub created_ms: Option<i64>,
+    /// Days for which it is valid.
+    #[serde(default = "Description::default_valid_days")]
+    pub valid_days: u32,
+    /// Architecture and hyper-parameters; when absent, those in `training.json`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub architecture: Option<Architecture>,
+    /// The plan.
+    pub plan: Plan,
+    /// The experiment, if one runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub experiment: Option<Experiment>,
+    /// Where it came from: free text by key.
+    #[serde(default, deserialize_with = "json::unique_map")]
+    pub lineage: BTreeMap<String, String>,
+}
+
+impl Description {
+    fn default_valid_days() -> u32 {
+        90
+    }
+}
+
+/// What of `training.json` a release needs; the rest is for people.
+#[derive(Deserialize)]
+struct Training {
+    architecture: Architecture,
+}
+
+/// Packs the release described by the files of `source`, at `now_ms`, into `out`.
+///
+/// | file | holds | when absent |
+/// |---|---|---|
+/// | `pack.json` | a [`Description`] | refused |
+/// | `catalogue.jsonl` | one item a line | refused |
+/// | `items.safetensors` | `embedding` F32 \[n, d\] | refused for a matrix factorisation |
+/// | | `popularity` F32 \[n\] | every item the same |
+/// | | `context_popularity` F32 \[contexts, n\] | `popularity` in every context |
+/// | `model.safetensors` | `gram` F32 \[d, d\] | computed from the embedding |
+/// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
+///
+/// `codes` and `scale` may be there and are made anew. Other tensors are refused.
+///
+/// # Errors
+/// As [`pack`], with the file, line and field of what does not fit.
+pub fn pack_from_directory(
+    source: &Path,
+    key: &SecretKey,
+    out: &Path,
+    now_ms: i64,
+) -> Result<Packed> {
+    let description: Description = read_json(source, DESCRIPTION_FILE)?;
+    let architecture = match description.architecture {
+        Some(architecture) => architecture,
+        None => read_json::<Training>(source, TRAINING_FILE)?.architecture,
+    };
+    let catalogue = Catalogue::read(&source.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
+    let items = read_items(source, &architecture, &description.plan, catalogue.len())?;
+    let model = read_model(source, &architecture)?;
+    let created_ms = description.created_ms.unwrap_or(now_ms);
+    let input = PackInput {
+        app: description.app,
+        name: description.name,
+        version: description.version,
+        created_ms,
+        expires_ms: created_ms.saturating_add(i64::from(description.valid_days) * DAY_MS),
+        architecture,
+        plan: description.plan,
+        experiment: description.experiment,
+        catalogue: catalogue.items().to_vec(),
+        popularity: items.popularity,
+        context_popularity: items.context_popularity,
+        embedding: items.embedding,
+        gram: model.gram,
+        ranker: model.ranker,
+        lineage: description.lineage,
+    };
+    pack(&input, key, out)
+}
+
+fn read_json<T: DeserializeOwned>(source: &Path, name: &str) -> Result<T> {
+    let path = source.join(name);
+    let file = File::open(&path).map_err(Error::file(&path, "opening"))?;
+    let mut bytes = Vec::new();
+    let read = file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes);
+    read.map_err(Error::file(&path, "reading"))?;
+    let found = bytes.len() as u64;
+    if found > MANIFEST_BYTES_MAX {
+        let limit = MANIFEST_BYTES_MAX;
+        let refusal = Refusal::TooLarge { what: "length in bytes", found, limit };
+        return Err(CoreError::refused(name, refusal).into());
+    }
+    json::parse(&bytes).map_err(|refusal| CoreError::refused(name, refusal).into())
+}
+
+struct Items {
+    popularity: Vec<f32>,
+    context_popularity: Vec<Vec<f32>>,
+    embedding: Option<Embedding>,
+}
+
+fn read_items(source: &Path, architecture: &Architecture, plan: &Plan, n: usize) -> Result<Items> {
+    let (path, contexts) = (source.join(ITEMS_FILE), plan.contexts.len());
+    let dimensions = match architecture {
+        Architecture::MatrixFactorization { dimensions, .. } => Some(*dimensions),
+        Architecture::Popularity {} => None,
+    };
+    let uniform = || vec![1.0 / n.max(1) as f32; n];
+    if dimensions.is_none() && !path.exists() {
+        let popularity = uniform();
+        let context_popularity = vec![popularity.clone(); contexts];
+        return Ok(Items { popularity, context_popularity, embedding: None });
+    }
+    let mut known = vec!["popularity", "context_popularity"];
+    if dimensions.is_some() {
+        known.extend(["embedding", "codes", "scale"]);
+    }
+    let tensors = Source::open(&path, ITEMS_FILE, &known)?;
+    let popularity = tensors.of_shape("popularity", &[n])?.unwrap_or_else(uniform);
+    let context_popularity = match tensors.of_shape("context_popularity", &[contexts, n])? {
+        // Rows of no values are still one row a context.
+        Some(_) if n == 0 => vec![Vec::new(); contexts],
+        Some(values) => values.chunks(n).map(<[f32]>::to_vec).collect(),
+        None => vec![popularity.clone(); contexts],
+    };
+    let embedding = match dimensions {
+        Some(dimensions) => {
+            let values = tensors.of_shape("embedding", &[n, dimensions])?;
+            values.map(|values| Embedding { values, dimensions })
+        }
+        None => None,
+    };
+    Ok(Items { popularity, context_popularity, embedding })
+}
+
+struct Model {
+    gram: Option<Vec<f32>>,
+    ranker: Option<RankerWeights>,
+}
+
+fn read_model(source: &Path, architecture: &Architecture) -> Result<Model> {
+    let path = source.join(MODEL_FILE);
+    let Architecture::MatrixFactorization { dimensions, ranker_features, .. } = architecture else {
+        return if path.exists() {
+            Err(Error::part(MODEL_FILE, "does not belong to the architecture popularity"))
+        } else {
+            Ok(Model { gram: None, ranker: None })
+        };
+    };
+    let features = ranker_features.len();
+    // With one feature there is nothing to weigh: any rising function ranks the same.
+    let only = (features == 1).then(|| RankerWeights { weight: vec![1.0], bias: 0.0 });
+    if !path.exists() {
+        return Ok(Model { gram: None, ranker: only });
+    }
+    let tensors = Source::open(&path, MODEL_FILE, &["gram", "ranker.weight", "ranker.bias"])?;
+    let gram = tensors.of_shape("gram", &[*dimensions, *dimensions])?;
+    let weight = tensors.of_shape("ranker.weight", &[1, features])?;
+    let bias = tensors.of_shape("ranker.bias", &[1])?;
+    let ranker = match (weight, bias.as_deref()) {
+        (Some(weight), Some([bias])) => Some(RankerWeights { weight, bias: *bias }),
+        (None, None) => only,
+        _ => {
+            let reason = "ranker.weight and ranker.bias are there together or not at all";
+            return Err(Error::part(MODEL_FILE, reason));
+        }
+    };
+    Ok(Model { gram, ranker })
+}

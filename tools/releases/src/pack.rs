@@ -1,0 +1,268 @@
+//! Packing: parts in memory become a signed directory, whole or not at all.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use noctule_core::base::limits::ITEMS_MAX;
+use noctule_core::catalogue::Item;
+use noctule_core::model;
+use noctule_core::release::{
+    Architecture, CATALOGUE_FILE, Experiment, FileEntry, ITEMS_FILE, MANIFEST_FILE,
+    MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, ReleaseName, SIGNATURE_FILE, TensorEntry, Trust,
+    sha256_hex, sha256_of_file, verify_directory,
+};
+
+use crate::quantise::quantise_rows;
+use crate::staging::Staging;
+use crate::tensors::{Tensor, write_tensors};
+use crate::{Error, Result, SecretKey};
+
+/// All parts of a release.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PackInput {
+    /// The app it is for.
+    pub app: String,
+    /// The line of releases: 1 to 64 of `[a-z0-9_-]`.
+    pub name: String,
+    /// Greater than that of every release of the line before it.
+    pub version: u64,
+    /// Begin of validity, Unix milliseconds.
+    pub created_ms: i64,
+    /// End of validity, Unix milliseconds.
+    pub expires_ms: i64,
+    /// Architecture and hyper-parameters.
+    pub architecture: Architecture,
+    /// The plan.
+    pub plan: Plan,
+    /// The experiment, if one runs.
+    pub experiment: Option<Experiment>,
+    /// The items, n of them.
+    pub catalogue: Vec<Item>,
+    /// Share of each item in the interactions: n values.
+    pub popularity: Vec<f32>,
+    /// The same within each context of the plan, in its order: n values each.
+    pub context_popularity: Vec<Vec<f32>>,
+    /// The item vectors; needed by [`Architecture::MatrixFactorization`], absent otherwise.
+    pub embedding: Option<Embedding>,
+    /// Sum of y yT over the items, `[d, d]`; computed from the embedding when absent.
+    pub gram: Option<Vec<f32>>,
+    /// The ranker; needed by [`Architecture::MatrixFactorization`], absent otherwise.
+    pub ranker: Option<RankerWeights>,
+    /// Where it came from: free text by key.
+    pub lineage: BTreeMap<String, String>,
+}
+
+/// Item vectors.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Embedding {
+    /// n x `dimensions` values, row-major.
+    pub values: Vec<f32>,
+    /// Length of one vector.
+    pub dimensions: usize,
+}
+
+/// A logistic ranker.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RankerWeights {
+    /// One weight a feature, in the order of the architecture's `ranker_features`.
+    pub weight: Vec<f32>,
+    /// The bias.
+    pub bias: f32,
+}
+
+/// The tensors of one file, as the manifest names them.
+type Entries = BTreeMap<String, TensorEntry>;
+
+/// A release that was packed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Packed {
+    /// Where it lies.
+    pub directory: PathBuf,
+    /// Its manifest.
+    pub manifest: Manifest,
+    /// SHA-256 of the manifest's bytes, lower-case hex: the identity of the release.
+    pub manifest_sha256: String,
+    /// Bytes of all its files, manifest and signature included.
+    pub bytes: u64,
+}
+
+/// Writes the release of `input` to `out` and signs it with `key`.
+///
+/// The directory appears under its name only when everything is written, flushed and verified as a
+/// device would verify it. The same input and key give the same bytes.
+///
+/// # Errors
+/// [`Error::Exists`] when `out` holds anything; [`Error::Part`] when parts do not fit each other;
+/// [`Error::Core`] with file, line and field when a device would refuse the release;
+/// [`Error::File`]. Nothing is left behind.
+pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
+    check_sizes(input)?;
+    let staging = Staging::beside(out)?;
+    let directory = &staging.path;
+    write_catalogue(&input.catalogue, &directory.join(CATALOGUE_FILE))?;
+    let mut tensors = BTreeMap::new();
+    let items = write_items(input, &directory.join(ITEMS_FILE))?;
+    tensors.insert(ITEMS_FILE.to_owned(), items);
+    if let (Some(embedding), Some(ranker)) = (&input.embedding, &input.ranker) {
+        let path = directory.join(MODEL_FILE);
+        let entries = write_model(input, embedding, ranker, &path)?;
+        tensors.insert(MODEL_FILE.to_owned(), entries);
+        // A model that verifies but cannot fold a user in is found here, not on a phone.
+        model::MatrixFactorization::read(&path, &input.architecture, input.catalogue.len())?;
+    }
+    let mut files = BTreeMap::new();
+    for file in [CATALOGUE_FILE].into_iter().chain(tensors.keys().map(String::as_str)) {
+        let path = directory.join(file);
+        let length = std::fs::metadata(&path).map_err(Error::file(&path, "reading"))?.len();
+        files.insert(file.to_owned(), FileEntry { length, sha256: sha256_of_file(&path)? });
+    }
+    let manifest = manifest(input, files, tensors);
+    let bytes = manifest.to_bytes()?;
+    let signature = key.sign(&bytes);
+    write(&directory.join(MANIFEST_FILE), &bytes)?;
+    write(&directory.join(SIGNATURE_FILE), &signature)?;
+    let keys = [key.public().0];
+    let trust = Trust::signed_by(&input.app, &keys, input.created_ms);
+    let manifest = verify_directory(directory, &trust)?.manifest;
+    let listed: u64 = manifest.files.values().map(|entry| entry.length).sum();
+    let (manifest_sha256, total) =
+        (sha256_hex(&bytes), listed + (bytes.len() + signature.len()) as u64);
+    staging.publish(out)?;
+    Ok(Packed { directory: out.to_path_buf(), manifest, manifest_sha256, bytes: total })
+}
+
+fn manifest(
+    input: &PackInput,
+    files: BTreeMap<String, FileEntry>,
+    tensors: BTreeMap<String, Entries>,
+) -> Manifest {
+    Manifest {
+        format: MANIFEST_FORMAT,
+        app: input.app.clone(),
+        release: ReleaseName { name: input.name.clone(), version: input.version },
+        created_ms: input.created_ms,
+        expires_ms: input.expires_ms,
+        architecture: input.architecture.clone(),
+        plan: input.plan.clone(),
+        experiment: input.experiment.clone(),
+        files,
+        tensors,
+        lineage: input.lineage.clone(),
+    }
+}
+
+/// Checks that every part has the size that catalogue, plan and architecture ask for.
+fn check_sizes(input: &PackInput) -> Result<()> {
+    let (n, contexts) = (input.catalogue.len(), input.plan.contexts.len());
+    if n > ITEMS_MAX {
+        let reason = format!("has {n} items, at most {ITEMS_MAX} are allowed");
+        return Err(Error::part("catalogue", reason));
+    }
+    length("popularity", input.popularity.len(), n)?;
+    length("context_popularity", input.context_popularity.len(), contexts)?;
+    for (index, row) in input.context_popularity.iter().enumerate() {
+        length(&format!("context_popularity[{index}]"), row.len(), n)?;
+    }
+    let Architecture::MatrixFactorization { dimensions, ranker_features, .. } = &input.architecture
+    else {
+        let present = [
+            ("embedding", input.embedding.is_some()),
+            ("gram", input.gram.is_some()),
+            ("ranker", input.ranker.is_some()),
+        ];
+        return match present.into_iter().find(|(_, is_present)| *is_present) {
+            Some((part, _)) => Err(Error::part(part, "does not belong to the architecture")),
+            None => Ok(()),
+        };
+    };
+    let missing = || "is missing, matrix_factorization needs it";
+    let embedding = input.embedding.as_ref().ok_or_else(|| Error::part("embedding", missing()))?;
+    let ranker = input.ranker.as_ref().ok_or_else(|| Error::part("ranker", missing()))?;
+    if embedding.dimensions != *dimensions {
+        let reason = format!("is {}, the architecture says {dimensions}", embedding.dimensions);
+        return Err(Error::part("embedding.dimensions", reason));
+    }
+    length("embedding", embedding.values.len(), n.saturating_mul(*dimensions))?;
+    length("ranker", ranker.weight.len(), ranker_features.len())?;
+    match &input.gram {
+        Some(gram) => length("gram", gram.len(), dimensions.saturating_mul(*dimensions)),
+        None => Ok(()),
+    }
+}
+
+fn length(field: &str, found: usize, needed: usize) -> Result<()> {
+    if found == needed {
+        return Ok(());
+    }
+    Err(Error::part(field, format!("has {found} values, {needed} are needed")))
+}
+
+fn write_catalogue(items: &[Item], path: &Path) -> Result<()> {
+    let file = File::create_new(path).map_err(Error::file(path, "making"))?;
+    let mut out = BufWriter::new(file);
+    let mut write_all = || {
+        for item in items {
+            serde_json::to_writer(&mut out, item)?;
+            out.write_all(b"\n")?;
+        }
+        out.flush()?;
+        out.get_ref().sync_all()
+    };
+    write_all().map_err(Error::file(path, "writing"))
+}
+
+fn write_items(input: &PackInput, path: &Path) -> Result<Entries> {
+    let (n, contexts) = (input.catalogue.len(), input.plan.contexts.len());
+    let by_context = input.context_popularity.concat();
+    let mut tensors = vec![
+        Tensor::f32("popularity", &[n], &input.popularity),
+        Tensor::f32("context_popularity", &[contexts, n], &by_context),
+    ];
+    let Some(Embedding { values, dimensions }) = &input.embedding else {
+        return write_tensors(path, tensors);
+    };
+    check_finite(values)?;
+    let (codes, scale) = quantise_rows(values, *dimensions);
+    tensors.push(Tensor::f32("embedding", &[n, *dimensions], values));
+    tensors.push(Tensor::i8("codes", &[n, *dimensions], &codes));
+    tensors.push(Tensor::f32("scale", &[n], &scale));
+    write_tensors(path, tensors)
+}
+
+fn check_finite(embedding: &[f32]) -> Result<()> {
+    match embedding.iter().position(|value| !value.is_finite()) {
+        Some(index) => {
+            let value = embedding[index];
+            Err(Error::part(format!("embedding[{index}]"), format!("is {value}, not finite")))
+        }
+        None => Ok(()),
+    }
+}
+
+fn write_model(
+    input: &PackInput,
+    embedding: &Embedding,
+    ranker: &RankerWeights,
+    path: &Path,
+) -> Result<Entries> {
+    let d = embedding.dimensions;
+    let gram = match &input.gram {
+        Some(gram) => gram.clone(),
+        None => model::gram(&embedding.values, d).into_iter().map(|sum| sum as f32).collect(),
+    };
+    let bias = [ranker.bias];
+    let tensors = vec![
+        Tensor::f32("gram", &[d, d], &gram),
+        Tensor::f32("ranker.weight", &[1, ranker.weight.len()], &ranker.weight),
+        Tensor::f32("ranker.bias", &[1], &bias),
+    ];
+    write_tensors(path, tensors)
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = File::create_new(path).map_err(Error::file(path, "making"))?;
+    file.write_all(bytes).map_err(Error::file(path, "writing"))?;
+    file.sync_all().map_err(Error::file(path, "flushing"))
+}

@@ -1,0 +1,8 @@
+//! Releases from packing to refusal, on disk.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod directories;
+mod flips;
+mod packing;
+mod parts;

@@ -1,0 +1,350 @@
+//! The A/B report: what each arm's slates led to, and how sure one can be.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use serde::Serialize;
+
+use crate::audit::{Audit, audit};
+use crate::calendar::Day;
+use crate::coverage::{Coverage, coverage};
+use crate::error::{Error, Result};
+use crate::estimates::{Estimate, Tally, difference, paired_change, rate};
+use crate::feedback::{Feedback, Word};
+use crate::visits::{Observed, Visit, observe};
+
+/// Positions whose click-through is told; what stands below is hardly ever seen.
+const POSITIONS_MAX: u32 = 50;
+
+/// What a report is about.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AbSettings {
+    /// Only feedback of this experiment; all feedback with an arm when absent.
+    pub experiment: Option<String>,
+    /// The arm that the others are compared with; when absent an arm named `baseline` or
+    /// `control`, else the first by name.
+    pub control: Option<String>,
+    /// The event kind by which a visit counts as accepted.
+    pub accepted_by: String,
+    /// Probability with which the intervals hold the truth, above 0 and below 1.
+    pub confidence: f64,
+    /// Minutes east of UTC in whose days nights are counted.
+    pub offset_minutes: i32,
+    /// Items of the catalogue, for coverage.
+    pub catalogue_items: Option<u64>,
+    /// Events that the devices recorded, for the audit.
+    pub recorded_events: Option<u64>,
+}
+
+impl Default for AbSettings {
+    fn default() -> Self {
+        Self {
+            experiment: None,
+            control: None,
+            accepted_by: "conversion".into(),
+            confidence: 0.95,
+            offset_minutes: 0,
+            catalogue_items: None,
+            recorded_events: None,
+        }
+    }
+}
+
+/// The report.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct AbReport {
+    /// Version of this format: 1.
+    pub schema: u32,
+    /// The app.
+    pub app: String,
+    /// The experiment, when the report is about one.
+    pub experiment: Option<String>,
+    /// The event kind by which a visit counts as accepted.
+    pub accepted_by: String,
+    /// Probability with which the intervals hold the truth.
+    pub confidence: f64,
+    /// The days with visits, in order.
+    pub days: Vec<Day>,
+    /// The arms by name, the control last. Empty when no impression has an arm.
+    pub arms: Vec<ArmReport>,
+    /// Each arm against the control.
+    pub comparisons: Vec<Comparison>,
+    /// Impressions that no arm is responsible for.
+    pub impressions_without_arm: u64,
+    /// Installations that were shown slates of more than one arm: they blur the comparison.
+    pub mixed_installations: u64,
+    /// What was lost or repeated on the way.
+    pub audit: Audit,
+}
+
+/// What one arm's slates led to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ArmReport {
+    /// Its name.
+    pub name: String,
+    /// Whether the others are compared with it.
+    pub is_control: bool,
+    /// Installations with at least one visit.
+    pub installations: u64,
+    /// Visits: showings of a slate.
+    pub visits: u64,
+    /// Visits that were accepted.
+    pub accepted: u64,
+    /// Accepted among all visits.
+    pub acceptance: Option<Estimate>,
+    /// The same by day, one entry for each day of the report.
+    pub nights: Vec<NightRate>,
+    /// The same by context.
+    pub contexts: Vec<ContextRate>,
+    /// Change of the acceptance rate from the first day to the last, installations compared with
+    /// themselves; absent when the report has one day.
+    pub change: Option<Estimate>,
+    /// Impressions.
+    pub impressions: u64,
+    /// Impressions that were clicked.
+    pub clicks: u64,
+    /// Clicked among all impressions.
+    pub click_through: Option<Estimate>,
+    /// The same by position.
+    pub positions: Vec<PositionRate>,
+    /// What was shown of the catalogue.
+    pub coverage: Coverage,
+}
+
+/// Acceptance of one day's visits, which is what the night before has led to.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NightRate {
+    /// The day.
+    pub day: Day,
+    /// Visits.
+    pub visits: u64,
+    /// Accepted visits.
+    pub accepted: u64,
+    /// Accepted among all.
+    pub acceptance: Option<Estimate>,
+}
+
+/// Acceptance in one context.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct ContextRate {
+    /// The context; none for slates without one.
+    pub context: Option<String>,
+    /// Visits.
+    pub visits: u64,
+    /// Accepted visits.
+    pub accepted: u64,
+    /// Accepted among all.
+    pub acceptance: Option<Estimate>,
+}
+
+/// Click-through at one position.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PositionRate {
+    /// The position, from 0.
+    pub position: u32,
+    /// Impressions.
+    pub impressions: u64,
+    /// Clicked impressions.
+    pub clicks: u64,
+    /// Clicked among all.
+    pub click_through: Option<Estimate>,
+}
+
+/// An arm against the control.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// The arm.
+    pub arm: String,
+    /// The control.
+    pub control: String,
+    /// Acceptance rate of the arm minus that of the control.
+    pub acceptance: Estimate,
+    /// Change of the arm from the first day to the last minus that of the control, in which what
+    /// the days themselves bring (a weekend) cancels out.
+    pub change: Option<Estimate>,
+}
+
+/// Makes the report of an experiment.
+///
+/// Memory grows with the feedback; time with it times the logarithm of the installations.
+///
+/// # Errors
+/// [`Error::InvalidSetting`] for a confidence outside (0, 1), or a control that no impression
+/// names.
+///
+/// ```
+/// use noctule_reports::{AbSettings, Feedback, ab_report};
+/// let report = ab_report(&Feedback::new("town"), &AbSettings::default())?;
+/// assert!(report.arms.is_empty());
+/// # Ok::<(), noctule_reports::Error>(())
+/// ```
+pub fn ab_report(feedback: &Feedback, settings: &AbSettings) -> Result<AbReport> {
+    if !(settings.confidence > 0.0 && settings.confidence < 1.0) {
+        let reason = format!("{} is not between 0 and 1", settings.confidence);
+        return Err(Error::InvalidSetting { setting: "confidence", reason });
+    }
+    let observed = observe(feedback, settings);
+    let days: BTreeSet<Day> = observed.visits.iter().map(|visit| visit.day).collect();
+    let days: Vec<Day> = days.into_iter().collect();
+    let arms: BTreeSet<Word> = observed.visits.iter().map(|visit| visit.arm).collect();
+    let names: Vec<&str> = arms.iter().map(|arm| feedback.text(*arm)).collect();
+    let control = control(&names, settings)?;
+    let mut reports: Vec<ArmReport> = arms
+        .iter()
+        .map(|arm| {
+            let mut report = ArmCounts::of(*arm, &observed).report(feedback, &days, settings);
+            report.name = feedback.text(*arm).to_owned();
+            report.is_control = Some(report.name.as_str()) == control;
+            report
+        })
+        .collect();
+    reports.sort_by(|a, b| (a.is_control, &a.name).cmp(&(b.is_control, &b.name)));
+    Ok(AbReport {
+        schema: 1,
+        app: feedback.app().to_owned(),
+        experiment: settings.experiment.clone(),
+        accepted_by: settings.accepted_by.clone(),
+        confidence: settings.confidence,
+        comparisons: comparisons(&reports, settings.confidence),
+        days,
+        arms: reports,
+        impressions_without_arm: observed.without_arm,
+        mixed_installations: observed.mixed_installations,
+        audit: audit(feedback, settings.recorded_events),
+    })
+}
+
+fn control<'a>(names: &[&'a str], settings: &AbSettings) -> Result<Option<&'a str>> {
+    if let Some(wanted) = &settings.control {
+        let found = names.iter().find(|name| *name == wanted);
+        let missing = || Error::InvalidSetting {
+            setting: "control",
+            reason: format!("no impression is of the arm {wanted:?}; there are {names:?}"),
+        };
+        return found.copied().map(Some).ok_or_else(missing);
+    }
+    let usual = ["baseline", "control"].into_iter().find(|usual| names.contains(usual));
+    Ok(usual
+        .and_then(|usual| names.iter().find(|name| **name == usual))
+        .copied()
+        .or_else(|| names.iter().min().copied()))
+}
+
+fn comparisons(arms: &[ArmReport], level: f64) -> Vec<Comparison> {
+    let Some(control) = arms.iter().find(|arm| arm.is_control) else { return Vec::new() };
+    let compare = |arm: &ArmReport| {
+        let change = arm.change.as_ref().zip(control.change.as_ref());
+        Some(Comparison {
+            arm: arm.name.clone(),
+            control: control.name.clone(),
+            acceptance: difference(arm.acceptance.as_ref()?, control.acceptance.as_ref()?, level),
+            change: change.map(|(arm, control)| difference(arm, control, level)),
+        })
+    };
+    arms.iter().filter(|arm| !arm.is_control).filter_map(compare).collect()
+}
+
+/// Tallies by installation.
+type Clusters = HashMap<Word, Tally>;
+
+/// Everything counted about one arm, by installation.
+#[derive(Default)]
+struct ArmCounts {
+    all: Clusters,
+    by_day: BTreeMap<Day, Clusters>,
+    by_context: BTreeMap<Option<Word>, Clusters>,
+    clicks: Clusters,
+    by_position: BTreeMap<u32, Clusters>,
+    by_item: HashMap<Word, u64>,
+}
+
+impl ArmCounts {
+    fn of(arm: Word, observed: &Observed) -> Self {
+        let mut counts = Self::default();
+        for visit in observed.visits.iter().filter(|visit| visit.arm == arm) {
+            counts.add_visit(visit);
+        }
+        for shown in observed.impressions.iter().filter(|impression| impression.arm == arm) {
+            counts.clicks.entry(shown.installation).or_default().count(shown.clicked);
+            if let Some(position) = shown.position.filter(|position| *position < POSITIONS_MAX) {
+                let clusters = counts.by_position.entry(position).or_default();
+                clusters.entry(shown.installation).or_default().count(shown.clicked);
+            }
+            *counts.by_item.entry(shown.item).or_default() += 1;
+        }
+        counts
+    }
+
+    fn add_visit(&mut self, visit: &Visit) {
+        let day = self.by_day.entry(visit.day).or_default();
+        let context = self.by_context.entry(visit.context).or_default();
+        for clusters in [&mut self.all, day, context] {
+            clusters.entry(visit.installation).or_default().count(visit.accepted);
+        }
+    }
+
+    fn report(self, feedback: &Feedback, days: &[Day], settings: &AbSettings) -> ArmReport {
+        let level = settings.confidence;
+        let none = Clusters::new();
+        let on = |day: &Day| self.by_day.get(day).unwrap_or(&none);
+        let night = |day: &Day| {
+            let (accepted, visits, acceptance) = summary(on(day), level);
+            NightRate { day: *day, visits, accepted, acceptance }
+        };
+        let context = |(context, clusters): (&Option<Word>, &Clusters)| {
+            let (accepted, visits, acceptance) = summary(clusters, level);
+            let context = context.map(|context| feedback.text(context).to_owned());
+            ContextRate { context, visits, accepted, acceptance }
+        };
+        let position = |(position, clusters): (&u32, &Clusters)| {
+            let (clicks, impressions, click_through) = summary(clusters, level);
+            PositionRate { position: *position, impressions, clicks, click_through }
+        };
+        let change = match days {
+            [first, .., last] => change(on(first), on(last), level),
+            _ => None,
+        };
+        let mut contexts: Vec<ContextRate> = self.by_context.iter().map(context).collect();
+        contexts.sort_by(|a, b| a.context.cmp(&b.context));
+        let (accepted, visits, acceptance) = summary(&self.all, level);
+        let (clicks, impressions, click_through) = summary(&self.clicks, level);
+        ArmReport {
+            name: String::new(),
+            is_control: false,
+            installations: self.all.len() as u64,
+            visits,
+            accepted,
+            acceptance,
+            nights: days.iter().map(night).collect(),
+            contexts,
+            change,
+            impressions,
+            clicks,
+            click_through,
+            positions: self.by_position.iter().map(position).collect(),
+            coverage: coverage(self.by_item.values().copied().collect(), settings.catalogue_items),
+        }
+    }
+}
+
+/// The clusters in the order of their installations: sums of floats depend on it.
+fn ordered(clusters: &Clusters) -> Vec<(Word, Tally)> {
+    let mut ordered: Vec<_> = clusters.iter().map(|(word, tally)| (*word, *tally)).collect();
+    ordered.sort_by_key(|(word, _)| *word);
+    ordered
+}
+
+/// Successes, trials and rate.
+fn summary(clusters: &Clusters, level: f64) -> (u64, u64, Option<Estimate>) {
+    let tallies: Vec<Tally> = ordered(clusters).into_iter().map(|(_, tally)| tally).collect();
+    // Sums of ones: exact far beyond any number of events.
+    let sum = |part: fn(&Tally) -> f64| tallies.iter().map(part).sum::<f64>() as u64;
+    (sum(|tally| tally.successes), sum(|tally| tally.trials), rate(&tallies, level))
+}
+
+fn change(before: &Clusters, after: &Clusters, level: f64) -> Option<Estimate> {
+    let pairs: Vec<(Tally, Tally)> = ordered(before)
+        .into_iter()
+        .map(|(installation, tally)| (tally, after.get(&installation).copied().unwrap_or_default()))
+        .collect();
+    paired_change(&pairs, level)
+}

@@ -1,0 +1,76 @@
+//! Days as dates.
+
+/// Milliseconds of a day.
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+
+/// A day, counted from 1970-01-01; displayed as `YYYY-MM-DD`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Day(pub i64);
+
+impl Day {
+    /// The day of a moment (Unix milliseconds), `offset_minutes` east of UTC.
+    #[must_use]
+    pub fn at(at_ms: i64, offset_minutes: i32) -> Self {
+        Self(at_ms.saturating_add(i64::from(offset_minutes) * 60_000).div_euclid(DAY_MS))
+    }
+
+    /// Year, month and day of the month in the proleptic Gregorian calendar, by the algorithm
+    /// `civil_from_days` of Howard Hinnant (chrono-Compatible Low-Level Date Algorithms, 2021).
+    #[must_use]
+    pub fn date(self) -> (i64, i64, i64) {
+        let shifted = self.0 + 719_468;
+        let era = shifted.div_euclid(146_097);
+        let day_of_era = shifted.rem_euclid(146_097);
+        let year_of_era =
+            (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let shifted_month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+        let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+        (year_of_era + era * 400 + i64::from(month <= 2), month, day)
+    }
+
+    /// Short English name of the day of the week.
+    #[must_use]
+    pub fn weekday(self) -> &'static str {
+        // 1970-01-01 was a Thursday.
+        ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"][self.0.rem_euclid(7) as usize]
+    }
+}
+
+impl std::fmt::Display for Day {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (year, month, day) = self.date();
+        write!(f, "{year:04}-{month:02}-{day:02}")
+    }
+}
+
+impl serde::Serialize for Day {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_have_dates_and_names() {
+        // python3 -c "import datetime as d; x = d.date(1970,1,1) + d.timedelta(20777); print(x, x.strftime('%a'))"
+        assert_eq!(
+            (Day(20_777).to_string().as_str(), Day(20_777).weekday()),
+            ("2026-11-20", "Fri")
+        );
+        assert_eq!((Day(0).to_string().as_str(), Day(0).weekday()), ("1970-01-01", "Thu"));
+        assert_eq!(Day(11_016).to_string(), "2000-02-29");
+    }
+
+    #[test]
+    fn the_offset_moves_midnight() {
+        let late = 20_777 * DAY_MS + 23 * 3_600_000;
+        assert_eq!(Day::at(late, 0), Day(20_777));
+        assert_eq!(Day::at(late, 120), Day(20_778));
+        assert_eq!(Day::at(-1, 0), Day(-1));
+    }
+}

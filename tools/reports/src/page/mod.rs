@@ -1,0 +1,161 @@
+//! The report as one self-contained HTML page.
+//!
+//! Nothing is loaded from anywhere: styles and charts are in the file, and there is no script. It
+//! follows the reader's colour scheme and fits a phone's screen.
+
+mod charts;
+mod markup;
+mod numbers;
+mod phone;
+mod story;
+
+use std::fmt::Write as _;
+
+pub use story::{DemoStory, ItemStory, JourneyStep, Making, PhoneStory, ReasonStory, SlateStory};
+
+use crate::ab::{AbReport, Comparison};
+use markup::{confidence, escape, percent, points, points_interval, rate_interval};
+
+/// What a page shows.
+#[derive(Debug, Clone, Copy)]
+pub struct Page<'a> {
+    /// Title of the document.
+    pub title: &'a str,
+    /// The numbers.
+    pub report: &'a AbReport,
+    /// What a demonstration adds to them.
+    pub story: Option<&'a DemoStory>,
+}
+
+/// Draws the page.
+///
+/// Every text that comes from outside is escaped.
+///
+/// ```
+/// use noctule_reports::{AbSettings, Feedback, Page, ab_report, render_html};
+/// let report = ab_report(&Feedback::new("town"), &AbSettings::default())?;
+/// let html = render_html(&Page { title: "Town", report: &report, story: None });
+/// assert!(html.starts_with("<!doctype html>"));
+/// # Ok::<(), noctule_reports::Error>(())
+/// ```
+#[must_use]
+pub fn render_html(page: &Page<'_>) -> String {
+    let Page { title, report, story } = page;
+    let mut html = String::with_capacity(64 << 10);
+    // Writing to a string cannot fail, here and in the sections.
+    let _ = write!(
+        html,
+        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
+         <style>\n{}</style>\n</head>\n<body>\n<div class=\"sky\">\n",
+        escape(title),
+        include_str!("style.css"),
+    );
+    masthead(&mut html, report);
+    html.push_str("<main>\n");
+    hero(&mut html, report, *story);
+    numbers::arms(&mut html, report);
+    numbers::nights(&mut html, report);
+    if let Some(phone) = story.and_then(|story| story.phone.as_ref()) {
+        phone::phone(&mut html, phone);
+    }
+    numbers::places(&mut html, report);
+    numbers::coverage(&mut html, report);
+    numbers::journey(&mut html, report, story.map_or(&[], |story| &story.journey));
+    if let Some(story) = story {
+        phone::making(&mut html, &story.making);
+    }
+    html.push_str("</main>\n");
+    footer(&mut html, report);
+    html.push_str("</div>\n</body>\n</html>\n");
+    html
+}
+
+fn masthead(html: &mut String, report: &AbReport) {
+    let days = match (report.days.first(), report.days.last()) {
+        (Some(first), Some(last)) if first == last => format!(" · {first}"),
+        (Some(first), Some(last)) => format!(" · {first} to {last}"),
+        _ => String::new(),
+    };
+    let experiment =
+        report.experiment.as_ref().map_or(String::new(), |name| format!(" · {}", escape(name)));
+    let _ = write!(
+        html,
+        "<header>\n<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\">\
+         <path d=\"M21 14.6A9.2 9.2 0 1 1 10.9 2.8a7.4 7.4 0 0 0 10.1 11.8z\"/></svg>\
+         <b>Noctule</b><span class=\"about\">{}{experiment}{days}</span>\n</header>\n",
+        escape(&report.app)
+    );
+}
+
+fn hero(html: &mut String, report: &AbReport, story: Option<&DemoStory>) {
+    let _ = write!(html, "<section class=\"hero\">\n<h1>{}</h1>\n", escape(&headline(report)));
+    let main = report.comparisons.first();
+    if let Some(verdict) = main.and_then(|comparison| verdict(report, comparison)) {
+        let _ = writeln!(html, "<p class=\"verdict\">{}</p>", escape(&verdict));
+    }
+    for sentence in story.map_or(&[][..], |story| &story.introduction) {
+        let _ = writeln!(html, "<p class=\"lead\">{}</p>", escape(sentence));
+    }
+    html.push_str("</section>\n");
+}
+
+/// The result in one sentence.
+#[must_use]
+pub fn headline(report: &AbReport) -> String {
+    if let Some(Comparison { arm, control, acceptance, .. }) = report.comparisons.first() {
+        let rate = |name: &String| {
+            let arm = report.arms.iter().find(|arm| arm.name == *name);
+            arm.and_then(|arm| arm.acceptance.as_ref())
+                .map_or("–".into(), |rate| percent(rate.value))
+        };
+        let (of_arm, of_control) = (rate(arm), rate(control));
+        let distance = points(acceptance.value.abs());
+        let distance = distance.trim_start_matches('+');
+        return if !acceptance.excludes_zero() {
+            format!(
+                "No clear difference yet: visits of the {arm} arm were accepted {of_arm} of the \
+                 time, those of {control} {of_control}."
+            )
+        } else {
+            let direction = if acceptance.value > 0.0 { "more" } else { "fewer" };
+            format!(
+                "Of the visits in the {arm} arm {of_arm} were accepted, in {control} \
+                 {of_control}: {distance} points {direction}."
+            )
+        };
+    }
+    match report.arms.as_slice() {
+        [] => "No experiment ran in this feedback, so there are no arms to compare.".into(),
+        [arm, ..] => {
+            let rate = arm.acceptance.as_ref();
+            let number = rate.map_or("–".into(), |rate| percent(rate.value));
+            let interval = rate.map_or("–".into(), rate_interval);
+            format!("Of the visits in the {} arm {number} were accepted ({interval}).", arm.name)
+        }
+    }
+}
+
+fn verdict(report: &AbReport, comparison: &Comparison) -> Option<String> {
+    let estimate = &comparison.acceptance;
+    estimate.low?;
+    let end = if estimate.excludes_zero() { "without zero" } else { "zero among them" };
+    Some(format!(
+        "{} interval of the difference: {} points, {end}",
+        confidence(report.confidence),
+        points_interval(estimate)
+    ))
+}
+
+fn footer(html: &mut String, report: &AbReport) {
+    let _ = write!(
+        html,
+        "<footer>\n<p>A visit is one showing of a slate to one installation. It is accepted when an \
+         event of the kind <code>{}</code> follows for an item it showed. Intervals hold the truth \
+         in {} of all reports; they treat installations, not visits, as independent (delta method, \
+         Student’s t). Changes over time compare each installation with itself.</p>\n</footer>\n",
+        escape(&report.accepted_by),
+        confidence(report.confidence)
+    );
+}

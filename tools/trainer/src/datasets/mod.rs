@@ -1,0 +1,147 @@
+//! Interactions of users with items, and the layouts they are read from.
+
+pub mod directory;
+pub mod movielens;
+pub mod restaurant;
+pub mod sequences;
+pub mod table;
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use noctule_core::base::{GeoPoint, ItemId, WeekMinute};
+use noctule_core::catalogue::Item;
+use noctule_core::release::Plan;
+
+use crate::{Error, Result};
+
+pub use directory::{read_directory, write_directory};
+pub use movielens::read_movielens;
+pub use restaurant::read_restaurants;
+pub use sequences::{read_pairs, read_sequences};
+
+/// Bytes of one data file: MovieLens 32M, the largest of its family, is 900 MB.
+pub const FILE_BYTES_MAX: u64 = 4 << 30;
+
+/// Events of one data set: indices are 32-bit.
+pub const EVENTS_MAX: usize = u32::MAX as usize;
+
+/// One positive interaction.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Interaction {
+    /// Index of the user.
+    pub user: u32,
+    /// Index of the item.
+    pub item: u32,
+    /// When, Unix milliseconds; none where the data have no time.
+    pub at_ms: Option<i64>,
+    /// Index of the context in the plan; none where it is unknown.
+    pub context: Option<u16>,
+    /// Confidence, above 0.
+    pub weight: f32,
+}
+
+/// What a reader met besides the interactions it kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ReadCounts {
+    /// Rows that repeat an earlier one; the first was kept.
+    pub duplicates: u64,
+    /// Rows that say the user did not like the item.
+    pub not_positive: u64,
+}
+
+/// A data set: who chose what. Events of one user stand in time order where the layout has one.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Interactions {
+    /// The users' names.
+    pub users: Vec<String>,
+    /// Where each user usually is, by user; empty where the data do not say.
+    pub places: Vec<Option<GeoPoint>>,
+    /// The catalogue.
+    pub items: Vec<Item>,
+    /// The interactions.
+    pub events: Vec<Interaction>,
+    /// What was left out.
+    pub counts: ReadCounts,
+}
+
+/// Reads the data in `directory` in whichever layout its files show: Noctule's own
+/// (`catalogue.jsonl`), MovieLens (`movies.csv`) or UCI restaurants (`geoplaces2.csv`). Events with
+/// a time get their context from `plan` ([`Interactions::assign_contexts`], in UTC).
+///
+/// # Errors
+/// [`Error::File`] when the directory cannot be read, [`Error::Layout`] when none of these files is
+/// there, and those of the layout's reader.
+pub fn read(directory: &Path, plan: &Plan) -> Result<Interactions> {
+    std::fs::read_dir(directory).map_err(Error::file(directory, "opening the directory"))?;
+    let has = |name: &str| directory.join(name).is_file();
+    let mut data = if has("catalogue.jsonl") {
+        let contexts: Vec<_> = plan.contexts.iter().map(|context| context.id.clone()).collect();
+        read_directory(directory, &contexts)?
+    } else if has("movies.csv") {
+        read_movielens(directory)?
+    } else if has("geoplaces2.csv") {
+        read_restaurants(directory)?
+    } else {
+        return Err(Error::Layout { path: directory.to_path_buf() });
+    };
+    data.assign_contexts(plan, 0);
+    Ok(data)
+}
+
+impl Interactions {
+    /// Gives each event that has a time but no context the first context of `plan` that holds at
+    /// that time, `offset_minutes` east of UTC.
+    pub fn assign_contexts(&mut self, plan: &Plan, offset_minutes: i32) {
+        for event in self.events.iter_mut().filter(|event| event.context.is_none()) {
+            let Some(at_ms) = event.at_ms else { continue };
+            let moment = WeekMinute::at(at_ms, offset_minutes);
+            let context = plan.contexts.iter().position(|context| context.when.holds(moment));
+            event.context = context.and_then(|index| u16::try_from(index).ok());
+        }
+    }
+
+    /// The indices of the events by user, in time order; events at the same time, or without one,
+    /// keep the order of the data.
+    #[must_use]
+    pub fn by_user(&self) -> Vec<Vec<u32>> {
+        let mut by_user = vec![Vec::new(); self.users.len()];
+        for (index, event) in self.events.iter().enumerate() {
+            by_user[event.user as usize].push(index as u32);
+        }
+        for events in &mut by_user {
+            events.sort_by_key(|index| self.events[*index as usize].at_ms);
+        }
+        by_user
+    }
+}
+
+/// Gives names indices in the order in which they are first met.
+#[derive(Debug, Default)]
+struct Names {
+    names: Vec<String>,
+    index: HashMap<String, u32>,
+}
+
+impl Names {
+    fn index(&mut self, name: &str) -> u32 {
+        if let Some(index) = self.index.get(name) {
+            return *index;
+        }
+        let index = self.names.len() as u32;
+        self.names.push(name.to_owned());
+        self.index.insert(name.to_owned(), index);
+        index
+    }
+}
+
+/// An item of which only the name is known.
+pub(crate) fn bare_item(name: &str) -> noctule_core::base::Result<Item> {
+    Ok(Item {
+        id: ItemId::new(name)?,
+        title: name.to_owned(),
+        attributes: std::collections::BTreeMap::new(),
+        place: None,
+        hours: Vec::new(),
+    })
+}

@@ -1,0 +1,154 @@
+//! The one error of this crate: which file, which line, which field, and what was wrong.
+
+use std::path::{Path, PathBuf};
+
+/// A result of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What can go wrong between reading a data set and writing a trained model.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The operating system refused a file operation.
+    #[error("{path}: {action}: {source}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
+        /// The system's word for it.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A file holds no row of data.
+    #[error("{path}: holds no data")]
+    Empty {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// A directory is in no layout that is known.
+    #[error("{path}: holds none of catalogue.jsonl, movies.csv and geoplaces2.csv")]
+    Layout {
+        /// The directory.
+        path: PathBuf,
+    },
+
+    /// The header lacks a column.
+    #[error("{path}:1: column {column} is missing, the header has {found}")]
+    MissingColumn {
+        /// The file.
+        path: PathBuf,
+        /// The column that is needed.
+        column: String,
+        /// The columns that are there.
+        found: String,
+    },
+
+    /// A row has a value that does not fit.
+    #[error("{path}:{line}: {field}: {reason}")]
+    Field {
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+        /// The column, or the place in the line.
+        field: String,
+        /// What was found and what is allowed.
+        reason: String,
+    },
+
+    /// A row is not UTF-8.
+    #[error("{path}:{line}: not UTF-8 text")]
+    Encoding {
+        /// The file.
+        path: PathBuf,
+        /// Its line, from 1.
+        line: u64,
+    },
+
+    /// A bound is exceeded.
+    #[error("{path}: {what} is {found}, at most {limit} is allowed")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// The bounded thing.
+        what: &'static str,
+        /// What was found.
+        found: u64,
+        /// The bound.
+        limit: u64,
+    },
+
+    /// A setting is outside what is allowed.
+    #[error("{field}: {reason}")]
+    Setting {
+        /// The setting.
+        field: &'static str,
+        /// What was found and what is allowed.
+        reason: String,
+    },
+
+    /// The data cannot be used for what was asked.
+    #[error("data: {reason}")]
+    Data {
+        /// Why not.
+        reason: String,
+    },
+
+    /// Training did not converge: a loss or a vector is not finite.
+    #[error("training diverged in epoch {epoch}: {reason}")]
+    Diverged {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// What is not finite.
+        reason: String,
+    },
+
+    /// A scorer gave a value that is not a number.
+    #[error("the score of item {item} for user {user} is not a number")]
+    Score {
+        /// Index of the user.
+        user: u32,
+        /// Index of the item.
+        item: usize,
+    },
+
+    /// The core refused.
+    #[error(transparent)]
+    Core(#[from] noctule_core::base::Error),
+
+    /// The tensor library refused.
+    #[error("tensors: {0}")]
+    Tensor(#[from] candle_core::Error),
+}
+
+impl Error {
+    /// Wraps a file error with its path and the action that failed.
+    pub fn file(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File { path, action, source }
+    }
+
+    /// An [`Error::Field`] at `line` of `path`.
+    pub fn field(
+        path: &Path,
+        line: u64,
+        field: impl Into<String>,
+        reason: impl Into<String>,
+    ) -> Self {
+        let (path, field, reason) = (path.to_path_buf(), field.into(), reason.into());
+        Self::Field { path, line, field, reason }
+    }
+
+    /// An [`Error::Setting`].
+    pub fn setting(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Setting { field, reason: reason.into() }
+    }
+
+    /// An [`Error::Data`].
+    pub fn data(reason: impl Into<String>) -> Self {
+        Self::Data { reason: reason.into() }
+    }
+}

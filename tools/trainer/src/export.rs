@@ -1,0 +1,154 @@
+//! Writing a trained model as a directory that can be packed into a release.
+
+use std::path::Path;
+
+use noctule_core::release::{Architecture, Plan};
+use safetensors::Dtype;
+use safetensors::tensor::TensorView;
+use serde::{Deserialize, Serialize};
+
+use crate::datasets::directory::write_catalogue;
+use crate::datasets::{Interactions, ReadCounts};
+use crate::training::{Metrics, TrainSettings, TrainStep, TrainedModel, train};
+use crate::{Error, Result};
+
+/// `training.json`: how a model came to be, and what was measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TrainingRecord {
+    /// Architecture and hyper-parameters for the manifest.
+    pub architecture: Architecture,
+    /// The settings of the run, seed included.
+    pub settings: TrainSettings,
+    /// Sizes of the data.
+    pub data: DataSizes,
+    /// Choices that the ranker learned from.
+    pub ranker_positives: usize,
+    /// Loss of the factorisation after each epoch.
+    pub losses: Vec<f64>,
+    /// What was measured; none when no user has three events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub metrics: Option<Metrics>,
+}
+
+/// Sizes of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DataSizes {
+    /// Users.
+    pub users: usize,
+    /// Items of the catalogue.
+    pub items: usize,
+    /// Interactions that were trained on.
+    pub interactions: usize,
+    /// Rows left out because they repeat an earlier one.
+    pub duplicates: u64,
+    /// Rows left out because the user did not like the item.
+    pub not_positive: u64,
+}
+
+impl DataSizes {
+    fn of(data: &Interactions) -> Self {
+        let ReadCounts { duplicates, not_positive } = data.counts;
+        let (users, items) = (data.users.len(), data.items.len());
+        Self { users, items, interactions: data.events.len(), duplicates, not_positive }
+    }
+}
+
+/// Trains on `data` and writes the result into `directory`; see [`train`] and [`write_model`].
+///
+/// # Errors
+/// As [`train`] and [`write_model`].
+pub fn train_to_directory(
+    data: &Interactions,
+    plan: &Plan,
+    settings: &TrainSettings,
+    directory: &Path,
+    progress: &dyn Fn(TrainStep, usize, usize),
+) -> Result<TrainingRecord> {
+    let model = train(data, plan, settings, progress)?;
+    write_model(&model, data, settings, directory)
+}
+
+/// Writes `catalogue.jsonl`, `items.safetensors` (`popularity`, `context_popularity` and, for a
+/// factorisation, `embedding`), `model.safetensors` (`gram`, `ranker.weight`, `ranker.bias`; only
+/// for a factorisation) and, last, `training.json` into `directory`, which is made where it is
+/// missing. The same model gives the same bytes.
+///
+/// # Errors
+/// [`Error::File`], and [`Error::Data`] when a part of `model` does not have one row an item.
+pub fn write_model(
+    model: &TrainedModel,
+    data: &Interactions,
+    settings: &TrainSettings,
+    directory: &Path,
+) -> Result<TrainingRecord> {
+    std::fs::create_dir_all(directory).map_err(Error::file(directory, "making the directory"))?;
+    write_catalogue(&data.items, &directory.join("catalogue.jsonl"))?;
+    let (n, d) = (data.items.len(), model.dimensions);
+    let popularity = &model.popularity;
+    let contexts = popularity.by_context.len() / n.max(1);
+    let mut items = vec![
+        tensor("popularity", &[n], &popularity.overall)?,
+        tensor("context_popularity", &[contexts, n], &popularity.by_context)?,
+    ];
+    let mut others = Vec::new();
+    if let Some(ranker) = &model.ranker {
+        items.push(tensor("embedding", &[n, d], &model.embedding)?);
+        others.push(tensor("gram", &[d, d], &model.gram)?);
+        others.push(tensor("ranker.weight", &[1, ranker.weight.len()], &ranker.weight)?);
+        others.push(tensor("ranker.bias", &[1], &[ranker.bias])?);
+    }
+    write_tensors(&items, &directory.join("items.safetensors"))?;
+    let model_path = directory.join("model.safetensors");
+    if others.is_empty() {
+        // A model of an earlier run in the same directory does not belong to this one.
+        match std::fs::remove_file(&model_path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file(&model_path, "removing")(error));
+            }
+            _ => {}
+        }
+    } else {
+        write_tensors(&others, &model_path)?;
+    }
+    let record = TrainingRecord {
+        architecture: model.architecture.clone(),
+        settings: settings.clone(),
+        data: DataSizes::of(data),
+        ranker_positives: model.ranker_positives,
+        losses: model.losses.clone(),
+        metrics: model.metrics.clone(),
+    };
+    let path = directory.join("training.json");
+    let json = serde_json::to_vec_pretty(&record).map_err(std::io::Error::from);
+    let json = json.map_err(Error::file(&path, "encoding"))?;
+    std::fs::write(&path, json).map_err(Error::file(&path, "writing"))?;
+    Ok(record)
+}
+
+struct NamedTensor {
+    name: &'static str,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+fn tensor(name: &'static str, shape: &[usize], values: &[f32]) -> Result<NamedTensor> {
+    if values.len() != shape.iter().product::<usize>() {
+        let reason = format!("{name} has {} values, {shape:?} is needed", values.len());
+        return Err(Error::data(reason));
+    }
+    let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+    Ok(NamedTensor { name, shape: shape.to_vec(), bytes })
+}
+
+fn write_tensors(tensors: &[NamedTensor], path: &Path) -> Result<()> {
+    let failed = |error: safetensors::SafeTensorError| {
+        Error::file(path, "encoding")(std::io::Error::other(error.to_string()))
+    };
+    let mut views = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        let view = TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes);
+        views.push((tensor.name, view.map_err(failed)?));
+    }
+    let bytes = safetensors::serialize(views, None).map_err(failed)?;
+    std::fs::write(path, bytes).map_err(Error::file(path, "writing"))
+}

@@ -1,0 +1,18 @@
+//! Training: popularity, matrix factorisation by iALS, and the ranker above them.
+
+pub mod examples;
+pub mod features;
+pub mod ials;
+pub mod parallel;
+pub mod pipeline;
+pub mod popularity;
+pub mod ranker;
+pub mod settings;
+pub mod sparse;
+
+pub use ials::{Factors, train_ials};
+pub use pipeline::{Metrics, TrainedModel, train};
+pub use popularity::{Popularity, count_popularity};
+pub use ranker::{RankerSettings, TrainedRanker, train_ranker};
+pub use settings::{IalsSettings, Model, TrainSettings, TrainStep};
+pub use sparse::Sparse;

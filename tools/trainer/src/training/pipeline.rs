@@ -1,0 +1,242 @@
+//! From interactions to everything a release holds.
+//!
+//! The run fits twice. First on what is not held out: the ranker learns from the validation events
+//! and all is measured on the test events, neither of which was seen. Then the factors and
+//! popularities are fitted again on all events, and go into the release with that ranker.
+
+use noctule_core::model::Ranker;
+use noctule_core::release::{Architecture, Consumed, Plan};
+use serde::{Deserialize, Serialize};
+
+use super::examples::{self, Fitted};
+use super::features::{self, FEATURES};
+use super::{
+    Factors, Model, Popularity, Sparse, TrainSettings, TrainStep, TrainedRanker, count_popularity,
+    train_ials, train_ranker,
+};
+use crate::datasets::Interactions;
+use crate::evaluation::{
+    Case, ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer,
+    Scorer, evaluate,
+};
+use crate::split::{Split, leave_last_few_out};
+use crate::{Error, Result};
+
+/// What was measured on each user's last event, before the factors were fitted again.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Most popular overall.
+    pub popularity: Evaluation,
+    /// Most popular in the context.
+    pub context_popularity: Evaluation,
+    /// The fold-in score alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fold_in: Option<Evaluation>,
+    /// The ranker over all its features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ranker: Option<Evaluation>,
+}
+
+/// All that a release needs of a model.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TrainedModel {
+    /// Architecture and hyper-parameters, as they stand in the manifest.
+    pub architecture: Architecture,
+    /// Length of the item vectors; 0 without a factorisation.
+    pub dimensions: usize,
+    /// Item vectors, [items, dimensions].
+    pub embedding: Vec<f32>,
+    /// Sum of y yᵀ over all items, [dimensions, dimensions].
+    pub gram: Vec<f32>,
+    /// Shares of the interactions, overall and by context.
+    pub popularity: Popularity,
+    /// The ranker, where there is one.
+    pub ranker: Option<TrainedRanker>,
+    /// Choices that the ranker learned from.
+    pub ranker_positives: usize,
+    /// Loss of the factorisation after each epoch over all events.
+    pub losses: Vec<f64>,
+    /// What was measured; none when no user has three events.
+    pub metrics: Option<Metrics>,
+}
+
+/// Trains what `settings` ask for on `data`, whose contexts are those of `plan`
+/// ([`Interactions::assign_contexts`] finds them from times). `progress` hears (step, done, total)
+/// on the calling thread.
+///
+/// Without validation events, or where none is among the plan's candidates, the ranker is the
+/// fold-in score alone.
+///
+/// # Errors
+/// [`Error::Setting`], [`Error::Data`] without items or events or with a context the plan lacks,
+/// [`Error::Diverged`].
+pub fn train(
+    data: &Interactions,
+    plan: &Plan,
+    settings: &TrainSettings,
+    progress: &dyn Fn(TrainStep, usize, usize),
+) -> Result<TrainedModel> {
+    settings.check()?;
+    check(data, plan)?;
+    let split = leave_last_few_out(data, settings.positives);
+    let all: Vec<u32> = (0..data.events.len() as u32).collect();
+    let count =
+        |indices: &[u32]| count_popularity(data, indices, plan.contexts.len(), settings.smoothing);
+    let (fitted, final_popularity) = (count(&split.train), count(&all));
+    let run = Run { data, plan, settings, progress, split: &split, popularity: &fitted };
+    match settings.model {
+        Model::Popularity => Ok(TrainedModel {
+            architecture: Architecture::Popularity {},
+            dimensions: 0,
+            embedding: Vec::new(),
+            gram: Vec::new(),
+            popularity: final_popularity,
+            ranker: None,
+            ranker_positives: 0,
+            losses: Vec::new(),
+            metrics: run.measure(None)?,
+        }),
+        Model::MatrixFactorization => run.factorise(&all, final_popularity),
+    }
+}
+
+fn check(data: &Interactions, plan: &Plan) -> Result<()> {
+    if data.items.is_empty() || data.events.is_empty() {
+        let (items, events) = (data.items.len(), data.events.len());
+        return Err(Error::data(format!("{items} items and {events} interactions")));
+    }
+    let contexts = plan.contexts.len();
+    let unknown = |context: u16| usize::from(context) >= contexts;
+    match data.events.iter().position(|event| event.context.is_some_and(unknown)) {
+        None => Ok(()),
+        Some(event) => {
+            let reason = format!("interaction {event} has a context beyond the plan's {contexts}");
+            Err(Error::data(reason))
+        }
+    }
+}
+
+struct Run<'a> {
+    data: &'a Interactions,
+    plan: &'a Plan,
+    settings: &'a TrainSettings,
+    progress: &'a dyn Fn(TrainStep, usize, usize),
+    split: &'a Split,
+    /// Of the training part.
+    popularity: &'a Popularity,
+}
+
+impl Run<'_> {
+    fn factorise(&self, all: &[u32], popularity: Popularity) -> Result<TrainedModel> {
+        let ials = self.settings.ials();
+        let (ranker, ranker_positives, metrics) = self.rank_and_measure()?;
+        let factors = self.fit(all, TrainStep::Refitting)?;
+        let architecture = Architecture::MatrixFactorization {
+            dimensions: ials.dimensions,
+            unobserved_weight: ials.unobserved_weight,
+            regularization: ials.regularization,
+            regularization_exponent: ials.regularization_exponent,
+            context_weight: self.settings.context_weight,
+            ranker_features: FEATURES.map(str::to_owned).to_vec(),
+        };
+        Ok(TrainedModel {
+            architecture,
+            dimensions: ials.dimensions,
+            embedding: factors.items,
+            gram: factors.gram,
+            popularity,
+            ranker: Some(ranker),
+            ranker_positives,
+            losses: factors.losses,
+            metrics,
+        })
+    }
+
+    fn fit(&self, indices: &[u32], step: TrainStep) -> Result<Factors> {
+        let matrix = Sparse::users_by_items(self.data, indices);
+        let progress = |epoch, epochs, _| (self.progress)(step, epoch, epochs);
+        train_ials(&matrix, &self.settings.ials(), &progress)
+    }
+
+    /// Fits on the training part, trains the ranker on the validation part, measures on the rest.
+    fn rank_and_measure(&self) -> Result<(TrainedRanker, usize, Option<Metrics>)> {
+        let alone = || {
+            let mut weight = vec![0.0; FEATURES.len()];
+            weight[0] = 1.0;
+            TrainedRanker { weight, bias: 0.0, losses: Vec::new() }
+        };
+        if self.split.validation.is_empty() || self.split.train.is_empty() {
+            return Ok((alone(), 0, None));
+        }
+        let factors = self.fit(&self.split.train, TrainStep::Fitting)?;
+        let fold_in = factors.fold_in(&self.settings.ials())?;
+        let context_weight = self.settings.context_weight;
+        let fold_in = FoldInScorer { fold_in: &fold_in, items: &factors.items, context_weight };
+        let (data, plan, popularity) = (self.data, self.plan, self.popularity);
+        let fitted = Fitted { data, plan, popularity, fold_in };
+        let examples = examples::make(&fitted, self.split, self.settings)?;
+        (self.progress)(TrainStep::Ranker, 0, 1);
+        let ranker = if examples.labels.is_empty() {
+            alone()
+        } else {
+            let (rows, labels) = (&examples.rows, &examples.labels);
+            let settings = &self.settings.ranker;
+            train_ranker(rows, FEATURES.len(), labels, &examples.weights, settings)?
+        };
+        (self.progress)(TrainStep::Ranker, 1, 1);
+        let scorer = RankerScorer { fitted: &fitted, ranker: ranker.ranker()? };
+        let metrics = self.measure(Some((&fold_in, &scorer)))?;
+        Ok((ranker, examples.positives(), metrics))
+    }
+
+    fn measure(
+        &self,
+        model: Option<(&FoldInScorer<'_>, &RankerScorer<'_>)>,
+    ) -> Result<Option<Metrics>> {
+        if self.split.test.is_empty() {
+            return Ok(None);
+        }
+        let settings = EvaluationSettings {
+            k: self.settings.k,
+            exclude_seen: self.plan.consumed != Consumed::Keep,
+            users_max: Some(self.settings.users_max),
+            seed: self.settings.seed,
+            threads: self.settings.threads,
+            ..EvaluationSettings::default()
+        };
+        let mut done = 0;
+        let total = if model.is_some() { 4 } else { 2 };
+        let mut measured = |scorer: &dyn Scorer| {
+            (self.progress)(TrainStep::Measuring, done, total);
+            done += 1;
+            evaluate(scorer, self.data, self.split, &settings)
+        };
+        let popular = PopularityScorer::new(self.data, &self.split.train);
+        let metrics = Metrics {
+            popularity: measured(&popular)?,
+            context_popularity: measured(&ContextPopularityScorer { popularity: self.popularity })?,
+            fold_in: model.map(|(fold_in, _)| measured(fold_in)).transpose()?,
+            ranker: model.map(|(_, ranker)| measured(ranker)).transpose()?,
+        };
+        (self.progress)(TrainStep::Measuring, total, total);
+        Ok(Some(metrics))
+    }
+}
+
+/// The ranker over all its features, for every item.
+struct RankerScorer<'a> {
+    fitted: &'a Fitted<'a>,
+    ranker: Ranker,
+}
+
+impl Scorer for RankerScorer<'_> {
+    fn score(&self, case: &Case<'_>, scores: &mut [f32]) -> Result<()> {
+        let fitted = self.fitted;
+        fitted.fold_in.score(case, scores)?;
+        let rows = features::Rows::new(fitted.data, fitted.popularity, case);
+        let row = |(item, score): (usize, &f32)| rows.row(item as u32, *score);
+        let rows: Vec<f32> = scores.iter().enumerate().flat_map(row).collect();
+        scores.copy_from_slice(&self.ranker.score(&rows, FEATURES.len())?);
+        Ok(())
+    }
+}

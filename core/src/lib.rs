@@ -13,9 +13,9 @@ pub mod base;
 
 pub mod store;
 
-pub mod release;
-
 pub mod catalogue;
+
+pub mod release;
 
 pub mod model;
 
@@ -41,6 +41,9 @@ pub mod learning;
 
 pub mod experiments;
 
-pub mod monitoring;
-
 pub mod upload;
+
+pub mod runtime;
+
+pub use base::{Error, Result};
+pub use runtime::{Config, Noctule, Receipt, Status};

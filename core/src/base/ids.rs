@@ -11,7 +11,7 @@ use super::{Error, Result};
 
 /// Refuses what no identifier may hold: nothing, more than [`ID_BYTES_MAX`] bytes, control
 /// characters (which would break lines in logs, URLs and newline-delimited files).
-fn check(kind: &'static str, text: &str) -> Result<()> {
+pub(crate) fn check(kind: &'static str, text: &str) -> Result<()> {
     if text.is_empty() {
         return Err(Error::invalid(kind, "is empty"));
     }

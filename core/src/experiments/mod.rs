@@ -1,1 +1,63 @@
 //! Experiments: deterministic assignment of an installation to an arm.
+//!
+//! The hash is version 2 of GrowthBook's published standard: FNV-1a (32 bits) of the decimal
+//! FNV-1a of salt and value, modulo 10,000. The same installation gets the same arm in every
+//! language and on every server that follows it.
+
+use crate::release::{Arm, Experiment};
+
+/// A number in [0, 1) in steps of 1/10,000 that `value` always gets under `salt`.
+///
+/// ```
+/// use noctule_core::experiments::bucket;
+/// assert_eq!(bucket("town-1", "installation"), bucket("town-1", "installation"));
+/// assert!((0.0..1.0).contains(&bucket("town-1", "another")));
+/// ```
+#[must_use]
+pub fn bucket(salt: &str, value: &str) -> f64 {
+    let inner = fnv1a(&format!("{salt}{value}"));
+    f64::from(fnv1a(&inner.to_string()) % 10_000) / 10_000.0
+}
+
+/// FNV-1a of 32 bits (Fowler, Noll and Vo) over the UTF-8 bytes.
+fn fnv1a(text: &str) -> u32 {
+    text.bytes()
+        .fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
+}
+
+/// The begin and end of each arm's share of [0, 1), for `shares` of which `coverage` takes part.
+///
+/// Shares that do not sum to 1 (within 1 %) count as equal ones.
+#[must_use]
+pub fn bucket_ranges(coverage: f64, shares: &[f64]) -> Vec<(f64, f64)> {
+    let coverage = coverage.clamp(0.0, 1.0);
+    let equal = 1.0 / shares.len().max(1) as f64;
+    let total: f64 = shares.iter().sum();
+    let usable = (0.99..=1.01).contains(&total);
+    let mut begin = 0.0;
+    let range = |share: &f64| {
+        let share = if usable { *share } else { equal };
+        let from = begin;
+        begin += share;
+        (from, from + coverage * share)
+    };
+    shares.iter().map(range).collect()
+}
+
+/// The index of the range that holds `bucket`.
+#[must_use]
+pub fn choose(bucket: f64, ranges: &[(f64, f64)]) -> Option<usize> {
+    ranges.iter().position(|(begin, end)| (*begin..*end).contains(&bucket))
+}
+
+/// The arm of `installation` in `experiment`; sticky, since it depends on nothing else.
+#[must_use]
+pub fn assign<'a>(experiment: &'a Experiment, installation: &str) -> Option<&'a Arm> {
+    let shares: Vec<f64> = experiment.arms.iter().map(|arm| arm.share).collect();
+    let arm = choose(bucket(&experiment.salt, installation), &bucket_ranges(1.0, &shares));
+    // Shares sum to 1 only up to rounding: the last arm takes what is left above.
+    arm.map_or_else(|| experiment.arms.last(), |arm| experiment.arms.get(arm))
+}
+
+#[cfg(test)]
+mod tests;

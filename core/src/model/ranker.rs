@@ -30,7 +30,7 @@ pub struct Ranker {
     weight: Tensor,
     /// [1].
     bias: Tensor,
-    features: usize,
+    weights: Vec<f32>,
 }
 
 impl Ranker {
@@ -49,17 +49,24 @@ impl Ranker {
         }
         let device = Device::Cpu;
         Ok(Self {
-            weight: Tensor::from_vec(weight, (features, 1), &device)
+            weight: Tensor::from_slice(&weight, (features, 1), &device)
                 .map_err(|error| candle_error(&error))?,
             bias: Tensor::new(&[bias], &device).map_err(|error| candle_error(&error))?,
-            features,
+            weights: weight,
         })
     }
 
     /// Features of one row.
     #[must_use]
     pub fn features(&self) -> usize {
-        self.features
+        self.weights.len()
+    }
+
+    /// The weights, in the order of the features: a row's log-odds are the bias plus the sum of
+    /// weight times value.
+    #[must_use]
+    pub fn weights(&self) -> &[f32] {
+        &self.weights
     }
 
     /// The log-odds of `rows` (row-major, `features` values each), in their order.
@@ -68,11 +75,11 @@ impl Ranker {
     /// [`Error::Model`] when `features` is not the ranker's, the rows are not whole, or a log-odds
     /// is not finite (a feature was not).
     pub fn score(&self, rows: &[f32], features: usize) -> Result<Vec<f32>> {
-        if features != self.features || !rows.len().is_multiple_of(features) {
+        if features != self.features() || !rows.len().is_multiple_of(features) {
             let reason = format!(
                 "ranker: {} values in rows of {features}, rows of {} are needed",
                 rows.len(),
-                self.features
+                self.features()
             );
             return Err(Error::Model { reason });
         }
@@ -89,7 +96,7 @@ impl Ranker {
     }
 
     fn log_odds(&self, rows: &[f32]) -> candle_core::Result<Vec<f32>> {
-        let shape = (rows.len() / self.features, self.features);
+        let shape = (rows.len() / self.features(), self.features());
         let rows = Tensor::from_slice(rows, shape, &Device::Cpu)?;
         rows.matmul(&self.weight)?.broadcast_add(&self.bias)?.flatten_all()?.to_vec1()
     }

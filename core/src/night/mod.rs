@@ -1,1 +1,23 @@
 //! The night job: order of work, the loop over contexts, publication, the journal of runs.
+//!
+//! ```text
+//! LoadedRelease + Profile -> SlateMaker: eligible -> candidates -> ranking -> re-ranking -> reasons
+//!                                                         one slate at a time -> publish
+//! ```
+//!
+//! Each slate is published in a transaction of its own, with a digest of everything it was made
+//! from. A night that is cut short, by its budget or by a kill, leaves old or new slates; the next
+//! one finds by the digests which are left to make and goes on with those.
+
+mod inputs;
+mod items;
+mod job;
+mod loaded;
+mod maker;
+pub mod rows;
+
+pub use inputs::{Treatment, inputs_digest};
+pub use items::ItemTensors;
+pub use job::{Job, NightOutcome, NightReport, WorkItem, order_of_work};
+pub use loaded::LoadedRelease;
+pub use maker::SlateMaker;

@@ -75,7 +75,11 @@ impl MappedFile {
         let bytes = self.bytes(tensor, range, count, size_of::<f32>())?;
         if cfg!(target_endian = "big") {
             let (expected, found) = ("little-endian".to_owned(), "big-endian".to_owned());
-            return Err(self.refused(Refusal::Incompatible { what: "byte order", expected, found }));
+            return Err(self.refused(Refusal::Incompatible {
+                what: "byte order",
+                expected,
+                found,
+            }));
         }
         if !bytes.as_ptr().cast::<f32>().is_aligned() {
             let reason = format!("tensor {tensor} does not begin at a multiple of 4 bytes");
@@ -146,7 +150,7 @@ mod tests {
         bytes.extend([0x80, 0x7f, 0xff]);
         let file = mapped(&bytes);
         assert_eq!(file.f32_values("a", 0..16, 4).unwrap(), values);
-        assert_eq!(file.f32_values("a", 4..12, 2).unwrap(), values[1..3]);
+        assert_eq!(file.f32_values("a", 4..12, 2).unwrap(), &values[1..3]);
         assert_eq!(file.i8_values("b", 16..19, 3).unwrap(), [-128, 127, -1]);
         assert!(file.i8_values("b", 19..19, 0).unwrap().is_empty());
         assert_eq!((file.len(), file.is_empty()), (19, false));

@@ -1,6 +1,9 @@
 //! A slate, its slots, and the reasons for each.
 
+use std::sync::Arc;
+
 use crate::base::{ContextId, ItemId, SurfaceId};
+use crate::reasons::Reason;
 use crate::release::Policy;
 
 /// Which slate: one surface in one context.
@@ -33,6 +36,8 @@ pub struct Slate {
     pub release: String,
     /// What made it.
     pub policy: Policy,
+    /// Whether a night made it; otherwise it is the baseline that stands in until the first night.
+    pub made_at_night: bool,
     /// The arm of the experiment, if one runs.
     pub arm: Option<String>,
     /// Showings without a choice before an item is moved back at read time; 0 is never.
@@ -47,47 +52,12 @@ pub struct Slot {
     /// The item.
     pub item: ItemId,
     /// Its title in the release.
-    pub title: String,
+    pub title: Arc<str>,
     /// The score that ranked it: a log-odds for the model, a popularity score for the baseline.
     pub score: f32,
     /// Probability with which the logging policy put this item at this position, given the slots
     /// before it.
     pub propensity: f64,
     /// Why it is here. The contributions sum to `score`.
-    pub reasons: Vec<Reason>,
-}
-
-/// A part of a slot's score.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Reason {
-    /// Where the part comes from.
-    pub kind: ReasonKind,
-    /// The part, in the units of the score; it may be negative.
-    pub contribution: f32,
-}
-
-/// Where a part of a score comes from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ReasonKind {
-    /// The user chose this item before.
-    BecauseOf {
-        /// The item of the history.
-        item: ItemId,
-        /// Its title in the release.
-        title: String,
-    },
-    /// All items of the history that are not named one by one.
-    OtherHistory,
-    /// Many people choose it.
-    Popular,
-    /// Many people choose it in this context.
-    PopularInContext,
-    /// It is close to the user's place.
-    Nearby,
-    /// A feature of the ranker that has no kind of its own, by its name in the manifest.
-    Feature(String),
-    /// What every item gets.
-    Base,
-    /// The slot was drawn to learn something new; contributes nothing.
-    Exploration,
+    pub reasons: Arc<[Reason]>,
 }

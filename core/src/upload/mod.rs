@@ -3,3 +3,7 @@
 pub mod wire;
 
 pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, RejectedEvent};
+
+mod rows;
+
+pub use rows::{QueueState, Sender, Transfer, TransferOutcome, UploadRequest};

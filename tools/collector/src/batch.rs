@@ -49,7 +49,7 @@ pub(crate) enum Refused {
     Damaged(io::Error),
     #[error("{field}: {reason}")]
     Header { field: &'static str, reason: String },
-    /// The device is ahead of this collector: it keeps its events until the collector has caught up.
+    /// The device is ahead of this collector: it keeps its events until that has caught up.
     #[error("schema: {found} is newer than {BATCH_SCHEMA}, which this collector knows")]
     NewerSchema { found: u64 },
     #[error("app: {app:?} is not served here")]

@@ -61,6 +61,15 @@ pub enum Error {
         source: parquet::errors::ParquetError,
     },
 
+    /// A Parquet file in the output folder is damaged in a way that its library does not report.
+    #[error("{path}: damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        reason: &'static str,
+    },
+
     /// A Parquet file in the output folder holds something else than the schema says.
     #[error("{path}: row {row}: {column}: {reason}")]
     ForeignRow {

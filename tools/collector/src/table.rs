@@ -1,6 +1,7 @@
 //! The Parquet table of feedback: one row an event.
 
 use std::fs::File;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
 use parquet::errors::{ParquetError, Result as ParquetResult};
-use parquet::file::metadata::KeyValue;
+use parquet::file::metadata::{ColumnChunkMetaData, KeyValue, ParquetMetaData};
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
@@ -147,8 +148,31 @@ impl Columns<'_, '_> {
     }
 }
 
-/// Calls `found` with installation and sequence number of every row of a file.
-pub(crate) fn read_identities(path: &Path, mut found: impl FnMut(Uuid, u64)) -> Result<()> {
+/// Calls `found` with installation and sequence number of every row of a file; the Parquet
+/// library's panics on damaged bytes become errors.
+pub(crate) fn read_identities(path: &Path, found: impl FnMut(Uuid, u64)) -> Result<()> {
+    // What `found` has been told before a panic does not matter: the start fails.
+    catch_unwind(AssertUnwindSafe(|| try_read_identities(path, found))).unwrap_or_else(|_| {
+        Err(Error::Damaged { path: path.to_path_buf(), reason: "its pages do not decode" })
+    })
+}
+
+/// Refuses column chunks that do not lie within the file: the Parquet library takes them as they
+/// are, and panics.
+fn check_ranges(path: &Path, metadata: &ParquetMetaData, length: u64) -> Result<()> {
+    let within = |column: &ColumnChunkMetaData| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let end = start.checked_add(column.compressed_size());
+        let end = end.and_then(|end| u64::try_from(end).ok());
+        start >= 0 && column.compressed_size() >= 0 && end.is_some_and(|end| end <= length)
+    };
+    if metadata.row_groups().iter().all(|group| group.columns().iter().all(within)) {
+        return Ok(());
+    }
+    Err(Error::Damaged { path: path.to_path_buf(), reason: "a column lies outside of the file" })
+}
+
+fn try_read_identities(path: &Path, mut found: impl FnMut(Uuid, u64)) -> Result<()> {
     const COLUMNS: [&str; 2] = ["installation", "sequence"];
     let foreign = |row: u64, column: usize, reason: String| Error::ForeignRow {
         path: path.to_path_buf(),
@@ -157,7 +181,9 @@ pub(crate) fn read_identities(path: &Path, mut found: impl FnMut(Uuid, u64)) -> 
         reason,
     };
     let file = File::open(path).map_err(Error::file(path, "open"))?;
+    let length = file.metadata().map_err(Error::file(path, "read the length of"))?.len();
     let reader = SerializedFileReader::new(file).map_err(Error::parquet(path))?;
+    check_ranges(path, reader.metadata(), length)?;
     let schema = reader.metadata().file_metadata().schema();
     let mut fields = Vec::with_capacity(COLUMNS.len());
     for (column, name) in COLUMNS.iter().enumerate() {

@@ -96,7 +96,8 @@ mod tests {
 
     fn good() -> Value {
         json!({
-            "id": "0190a5c0-0000-7000-8000-000000000001", "sequence": 7, "at_ms": 1_700_000_000_000_i64,
+            "id": "0190a5c0-0000-7000-8000-000000000001", "sequence": 7,
+            "at_ms": 1_700_000_000_000_i64,
             "kind": "impression", "item": "cafe", "surface": "home", "context": "breakfast",
             "position": 0, "generation": 3, "propensity": 0.95, "release": "town@1", "arm": "model",
         })

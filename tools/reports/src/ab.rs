@@ -2,14 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use serde::Serialize;
-
-use crate::audit::{Audit, audit};
+use crate::audit::audit;
 use crate::calendar::Day;
-use crate::coverage::{Coverage, coverage};
+use crate::coverage::coverage;
 use crate::error::{Error, Result};
 use crate::estimates::{Estimate, Tally, difference, paired_change, rate};
 use crate::feedback::{Feedback, Word};
+use crate::report::{AbReport, ArmReport, Comparison, ContextRate, NightRate, PositionRate};
 use crate::visits::{Observed, Visit, observe};
 
 /// Positions whose click-through is told; what stands below is hardly ever seen.
@@ -49,120 +48,6 @@ impl Default for AbSettings {
     }
 }
 
-/// The report.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct AbReport {
-    /// Version of this format: 1.
-    pub schema: u32,
-    /// The app.
-    pub app: String,
-    /// The experiment, when the report is about one.
-    pub experiment: Option<String>,
-    /// The event kind by which a visit counts as accepted.
-    pub accepted_by: String,
-    /// Probability with which the intervals hold the truth.
-    pub confidence: f64,
-    /// The days with visits, in order.
-    pub days: Vec<Day>,
-    /// The arms by name, the control last. Empty when no impression has an arm.
-    pub arms: Vec<ArmReport>,
-    /// Each arm against the control.
-    pub comparisons: Vec<Comparison>,
-    /// Impressions that no arm is responsible for.
-    pub impressions_without_arm: u64,
-    /// Installations that were shown slates of more than one arm: they blur the comparison.
-    pub mixed_installations: u64,
-    /// What was lost or repeated on the way.
-    pub audit: Audit,
-}
-
-/// What one arm's slates led to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ArmReport {
-    /// Its name.
-    pub name: String,
-    /// Whether the others are compared with it.
-    pub is_control: bool,
-    /// Installations with at least one visit.
-    pub installations: u64,
-    /// Visits: showings of a slate.
-    pub visits: u64,
-    /// Visits that were accepted.
-    pub accepted: u64,
-    /// Accepted among all visits.
-    pub acceptance: Option<Estimate>,
-    /// The same by day, one entry for each day of the report.
-    pub nights: Vec<NightRate>,
-    /// The same by context.
-    pub contexts: Vec<ContextRate>,
-    /// Change of the acceptance rate from the first day to the last, installations compared with
-    /// themselves; absent when the report has one day.
-    pub change: Option<Estimate>,
-    /// Impressions.
-    pub impressions: u64,
-    /// Impressions that were clicked.
-    pub clicks: u64,
-    /// Clicked among all impressions.
-    pub click_through: Option<Estimate>,
-    /// The same by position.
-    pub positions: Vec<PositionRate>,
-    /// What was shown of the catalogue.
-    pub coverage: Coverage,
-}
-
-/// Acceptance of one day's visits, which is what the night before has led to.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct NightRate {
-    /// The day.
-    pub day: Day,
-    /// Visits.
-    pub visits: u64,
-    /// Accepted visits.
-    pub accepted: u64,
-    /// Accepted among all.
-    pub acceptance: Option<Estimate>,
-}
-
-/// Acceptance in one context.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct ContextRate {
-    /// The context; none for slates without one.
-    pub context: Option<String>,
-    /// Visits.
-    pub visits: u64,
-    /// Accepted visits.
-    pub accepted: u64,
-    /// Accepted among all.
-    pub acceptance: Option<Estimate>,
-}
-
-/// Click-through at one position.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct PositionRate {
-    /// The position, from 0.
-    pub position: u32,
-    /// Impressions.
-    pub impressions: u64,
-    /// Clicked impressions.
-    pub clicks: u64,
-    /// Clicked among all.
-    pub click_through: Option<Estimate>,
-}
-
-/// An arm against the control.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Comparison {
-    /// The arm.
-    pub arm: String,
-    /// The control.
-    pub control: String,
-    /// Acceptance rate of the arm minus that of the control.
-    pub acceptance: Estimate,
-    /// Change of the arm from the first day to the last minus that of the control, in which what
-    /// the days themselves bring (a weekend) cancels out.
-    pub change: Option<Estimate>,
-}
-
 /// Makes the report of an experiment.
 ///
 /// Memory grows with the feedback; time with it times the logarithm of the installations.
@@ -185,13 +70,15 @@ pub fn ab_report(feedback: &Feedback, settings: &AbSettings) -> Result<AbReport>
     let observed = observe(feedback, settings);
     let days: BTreeSet<Day> = observed.visits.iter().map(|visit| visit.day).collect();
     let days: Vec<Day> = days.into_iter().collect();
+    let contexts = observed.contexts();
     let arms: BTreeSet<Word> = observed.visits.iter().map(|visit| visit.arm).collect();
     let names: Vec<&str> = arms.iter().map(|arm| feedback.text(*arm)).collect();
     let control = control(&names, settings)?;
     let mut reports: Vec<ArmReport> = arms
         .iter()
         .map(|arm| {
-            let mut report = ArmCounts::of(*arm, &observed).report(feedback, &days, settings);
+            let mut report =
+                ArmCounts::of(*arm, &observed).report(feedback, &days, &contexts, settings);
             report.name = feedback.text(*arm).to_owned();
             report.is_control = Some(report.name.as_str()) == control;
             report
@@ -282,7 +169,13 @@ impl ArmCounts {
         }
     }
 
-    fn report(self, feedback: &Feedback, days: &[Day], settings: &AbSettings) -> ArmReport {
+    fn report(
+        self,
+        feedback: &Feedback,
+        days: &[Day],
+        contexts: &[Option<Word>],
+        settings: &AbSettings,
+    ) -> ArmReport {
         let level = settings.confidence;
         let none = Clusters::new();
         let on = |day: &Day| self.by_day.get(day).unwrap_or(&none);
@@ -290,10 +183,10 @@ impl ArmCounts {
             let (accepted, visits, acceptance) = summary(on(day), level);
             NightRate { day: *day, visits, accepted, acceptance }
         };
-        let context = |(context, clusters): (&Option<Word>, &Clusters)| {
-            let (accepted, visits, acceptance) = summary(clusters, level);
+        let context = |context: &Option<Word>| {
+            let (accepted, visits, acceptance) = summary(self.by_context.get(context)?, level);
             let context = context.map(|context| feedback.text(context).to_owned());
-            ContextRate { context, visits, accepted, acceptance }
+            Some(ContextRate { context, visits, accepted, acceptance })
         };
         let position = |(position, clusters): (&u32, &Clusters)| {
             let (clicks, impressions, click_through) = summary(clusters, level);
@@ -303,8 +196,6 @@ impl ArmCounts {
             [first, .., last] => change(on(first), on(last), level),
             _ => None,
         };
-        let mut contexts: Vec<ContextRate> = self.by_context.iter().map(context).collect();
-        contexts.sort_by(|a, b| a.context.cmp(&b.context));
         let (accepted, visits, acceptance) = summary(&self.all, level);
         let (clicks, impressions, click_through) = summary(&self.clicks, level);
         ArmReport {
@@ -315,7 +206,7 @@ impl ArmCounts {
             accepted,
             acceptance,
             nights: days.iter().map(night).collect(),
-            contexts,
+            contexts: contexts.iter().filter_map(context).collect(),
             change,
             impressions,
             clicks,

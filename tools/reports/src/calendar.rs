@@ -14,6 +14,13 @@ impl Day {
         Self(at_ms.saturating_add(i64::from(offset_minutes) * 60_000).div_euclid(DAY_MS))
     }
 
+    /// The minute of the day of a moment, 0 to 1439.
+    #[must_use]
+    pub fn minute(at_ms: i64, offset_minutes: i32) -> u32 {
+        let minutes = at_ms.div_euclid(60_000).saturating_add(i64::from(offset_minutes));
+        minutes.rem_euclid(24 * 60) as u32
+    }
+
     /// Year, month and day of the month in the proleptic Gregorian calendar, by the algorithm
     /// `civil_from_days` of Howard Hinnant (chrono-Compatible Low-Level Date Algorithms, 2021).
     #[must_use]
@@ -57,7 +64,8 @@ mod tests {
 
     #[test]
     fn days_have_dates_and_names() {
-        // python3 -c "import datetime as d; x = d.date(1970,1,1) + d.timedelta(20777); print(x, x.strftime('%a'))"
+        // python3 -c "import datetime as d
+        // x = d.date(1970,1,1) + d.timedelta(20777); print(x, x.strftime('%a'))"
         assert_eq!(
             (Day(20_777).to_string().as_str(), Day(20_777).weekday()),
             ("2026-11-20", "Fri")
@@ -72,5 +80,6 @@ mod tests {
         assert_eq!(Day::at(late, 0), Day(20_777));
         assert_eq!(Day::at(late, 120), Day(20_778));
         assert_eq!(Day::at(-1, 0), Day(-1));
+        assert_eq!((Day::minute(late, 0), Day::minute(late, 120)), (23 * 60, 60));
     }
 }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write as _;
 
-use crate::ab::AbReport;
 use crate::estimates::Estimate;
+use crate::report::AbReport;
 
 /// The columns of [`render_csv`].
 const HEADER: &str = "arm,measure,part,successes,trials,value,low,high,standard_error,clusters\r\n";

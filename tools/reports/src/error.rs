@@ -41,6 +41,15 @@ pub enum Error {
         source: parquet::errors::ParquetError,
     },
 
+    /// A Parquet file is damaged in a way that its library does not report.
+    #[error("{path}: damaged: {reason}")]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What does not hold.
+        reason: &'static str,
+    },
+
     /// A row does not hold what the schema says.
     #[error("{path}: row {row}: {column}: {reason}")]
     Row {

@@ -168,7 +168,8 @@ mod tests {
     fn a_rate_agrees_with_numpy() {
         // python3 -c "import numpy as np; from scipy.stats import t
         // a=np.array([1,3,0,5]); v=np.array([4,6,3,8]); r=a.sum()/v.sum(); n=len(a)
-        // se=np.sqrt(n/(n-1)*((a-r*v)**2).sum())/v.sum(); h=t.ppf(.975,n-1)*se; print(r,se,r-h,r+h)"
+        // se=np.sqrt(n/(n-1)*((a-r*v)**2).sum())/v.sum()
+        // h=t.ppf(.975,n-1)*se; print(r,se,r-h,r+h)"
         let estimate =
             rate(&tallies([(1.0, 4.0), (3.0, 6.0), (0.0, 3.0), (5.0, 8.0)]), 0.95).unwrap();
         close(Some(estimate.value), 0.42857142857142855);

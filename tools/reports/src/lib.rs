@@ -19,11 +19,10 @@ mod estimates;
 mod feedback;
 mod page;
 mod reading;
+mod report;
 mod visits;
 
-pub use ab::{
-    AbReport, AbSettings, ArmReport, Comparison, ContextRate, NightRate, PositionRate, ab_report,
-};
+pub use ab::{AbSettings, ab_report};
 pub use audit::{Audit, audit};
 pub use calendar::Day;
 pub use coverage::Coverage;
@@ -37,3 +36,4 @@ pub use page::{
     render_html,
 };
 pub use reading::read_feedback;
+pub use report::{AbReport, ArmReport, Comparison, ContextRate, NightRate, PositionRate};

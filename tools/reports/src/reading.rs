@@ -1,9 +1,11 @@
 //! Feedback from the collector's Parquet files.
 
 use std::fs::{self, File};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::{Field, Row};
 use parquet::schema::types::Type;
@@ -86,9 +88,34 @@ fn entries(path: &Path) -> Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
+/// Reads a file; the Parquet library's panics on damaged bytes become errors.
 fn read_file(path: &Path, feedback: &mut Feedback) -> Result<()> {
+    // On a panic the rows read so far are dropped together with the whole feedback.
+    catch_unwind(AssertUnwindSafe(|| read_rows(path, feedback))).unwrap_or_else(|_| {
+        Err(Error::Damaged { path: path.to_path_buf(), reason: "its pages do not decode" })
+    })
+}
+
+/// Refuses column chunks that do not lie within the file: the Parquet library takes them as they
+/// are, and panics.
+fn check_ranges(path: &Path, metadata: &ParquetMetaData, length: u64) -> Result<()> {
+    let within = |column: &ColumnChunkMetaData| {
+        let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
+        let end = start.checked_add(column.compressed_size());
+        let end = end.and_then(|end| u64::try_from(end).ok());
+        start >= 0 && column.compressed_size() >= 0 && end.is_some_and(|end| end <= length)
+    };
+    if metadata.row_groups().iter().all(|group| group.columns().iter().all(within)) {
+        return Ok(());
+    }
+    Err(Error::Damaged { path: path.to_path_buf(), reason: "a column lies outside of the file" })
+}
+
+fn read_rows(path: &Path, feedback: &mut Feedback) -> Result<()> {
     let file = File::open(path).map_err(Error::file(path, "open"))?;
+    let length = file.metadata().map_err(Error::file(path, "read the length of"))?.len();
     let reader = SerializedFileReader::new(file).map_err(Error::parquet(path))?;
+    check_ranges(path, reader.metadata(), length)?;
     let schema = reader.metadata().file_metadata().schema();
     let mut fields = Vec::with_capacity(COLUMNS.len());
     for (name, needed) in COLUMNS {

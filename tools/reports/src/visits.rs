@@ -13,6 +13,8 @@ pub(crate) struct Visit {
     pub(crate) installation: Word,
     pub(crate) context: Option<Word>,
     pub(crate) day: Day,
+    /// Minute of the day at which it began.
+    pub(crate) minute: u32,
     pub(crate) arm: Word,
     pub(crate) accepted: bool,
     generation: Option<u64>,
@@ -75,6 +77,7 @@ pub(crate) fn observe(feedback: &Feedback, settings: &AbSettings) -> Observed {
                 installation: row.installation,
                 context: row.context,
                 day: place.3,
+                minute: Day::minute(row.at_ms, settings.offset_minutes),
                 arm,
                 accepted: false,
                 generation: row.generation,
@@ -105,6 +108,20 @@ pub(crate) fn observe(feedback: &Feedback, settings: &AbSettings) -> Observed {
 }
 
 impl Observed {
+    /// The contexts in the order of the day: by the mean minute of their visits.
+    pub(crate) fn contexts(&self) -> Vec<Option<Word>> {
+        let mut minutes: BTreeMap<Option<Word>, (f64, f64)> = BTreeMap::new();
+        for visit in &self.visits {
+            let (sum, count) = minutes.entry(visit.context).or_default();
+            *sum += f64::from(visit.minute);
+            *count += 1.0;
+        }
+        let mut contexts: Vec<_> =
+            minutes.into_iter().map(|(context, (sum, count))| (sum / count, context)).collect();
+        contexts.sort_by(|a, b| a.0.total_cmp(&b.0));
+        contexts.into_iter().map(|(_, context)| context).collect()
+    }
+
     /// Credits a visit with an outcome when it showed that item from that generation.
     fn outcome(&mut self, visit: usize, row: &FeedbackRow, accepts: bool, clicks: bool) {
         let visit = &mut self.visits[visit];

@@ -36,8 +36,8 @@ pub struct Shown {
     pub index: usize,
     /// Position, from 0.
     pub position: u32,
-    /// Propensity of the slot.
-    pub propensity: f64,
+    /// Propensity of the slot; none when it was moved at read time.
+    pub propensity: Option<f64>,
 }
 
 /// What a person did with one slate.
@@ -67,7 +67,7 @@ pub fn react(
         context: Some(showing.context.clone()),
         position: Some(i64::from(slot.position)),
         generation,
-        propensity: Some(slot.propensity),
+        propensity: slot.propensity,
         at_ms: Some(showing.at_ms + late * SLOT_MS),
         ..FeedbackEvent::new(kind, slot.item.clone())
     };
@@ -113,7 +113,7 @@ mod tests {
             item: town.items()[*index].id.clone(),
             index: *index,
             position: position as u32,
-            propensity: 0.5,
+            propensity: Some(0.5),
         };
         items.iter().enumerate().map(slot).collect()
     }

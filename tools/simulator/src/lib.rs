@@ -11,11 +11,13 @@
 
 pub mod choice;
 pub mod error;
+pub mod fleet;
 pub mod recorded;
 pub mod town;
 pub mod world;
 
 pub use error::{Error, Result};
+pub use fleet::{FleetProgress, FleetResult, FleetSettings, run_fleet};
 pub use recorded::{Recorded, RecordedChoice, RecordedSettings, RecordedUser};
 pub use town::{Town, TownSettings};
 pub use world::{PastChoice, Showing, World};

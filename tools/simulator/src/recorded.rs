@@ -4,13 +4,18 @@
 //! user chose is the history on the device, the rest is the truth: they accept it often when they
 //! look at it, and hardly anything else.
 
-use noctule_core::base::{ContextId, Days, GeoPoint, Seed, SeededRandom, Span, SurfaceId};
-use noctule_core::catalogue::Item;
-use noctule_core::release::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
+mod partition;
+mod plan;
 
-use crate::town::town_plan;
-use crate::world::{BEGIN_MS, MINUTE_MS, PastChoice, World};
+use noctule_core::base::GeoPoint;
+use noctule_core::catalogue::Item;
+use noctule_core::release::Plan;
+
+use crate::world::{BEGIN_MS, DAY_MS, PastChoice, World};
 use crate::{Error, Result};
+use partition::Owner;
+
+pub use plan::recorded_plan;
 
 /// One positive choice of somebody: four stars and more, or a restaurant rated 2.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -99,51 +104,6 @@ impl RecordedSettings {
     }
 }
 
-/// The plan for a catalogue that came with data: with opening hours, the meals of the town; else
-/// morning and evening of any day. What was chosen is not shown again.
-///
-/// # Errors
-/// None in practice; the names pass the checks of the core.
-pub fn recorded_plan(items: &[Item]) -> Result<Plan> {
-    let has = |name: &str| items.iter().any(|item| item.words(name).next().is_some());
-    let attribute = ["cuisine", "genres"].into_iter().find(|name| has(name));
-    let diversity = attribute.map(|name| Diversity { attribute: name.to_owned(), weight: 0.1 });
-    if items.iter().any(|item| !item.hours.is_empty()) {
-        return Ok(Plan { consumed: Consumed::Exclude, diversity, ..town_plan()? });
-    }
-    let mut contexts = Vec::new();
-    for (name, from, until) in [("morning", 5 * 60, 15 * 60), ("evening", 15 * 60, 5 * 60)] {
-        let when = Span { days: Days::Every, from, until };
-        contexts.push(Context { id: ContextId::new(name)?, when });
-    }
-    Ok(Plan {
-        surfaces: vec![Surface {
-            id: SurfaceId::new("home")?,
-            length: 10,
-            contexts: contexts.iter().map(|context| context.id.clone()).collect(),
-        }],
-        contexts,
-        candidates: Candidates::default(),
-        consumed: Consumed::Exclude,
-        only_open: true,
-        radius_km: None,
-        diversity,
-        exploration: Exploration { epsilon: 0.05, pool: 50 },
-        fresh_hours: 36,
-        fatigue_impressions: 12,
-    })
-}
-
-/// One person with a phone.
-#[derive(Debug, Clone, PartialEq)]
-struct Owner {
-    user: u32,
-    place: Option<GeoPoint>,
-    history: Vec<PastChoice>,
-    /// Held-out items, ascending.
-    held_out: Vec<u32>,
-}
-
 /// A world of recorded choices.
 ///
 /// ```
@@ -189,21 +149,21 @@ impl Recorded {
             None => recorded_plan(&items)?,
         };
         check_choices(users, items.len(), plan.contexts.len())?;
-        let chosen = owners_of(users, settings);
+        let chosen = partition::owners(users, settings);
         if chosen.is_empty() {
             let least = settings.choices_min;
             return Err(Error::data(format!("no two people have {least} choices or more")));
         }
-        let owner = |user: &usize| owner(*user, &users[*user], settings);
+        let owner = |user: &usize| partition::owner(*user, &users[*user], settings);
         let owners: Vec<Owner> = chosen.iter().map(owner).collect();
         let mut training = Vec::new();
         for (number, user) in users.iter().enumerate() {
             if chosen.binary_search(&number).is_err() {
-                training.extend(in_order(user).into_iter().map(|choice| PastChoice {
+                training.extend(partition::in_order(user).into_iter().map(|choice| PastChoice {
                     user: number as u32,
                     item: choice.item,
                     // Data without time: all at once, the day before.
-                    at_ms: choice.at_ms.unwrap_or(BEGIN_MS - 24 * 60 * MINUTE_MS),
+                    at_ms: choice.at_ms.unwrap_or(BEGIN_MS - DAY_MS),
                     context: choice.context,
                     weight: choice.weight,
                 }));
@@ -250,58 +210,6 @@ fn check_choices(users: &[RecordedUser], items: usize, contexts: usize) -> Resul
         }
     }
     Ok(())
-}
-
-/// The choices in time order, each item once, at its first time; without time, in the order of the
-/// data.
-fn in_order(user: &RecordedUser) -> Vec<RecordedChoice> {
-    let mut choices = user.choices.clone();
-    choices.sort_by_key(|choice| choice.at_ms);
-    let mut seen = std::collections::BTreeSet::new();
-    choices.retain(|choice| seen.insert(choice.item));
-    choices
-}
-
-/// The choices that count as the truth about `user`, in time order.
-fn strong(user: &RecordedUser, settings: &RecordedSettings) -> Vec<RecordedChoice> {
-    let mut choices = in_order(user);
-    choices.retain(|choice| choice.weight >= settings.weight_min);
-    choices
-}
-
-/// The users who get a phone, ascending: a seeded half of those with enough choices, at most.
-fn owners_of(users: &[RecordedUser], settings: &RecordedSettings) -> Vec<usize> {
-    let enough = |user: &RecordedUser| strong(user, settings).len() >= settings.choices_min;
-    let mut able: Vec<usize> = (0..users.len()).filter(|number| enough(&users[*number])).collect();
-    let mut random = SeededRandom::new(Seed(settings.seed).derive(&["recorded", "owners"]));
-    let phones = settings.phones.min(able.len() / 2);
-    random.shuffle(&mut able);
-    able.truncate(phones);
-    able.sort_unstable();
-    able
-}
-
-fn owner(number: usize, user: &RecordedUser, settings: &RecordedSettings) -> Owner {
-    let mut choices = strong(user, settings);
-    let purpose = ["recorded", "held-out", &number.to_string()];
-    SeededRandom::new(Seed(settings.seed).derive(&purpose)).shuffle(&mut choices);
-    let known = (choices.len() as f64 * settings.history_share) as usize;
-    let known = known.clamp(1, settings.history_max).min(choices.len() - 1);
-    let mut held_out: Vec<u32> = choices.split_off(known).iter().map(|c| c.item).collect();
-    held_out.sort_unstable();
-    choices.sort_by_key(|choice| choice.at_ms);
-    // Feedback may be old, but a phone was there when it was given: its order counts, not its
-    // date, so the history ends at midnight of the first day, an hour for each choice.
-    let hours = choices.len() as i64;
-    let past = |(at, choice): (i64, RecordedChoice)| PastChoice {
-        user: number as u32,
-        item: choice.item,
-        at_ms: BEGIN_MS - (hours - at) * 60 * MINUTE_MS,
-        context: choice.context,
-        weight: choice.weight,
-    };
-    let history = (0..).zip(choices).map(past).collect();
-    Owner { user: number as u32, place: user.place, history, held_out }
 }
 
 impl World for Recorded {

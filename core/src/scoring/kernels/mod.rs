@@ -90,7 +90,7 @@ impl Kernel {
         assert!(rows <= BLOCK_ROWS && codes.iter().all(|s| s.len() == rows * query.len()));
         debug_assert!(query.iter().all(|code| *code != i8::MIN));
         match self.0 {
-            Kind::Portable => portable::dot_products(query, codes, sums),
+            Kind::Portable => portable::dot_products_from(0, query, codes, sums),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
             // checked above.
@@ -140,7 +140,8 @@ mod tests {
             kernel.dot_products(query, streams, &mut sums);
             for (stream, sums) in streams.iter().zip(sums.iter()) {
                 for (row, sum) in stream.chunks_exact(d).zip(sums) {
-                    let products = row.iter().zip(query).map(|(a, b)| i64::from(*a) * i64::from(*b));
+                    let products =
+                        row.iter().zip(query).map(|(a, b)| i64::from(*a) * i64::from(*b));
                     assert_eq!(i64::from(*sum), products.sum::<i64>(), "{} {d}", kernel.name());
                 }
                 assert!(sums[rows..].iter().all(|sum| *sum == i32::MIN), "{}", kernel.name());

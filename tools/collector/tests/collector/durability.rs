@@ -230,3 +230,24 @@ fn a_foreign_file_in_a_partition_is_named_and_kept() {
     assert!(error.to_string().contains("part-1.parquet"), "{error}");
     assert_eq!(fs::read(&foreign).unwrap(), b"no parquet");
 }
+
+#[test]
+fn a_damaged_parquet_file_stops_the_start_and_not_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = start(folder.path());
+    batch("town", 7, 1, 1..=30).acknowledged(&agent(), collector.address());
+    collector.stop().unwrap();
+    let part = files(folder.path(), "parquet").remove(0);
+    let whole = fs::read(&part).unwrap();
+    // The footer is what tells a reader where everything is.
+    for index in (whole.len() - 400..whole.len()).step_by(3) {
+        let mut flipped = whole.clone();
+        flipped[index] ^= 0x55;
+        fs::write(&part, &flipped).unwrap();
+        // A flip in a statistic may go unseen; what counts is that there is an answer.
+        let _ = noctule_collector::Collector::start(settings(folder.path()));
+    }
+    fs::write(&part, &whole[..whole.len() / 2]).unwrap();
+    let error = noctule_collector::Collector::start(settings(folder.path())).unwrap_err();
+    assert!(error.to_string().contains("part-"), "{error}");
+}

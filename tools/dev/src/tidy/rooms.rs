@@ -9,8 +9,8 @@ use super::source::Source;
 const ROOMS: [&str; 19] = [
     "base",
     "store",
-    "release",
     "catalogue",
+    "release",
     "model",
     "scoring",
     "candidates",

@@ -6,92 +6,11 @@
 
 use std::fmt::Write as _;
 
+use super::axes::{Frame, axis, axis_percent, both, colour, ends, grid, shortened, ticks};
 use super::markup::{escape, percent, points};
-use crate::ab::{AbReport, ArmReport};
 use crate::calendar::Day;
 use crate::estimates::Estimate;
-
-/// Number of arm colours in the style sheet; further arms begin again.
-pub(crate) const COLOURS: usize = 6;
-
-/// Width, height and what goes with them.
-struct Frame {
-    class: &'static str,
-    width: f64,
-    height: f64,
-    left: f64,
-    right: f64,
-}
-
-/// Draws for both widths.
-fn both(heights: (f64, f64), label: &str, draw: impl Fn(&Frame, &mut String)) -> String {
-    let frames = [
-        Frame { class: "wide", width: 720.0, height: heights.0, left: 48.0, right: 96.0 },
-        Frame { class: "narrow", width: 350.0, height: heights.1, left: 38.0, right: 12.0 },
-    ];
-    let mut svg = String::new();
-    for frame in frames {
-        let Frame { class, width, height, .. } = frame;
-        // Writing to a string cannot fail, here and below.
-        let _ = write!(
-            svg,
-            "<svg class=\"chart {class}\" viewBox=\"0 0 {width} {height}\" role=\"img\" \
-             aria-label=\"{}\">",
-            escape(label)
-        );
-        draw(&frame, &mut svg);
-        svg.push_str("</svg>");
-    }
-    svg
-}
-
-/// A round step that divides `span` into three to six.
-fn step(span: f64) -> f64 {
-    let rough = (span / 4.0).max(1e-6);
-    let magnitude = 10f64.powf(rough.log10().floor());
-    let factor = [1.0, 2.0, 2.5, 5.0, 10.0].into_iter().find(|factor| factor * magnitude >= rough);
-    factor.unwrap_or(10.0) * magnitude
-}
-
-/// Ends of an axis that holds all values, on round steps, with the step.
-fn axis(values: impl Iterator<Item = f64>) -> (f64, f64, f64) {
-    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| {
-        (low.min(value), high.max(value))
-    });
-    if !low.is_finite() || !high.is_finite() {
-        return (0.0, 1.0, 0.25);
-    }
-    let step = step((high - low).max(0.02));
-    let (low, high) = ((low / step).floor() * step, (high / step).ceil() * step);
-    (low, if high > low { high } else { low + step }, step)
-}
-
-fn ticks((low, high, step): (f64, f64, f64)) -> impl Iterator<Item = f64> {
-    // The ends lie on steps: the quotient is a small whole number.
-    let count = ((high - low) / step).round() as u32;
-    (0..=count).map(move |tick| low + f64::from(tick) * step)
-}
-
-fn ends(estimate: &Estimate) -> [f64; 3] {
-    [
-        estimate.value,
-        estimate.low.unwrap_or(estimate.value),
-        estimate.high.unwrap_or(estimate.value),
-    ]
-}
-
-fn colour(arm: usize) -> usize {
-    arm % COLOURS
-}
-
-fn axis_percent(share: f64) -> String {
-    let percent = share * 100.0;
-    if (percent - percent.round()).abs() < 1e-6 {
-        format!("{percent:.0}%")
-    } else {
-        format!("{percent:.1}%")
-    }
-}
+use crate::report::{AbReport, ArmReport};
 
 /// Acceptance by night, one line an arm, with its interval as a band.
 pub(crate) fn nights(report: &AbReport) -> String {
@@ -122,20 +41,6 @@ pub(crate) fn nights(report: &AbReport) -> String {
     })
 }
 
-fn grid(frame: &Frame, svg: &mut String, scale: (f64, f64, f64), y: &dyn Fn(f64) -> f64) {
-    for tick in ticks(scale) {
-        let (at, left, end) = (y(tick), frame.left, frame.width - frame.right);
-        let _ = write!(
-            svg,
-            "<line class=\"grid\" x1=\"{left}\" x2=\"{end}\" y1=\"{at:.1}\" y2=\"{at:.1}\"/>\
-             <text class=\"tick\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
-            left - 8.0,
-            at + 4.0,
-            axis_percent(tick)
-        );
-    }
-}
-
 fn day_labels(frame: &Frame, svg: &mut String, days: &[Day], x: &dyn Fn(usize) -> f64) {
     let room = if frame.class == "wide" { 12 } else { 5 };
     let every = days.len().div_ceil(room).max(1);
@@ -146,7 +51,8 @@ fn day_labels(frame: &Frame, svg: &mut String, days: &[Day], x: &dyn Fn(usize) -
         let _ = write!(
             svg,
             "<text class=\"tick\" text-anchor=\"middle\" x=\"{at:.1}\" y=\"{line}\">{}</text>\
-             <text class=\"tick faint\" text-anchor=\"middle\" x=\"{at:.1}\" y=\"{}\">{date} {month}</text>",
+             <text class=\"tick faint\" text-anchor=\"middle\" x=\"{at:.1}\" y=\"{}\">{date} \
+             {month}</text>",
             day.weekday(),
             line + 13.0
         );
@@ -221,14 +127,6 @@ fn line_names(frame: &Frame, svg: &mut String, report: &AbReport, y: &dyn Fn(f64
     }
 }
 
-/// The begin of a name that would not fit.
-fn shortened(name: &str, limit: usize) -> String {
-    if name.chars().count() <= limit {
-        return name.to_owned();
-    }
-    name.chars().take(limit - 1).chain(['…']).collect()
-}
-
 /// One row of a dot-and-whisker chart.
 pub(crate) struct Row<'a> {
     pub(crate) name: &'a str,
@@ -264,19 +162,30 @@ pub(crate) fn whiskers(label: &str, rows: &[Row<'_>], unit: Unit) -> String {
             );
         }
         for (index, row) in rows.iter().enumerate() {
-            whisker(svg, row, 34.0 + 48.0 * index as f64, &x, unit);
+            whisker(frame, svg, row, 34.0 + 48.0 * index as f64, &x, unit);
         }
     })
 }
 
-fn whisker(svg: &mut String, row: &Row<'_>, y: f64, x: &dyn Fn(f64) -> f64, unit: Unit) {
+fn whisker(
+    frame: &Frame,
+    svg: &mut String,
+    row: &Row<'_>,
+    y: f64,
+    x: &dyn Fn(f64) -> f64,
+    unit: Unit,
+) {
     let [value, low, high] = ends(row.estimate).map(x);
     let colour = colour(row.colour);
     let number =
         if unit == Unit::Rate { percent(row.estimate.value) } else { points(row.estimate.value) };
-    // A label next to the dot leaves the picture at its edges; it turns around before that.
+    // A label in the middle of the bar would leave the picture near its edges.
     let middle = f64::midpoint(low, high);
-    let anchor = if middle < 120.0 { ("start", 14.0) } else { ("middle", middle) };
+    let anchor = match middle {
+        _ if middle < 130.0 => ("start", 14.0),
+        _ if middle > frame.width - 130.0 => ("end", frame.width - 14.0),
+        _ => ("middle", middle),
+    };
     let _ = write!(
         svg,
         "<line class=\"whisker c{colour}\" x1=\"{low:.1}\" x2=\"{high:.1}\" y1=\"{y}\" y2=\"{y}\"/>\
@@ -327,34 +236,12 @@ pub(crate) fn positions(report: &AbReport) -> String {
                 let (at, [value, low, high]) = (x(position) + shift, ends(estimate).map(y));
                 let _ = write!(
                     svg,
-                    "<line class=\"whisker thin c{0}\" x1=\"{at:.1}\" x2=\"{at:.1}\" y1=\"{low:.1}\" \
-                     y2=\"{high:.1}\"/><circle class=\"dot c{0}\" cx=\"{at:.1}\" cy=\"{value:.1}\" \
-                     r=\"3.5\"/>",
+                    "<line class=\"whisker thin c{0}\" x1=\"{at:.1}\" x2=\"{at:.1}\" \
+                     y1=\"{low:.1}\" y2=\"{high:.1}\"/>\
+                     <circle class=\"dot c{0}\" cx=\"{at:.1}\" cy=\"{value:.1}\" r=\"3.5\"/>",
                     colour(index)
                 );
             }
         }
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_axis_holds_its_values_on_round_steps() {
-        for values in [[0.21, 0.34], [0.0, 0.0], [-0.013, 0.108], [0.5, 0.5001]] {
-            let (low, high, step) = axis(values.into_iter());
-            assert!(low <= values[0] && values[1] <= high && step > 0.0, "{low} {high}");
-            let count = ticks((low, high, step)).count();
-            assert!((2..=8).contains(&count), "{count} ticks from {low} to {high}");
-        }
-        assert_eq!(axis(std::iter::empty()), (0.0, 1.0, 0.25));
-    }
-
-    #[test]
-    fn long_names_are_shortened_between_characters() {
-        assert_eq!(shortened("überlangername", 6), "überl…");
-        assert_eq!(shortened("model", 6), "model");
-    }
 }

@@ -14,7 +14,7 @@ pub(crate) fn escape(text: &str) -> String {
             '\'' => escaped.push_str("&#39;"),
             // Not allowed in HTML at all.
             control if control.is_control() && !matches!(control, '\n' | '\t') => {
-                escaped.push('\u{fffd}')
+                escaped.push('\u{fffd}');
             }
             other => escaped.push(other),
         }

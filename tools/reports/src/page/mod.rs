@@ -3,6 +3,7 @@
 //! Nothing is loaded from anywhere: styles and charts are in the file, and there is no script. It
 //! follows the reader's colour scheme and fits a phone's screen.
 
+mod axes;
 mod charts;
 mod markup;
 mod numbers;
@@ -13,7 +14,7 @@ use std::fmt::Write as _;
 
 pub use story::{DemoStory, ItemStory, JourneyStep, Making, PhoneStory, ReasonStory, SlateStory};
 
-use crate::ab::{AbReport, Comparison};
+use crate::report::{AbReport, Comparison};
 use markup::{confidence, escape, percent, points, points_interval, rate_interval};
 
 /// What a page shows.
@@ -111,20 +112,11 @@ pub fn headline(report: &AbReport) -> String {
                 .map_or("–".into(), |rate| percent(rate.value))
         };
         let (of_arm, of_control) = (rate(arm), rate(control));
-        let distance = points(acceptance.value.abs());
-        let distance = distance.trim_start_matches('+');
-        return if !acceptance.excludes_zero() {
-            format!(
-                "No clear difference yet: visits of the {arm} arm were accepted {of_arm} of the \
-                 time, those of {control} {of_control}."
-            )
-        } else {
-            let direction = if acceptance.value > 0.0 { "more" } else { "fewer" };
-            format!(
-                "Of the visits in the {arm} arm {of_arm} were accepted, in {control} \
-                 {of_control}: {distance} points {direction}."
-            )
-        };
+        let unclear = if acceptance.excludes_zero() { "" } else { ", no clear difference yet" };
+        return format!(
+            "Slates of the {arm} arm were accepted in {of_arm} of visits, those of {control} in \
+             {of_control}{unclear}."
+        );
     }
     match report.arms.as_slice() {
         [] => "No experiment ran in this feedback, so there are no arms to compare.".into(),
@@ -140,9 +132,9 @@ pub fn headline(report: &AbReport) -> String {
 fn verdict(report: &AbReport, comparison: &Comparison) -> Option<String> {
     let estimate = &comparison.acceptance;
     estimate.low?;
-    let end = if estimate.excludes_zero() { "without zero" } else { "zero among them" };
     Some(format!(
-        "{} interval of the difference: {} points, {end}",
+        "{} points, {} interval {}",
+        points(estimate.value),
         confidence(report.confidence),
         points_interval(estimate)
     ))
@@ -151,10 +143,11 @@ fn verdict(report: &AbReport, comparison: &Comparison) -> Option<String> {
 fn footer(html: &mut String, report: &AbReport) {
     let _ = write!(
         html,
-        "<footer>\n<p>A visit is one showing of a slate to one installation. It is accepted when an \
-         event of the kind <code>{}</code> follows for an item it showed. Intervals hold the truth \
-         in {} of all reports; they treat installations, not visits, as independent (delta method, \
-         Student’s t). Changes over time compare each installation with itself.</p>\n</footer>\n",
+        "<footer>\n<p>A visit is one showing of a slate to one installation. It is accepted when \
+         an event of the kind <code>{}</code> follows for an item it showed. Intervals hold the \
+         truth in {} of all reports; they treat installations, not visits, as independent (delta \
+         method, Student’s t). Changes over time compare each installation with itself.</p>\n\
+         </footer>\n",
         escape(&report.accepted_by),
         confidence(report.confidence)
     );

@@ -2,13 +2,14 @@
 
 use std::fmt::Write as _;
 
-use super::charts::{self, COLOURS, Row, Unit};
+use super::axes::COLOURS;
+use super::charts::{self, Row, Unit};
 use super::markup::{
     confidence, count, escape, percent, points, points_interval, rate_interval, small_percent,
 };
 use super::story::JourneyStep;
-use crate::ab::AbReport;
 use crate::estimates::Estimate;
+use crate::report::AbReport;
 
 /// A cell with a rate and, below it, its interval.
 fn rate_cell(estimate: Option<&Estimate>) -> String {
@@ -59,17 +60,18 @@ pub(super) fn arms(html: &mut String, report: &AbReport) {
         .collect();
     let chart =
         charts::whiskers("Acceptance rate of each arm with its interval", &rows, Unit::Rate);
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<figure>{chart}<figcaption>Share of visits that were accepted; the bar is the {level} \
-         interval.</figcaption></figure>\n"
+         interval.</figcaption></figure>"
     );
     let caption = "Visits and acceptance by arm";
     table_head(html, caption, &["Arm", "Visits", "Accepted", "Rate"]);
     for (index, arm) in report.arms.iter().enumerate() {
-        let _ = write!(
+        let _ = writeln!(
             html,
-            "<tr><th scope=\"row\">{}<small>{} installations</small></th><td>{}</td><td>{}</td>{}</tr>\n",
+            "<tr><th scope=\"row\">{}<small>{} installations</small></th><td>{}</td><td>{}</td>\
+             {}</tr>",
             key(index, &arm.name),
             count(arm.installations),
             count(arm.visits),
@@ -110,11 +112,11 @@ fn differences(html: &mut String, report: &AbReport, level: &str) {
     if !rows.is_empty() {
         let label = "Difference of the acceptance rates in percentage points, with its interval";
         let chart = charts::whiskers(label, &rows, Unit::Points);
-        let _ = write!(
+        let _ = writeln!(
             html,
             "<figure>{chart}<figcaption>Difference in percentage points with its {level} \
              interval. Where the bar does not reach the dashed line, chance alone does not explain \
-             it.</figcaption></figure>\n"
+             it.</figcaption></figure>"
         );
     }
 }
@@ -143,7 +145,8 @@ pub(super) fn nights(html: &mut String, report: &AbReport) {
         if let Some(change) = &comparison.change {
             let _ = writeln!(
                 html,
-                "<p class=\"soft\">Against {}, on the same days: {} points ({}).</p>",
+                "<p class=\"soft\">{} against {}, on the same days: {} points ({}).</p>",
+                escape(&comparison.arm),
                 escape(&comparison.control),
                 points(change.value),
                 points_interval(change)
@@ -176,13 +179,13 @@ pub(super) fn nights(html: &mut String, report: &AbReport) {
 
 /// Acceptance by context, click-through by position.
 pub(super) fn places(html: &mut String, report: &AbReport) {
-    let mut contexts: Vec<Option<&str>> = report
-        .arms
-        .iter()
-        .flat_map(|arm| arm.contexts.iter().map(|part| part.context.as_deref()))
-        .collect();
-    contexts.sort_unstable();
-    contexts.dedup();
+    // Each arm has them in the order of the day.
+    let mut contexts: Vec<Option<&str>> = Vec::new();
+    for part in report.arms.iter().flat_map(|arm| &arm.contexts) {
+        if !contexts.contains(&part.context.as_deref()) {
+            contexts.push(part.context.as_deref());
+        }
+    }
     if contexts.is_empty() {
         return;
     }
@@ -202,11 +205,11 @@ pub(super) fn places(html: &mut String, report: &AbReport) {
     table_end(html);
     if report.arms.iter().any(|arm| arm.positions.len() > 1) {
         legend(html, report);
-        let _ = write!(
+        let _ = writeln!(
             html,
             "<figure>{}<figcaption>Share of impressions that were clicked, by position in the \
              slate. What stands first is seen first: that alone brings clicks.</figcaption>\
-             </figure>\n",
+             </figure>",
             charts::positions(report)
         );
     }
@@ -234,10 +237,10 @@ pub(super) fn coverage(html: &mut String, report: &AbReport) {
                 share.clamp(0.0, 1.0) * 100.0
             )
         });
-        let _ = write!(
+        let _ = writeln!(
             html,
             "<tr><th scope=\"row\">{}<small>{} impressions</small></th><td>{}</td><td>{share}</td>\
-             <td>{}</td></tr>\n",
+             <td>{}</td></tr>",
             key(index, &arm.name),
             count(arm.impressions),
             count(coverage.items_shown),
@@ -259,7 +262,7 @@ pub(super) fn journey(html: &mut String, report: &AbReport, steps: &[JourneyStep
         _ => "Lost and repeated on the way",
     };
     let bound = audit.lost_share_at_most.map_or(String::new(), |share| {
-        format!("Even so many would not surprise: up to {} of all.", small_percent(share))
+        format!("The true share lost is below {}, at 95\u{a0}% confidence.", small_percent(share))
     });
     let of = audit.expected.map_or("by gaps in the numbering".into(), |expected| {
         format!("of {} recorded", count(expected))

@@ -82,9 +82,9 @@ fn serve(stream: &TcpStream, shared: &Shared) {
         }
         let mut body = vec![0; length];
         reader.read_exact(&mut body).unwrap();
-        let refused = shared.refusals.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        });
+        let refused = shared
+            .refusals
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
         let (status, answer) = match refused {
             Ok(_) => ("503 Service Unavailable", Vec::new()),
             Err(_) => ("200 OK", take(&body, shared)),

@@ -9,13 +9,13 @@ use noctule_core::base::{
     Budget, CancelToken, Clock, ItemId, ManualClock, NoProgress, Seed, SeededRandom,
 };
 use noctule_core::feedback::{EventKind, FeedbackEvent};
-use noctule_core::{
-    Config, Noctule, RecommendRequest, Recommendations, Transfer, TransferOutcome,
-};
+use noctule_core::serving::{RecommendRequest, Recommendations};
+use noctule_core::upload::{Transfer, TransferOutcome};
+use noctule_core::{Config, Noctule, Receipt};
 
+use super::FleetSettings;
 use super::outcome::{Outcome, PhoneResult};
 use super::uplink::{Delivered, Uplink, reason};
-use super::FleetSettings;
 use crate::choice::{self, Shown};
 use crate::world::{BEGIN_MS, DAY_MS, MINUTE_MS, PastChoice, Showing, World};
 use crate::{Error, Result};
@@ -97,18 +97,20 @@ impl<'a> Handset<'a> {
         config.seed = Some(seed.0);
         let failed = |action| Error::phone(phone, action);
         let library = Noctule::open(config).map_err(failed("opening"))?;
-        library.install_release(&settings.release).map_err(failed("installing the release"))?;
         library.set_place(world.place(phone)).map_err(failed("setting the place"))?;
         let past: Vec<FeedbackEvent> =
             world.history(phone).iter().map(|choice| conversion(world, choice)).collect();
+        // Before the release is there: these choices are no effect of any arm.
         library.record(&past).map_err(failed("recording the history"))?;
+        library.install_release(&settings.release).map_err(failed("installing the release"))?;
         let status = library.status().map_err(failed("reading the status"))?;
         let items = world.items().iter().enumerate();
         let result = PhoneResult {
             phone,
+            installation: status.installation,
             arm: status.arm,
             policy: status.policy,
-            recorded: past.len() as u64,
+            recorded: status.recorded,
             acknowledged: 0,
             repeated: 0,
             rejected: 0,
@@ -146,9 +148,8 @@ impl<'a> Handset<'a> {
             self.showing(day, &showing)?;
         }
         self.clock.set(midnight + UPLOAD_MINUTE * MINUTE_MS);
-        match self.upload()? {
-            Uploaded::All | Uploaded::Later { .. } => Ok(()),
-        }
+        // What has to wait is tried again tomorrow.
+        self.upload().map(|_| ())
     }
 
     fn showing(&mut self, day: u32, showing: &Showing) -> Result<()> {
@@ -179,12 +180,13 @@ impl<'a> Handset<'a> {
         self.clock.set(showing.at_ms + RECORD_AFTER_MS);
         if !reaction.events.is_empty() {
             let begun = Instant::now();
-            self.library
+            let Receipt { last_sequence, .. } = self
+                .library
                 .record(&reaction.events)
                 .map_err(Error::phone(self.phone, "recording feedback"))?;
             self.life.record_times.push(begun.elapsed());
+            self.life.result.recorded = last_sequence;
         }
-        self.life.result.recorded += reaction.events.len() as u64;
         self.life.result.outcomes.push(Outcome {
             day,
             context: showing.context.clone(),

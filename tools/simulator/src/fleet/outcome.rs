@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use noctule_core::Recommendations;
 use noctule_core::base::{ContextId, ItemId};
 use noctule_core::release::Policy;
+use noctule_core::serving::Recommendations;
 
 use super::FleetSettings;
 use super::life::Life;
@@ -29,11 +29,13 @@ pub struct Outcome {
 pub struct PhoneResult {
     /// Its number, from 0.
     pub phone: usize,
+    /// Pseudonym of its installation, as in the collector's rows.
+    pub installation: String,
     /// Its arm of the release's experiment, when one runs.
     pub arm: Option<String>,
     /// What made its slates.
-    pub policy: Option<Policy>,
-    /// Events that `record` acknowledged: sequence numbers 1 to this.
+    pub policy: Policy,
+    /// Events that `record` made durable: sequence numbers 1 to this.
     pub recorded: u64,
     /// Events that the collector acknowledged, counted over the answers.
     pub acknowledged: u64,
@@ -119,7 +121,7 @@ impl FleetResult {
     #[must_use]
     pub fn acceptance_by_day(&self, policy: Policy) -> Vec<Acceptance> {
         let mut days: Vec<Acceptance> = Vec::new();
-        for phone in self.phones.iter().filter(|phone| phone.policy == Some(policy)) {
+        for phone in self.phones.iter().filter(|phone| phone.policy == policy) {
             for outcome in &phone.outcomes {
                 let day = outcome.day as usize;
                 days.resize(days.len().max(day + 1), Acceptance::default());
@@ -151,9 +153,8 @@ pub(super) fn summarise(
         recommend_p50: median(&mut recommends),
         record_p50: median(&mut records),
     };
-    let by_model = lives.iter().find(|life| life.result.policy == Some(Policy::Model));
-    let example =
-        by_model.or(lives.first()).map(|life| example(world, settings, life));
+    let by_model = lives.iter().find(|life| life.result.policy == Policy::Model);
+    let example = by_model.or(lives.first()).map(|life| example(world, settings, life));
     let phones = lives.into_iter().map(|life| life.result).collect();
     Ok(FleetResult { phones, timings, example })
 }
@@ -170,9 +171,8 @@ fn example(world: &dyn World, settings: &FleetSettings, life: &Life) -> Example 
     contexts.dedup();
     let favourite = |context: usize| {
         let best = world.favourites(phone, context, FAVOURITES).into_iter();
-        let named = |item: usize| {
-            (world.items()[item].id.clone(), world.acceptance(phone, item, context))
-        };
+        let named =
+            |item: usize| (world.items()[item].id.clone(), world.acceptance(phone, item, context));
         best.map(named).collect()
     };
     Example {

@@ -135,7 +135,7 @@ fn the_number_of_threads_changes_nothing_but_the_timings() {
     assert_eq!(one.phones, three.phones);
     let slates = |result: &FleetResult| {
         let example = result.example.as_ref().unwrap();
-        let shown = |slate: &noctule_core::Recommendations| slate.items.clone();
+        let shown = |slate: &noctule_core::serving::Recommendations| slate.items.clone();
         example.slates.iter().map(shown).collect::<Vec<_>>()
     };
     assert_eq!(slates(&one), slates(&three));
@@ -156,7 +156,7 @@ fn a_phone_shows_full_slates_of_open_places_at_every_meal() {
     let example = result.example.unwrap();
     assert_eq!((example.slates.len(), example.favourites.len()), (3, 3));
     for slate in &example.slates {
-        let (_, context) = town.plan().context(slate.context.as_str()).unwrap();
+        let (_, context) = town.plan().context(slate.context.as_ref().unwrap().as_str()).unwrap();
         for slot in &slate.items {
             let item = town.items().iter().find(|item| item.id == slot.item).unwrap();
             assert!(item.is_open(context.when.middle()), "{slot:?}");
@@ -205,10 +205,7 @@ fn a_key_that_is_not_trusted_and_a_setting_out_of_range_are_named() {
     let good = settings(&town, directory.path(), 1, 2, None);
     let other = FleetSettings { trusted_keys: Vec::new(), ..good.clone() };
     let error = run_fleet(&town, &other, &|_, _| {}).unwrap_err();
-    assert!(
-        matches!(&error, Error::Phone { action: "installing the release", .. }),
-        "{error}"
-    );
+    assert!(matches!(&error, Error::Phone { action: "installing the release", .. }), "{error}");
     let many = FleetSettings { phones: 7, ..good };
     let error = run_fleet(&town, &many, &|_, _| {}).unwrap_err();
     assert!(matches!(error, Error::Setting { field: "phones", .. }), "{error}");

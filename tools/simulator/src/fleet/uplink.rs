@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use noctule_core::base::limits::BATCH_EVENTS_MAX;
-use noctule_core::upload::Acknowledgement;
-use noctule_core::{TransferOutcome, UploadRequest};
+use noctule_core::upload::{Acknowledgement, TransferOutcome, UploadRequest};
 
 /// Time for one batch: a collector on the same machine answers in milliseconds.
 const TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,7 +37,7 @@ impl Uplink {
     fn post(&self, request: &UploadRequest) -> Result<TransferOutcome, ureq::Error> {
         let mut post = self.agent.post(format!("{}{}", self.base, request.path));
         for (name, value) in &request.headers {
-            post = post.header(name, value);
+            post = post.header(*name, *value);
         }
         let mut answer = post.send(request.body.as_slice())?;
         let retry_after = answer.headers().get("retry-after");

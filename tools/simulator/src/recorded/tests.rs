@@ -1,6 +1,7 @@
 use std::collections::BTreeSet;
 
-use noctule_core::base::ItemId;
+use noctule_core::base::{Days, ItemId, Span};
+use noctule_core::release::Consumed;
 
 use super::*;
 

@@ -17,7 +17,7 @@ pub(crate) type Taste = [f64; TASTES];
 /// Words of the attribute `price`, cheapest first.
 pub(crate) const PRICES: [&str; 3] = ["low", "medium", "high"];
 
-/// The middle of the town: San Luis Potosi.
+/// The middle of the town: San Luis Potosí.
 pub(crate) const CENTRE: GeoPoint = GeoPoint { latitude: 22.15, longitude: -100.98 };
 
 /// What is true of a place beside what its catalogue row says.

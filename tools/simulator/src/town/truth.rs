@@ -17,7 +17,6 @@ use noctule_core::base::{Seed, SeededRandom};
 
 use super::cuisines::CUISINES;
 use super::people::Person;
-use super::plan::CONTEXTS;
 use super::restaurant::Restaurant;
 
 /// Mean probability with which a random person accepts a random open place.
@@ -75,11 +74,6 @@ pub(crate) fn offset(affinities: &[f64]) -> f64 {
         }
     }
     (low + high) / 2.0
-}
-
-/// Every context of the plan.
-pub(crate) fn contexts() -> std::ops::Range<usize> {
-    0..CONTEXTS
 }
 
 #[cfg(test)]

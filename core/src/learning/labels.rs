@@ -1,0 +1,233 @@
+//! Weak labels from events.
+
+use std::collections::BTreeMap;
+
+use crate::base::limits::HISTORY_ITEMS_MAX;
+use crate::base::{HistoryItem, ItemId, Profile};
+use crate::feedback::{EventKind, RecordedEvent};
+
+/// What one event of each kind counts for, in units of one conversion.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LabelWeights {
+    /// A conversion: what the app exists for.
+    pub conversion: f32,
+    /// An explicit like.
+    pub like: f32,
+    /// A click: most end in nothing.
+    pub click: f32,
+    /// A dwell of at least [`LabelWeights::dwell_ms_min`].
+    pub dwell: f32,
+    /// Milliseconds from which a dwell says something.
+    pub dwell_ms_min: u64,
+    /// An explicit dislike, as confidence of the negative label.
+    pub dislike: f32,
+    /// An impression at the first position that led to nothing, as confidence of the negative
+    /// label. Further down it counts less, since it was less likely to be looked at: at position k
+    /// the examination model of Craswell et al. (WSDM 2008) with the decay 1 / (1 + k).
+    pub passed_over: f32,
+    /// Bound on both confidences of one item: nobody's opinion is a hundred times another's.
+    pub confidence_max: f32,
+}
+
+impl Default for LabelWeights {
+    fn default() -> Self {
+        Self {
+            conversion: 1.0,
+            like: 1.0,
+            click: 0.25,
+            dwell: 0.25,
+            dwell_ms_min: 30_000,
+            dislike: 1.0,
+            passed_over: 0.1,
+            confidence_max: 10.0,
+        }
+    }
+}
+
+/// A profile being brought up to date.
+#[derive(Debug)]
+pub struct Labels {
+    profile: Profile,
+    history: BTreeMap<ItemId, HistoryItem>,
+    weights: LabelWeights,
+    read: u64,
+}
+
+impl Labels {
+    /// Begins from what the profile knows.
+    #[must_use]
+    pub fn new(mut profile: Profile, weights: LabelWeights) -> Self {
+        let history = std::mem::take(&mut profile.history);
+        let history = history.into_iter().map(|entry| (entry.item.clone(), entry)).collect();
+        Self { profile, history, weights, read: 0 }
+    }
+
+    /// Learns from one event. An event whose sequence number was learned already is passed over.
+    pub fn learn(&mut self, event: &RecordedEvent) {
+        if event.sequence <= self.profile.learned_through {
+            return;
+        }
+        self.profile.learned_through = event.sequence;
+        self.read += 1;
+        let LabelWeights { conversion, like, click, dwell, dwell_ms_min, .. } = self.weights;
+        match event.kind {
+            EventKind::Conversion => self.chosen(event, conversion, true),
+            EventKind::Like => self.chosen(event, like, true),
+            EventKind::Click => self.chosen(event, click, false),
+            EventKind::Dwell if event.dwell_ms.is_some_and(|ms| ms >= dwell_ms_min) => {
+                self.chosen(event, dwell, false);
+            }
+            EventKind::Dislike => self.against(event, self.weights.dislike),
+            EventKind::Hide => {
+                self.profile.hidden.insert(event.item.clone());
+                self.against(event, self.weights.dislike);
+            }
+            EventKind::Impression => self.shown(event),
+            EventKind::Dwell | EventKind::Custom(_) => {}
+        }
+    }
+
+    /// The profile, and how many events it learned from.
+    ///
+    /// When there are more than [`HISTORY_ITEMS_MAX`] items, those with the least confidence go.
+    #[must_use]
+    pub fn finish(mut self) -> (Profile, u64) {
+        let mut history: Vec<HistoryItem> = self.history.into_values().collect();
+        if history.len() > HISTORY_ITEMS_MAX {
+            let worth = |entry: &HistoryItem| {
+                (entry.last_chosen_ms.is_some(), entry.weight().max(entry.negative))
+            };
+            history.sort_by(|a, b| {
+                let ((a_chosen, a), (b_chosen, b)) = (worth(a), worth(b));
+                b_chosen.cmp(&a_chosen).then_with(|| b.total_cmp(&a))
+            });
+            history.truncate(HISTORY_ITEMS_MAX);
+            history.sort_by(|a, b| a.item.cmp(&b.item));
+        }
+        self.profile.history = history;
+        (self.profile, self.read)
+    }
+
+    fn chosen(&mut self, event: &RecordedEvent, confidence: f32, really: bool) {
+        let max = self.weights.confidence_max;
+        let passed = self.passed_over_weight(event);
+        let entry = self.entry(&event.item);
+        let weight = entry.weight_by_context.entry(event.context.clone()).or_insert(0.0);
+        *weight = (*weight + confidence).min(max);
+        // Its own impression, recorded before, was not passed over.
+        entry.negative = (entry.negative - passed).max(0.0);
+        if really {
+            entry.last_chosen_ms = entry.last_chosen_ms.max(Some(event.at_ms));
+        }
+    }
+
+    fn against(&mut self, event: &RecordedEvent, confidence: f32) {
+        let max = self.weights.confidence_max;
+        let entry = self.entry(&event.item);
+        entry.negative = (entry.negative + confidence).min(max);
+    }
+
+    fn shown(&mut self, event: &RecordedEvent) {
+        if event.position == Some(0)
+            && let (Some(surface), Some(context)) = (&event.surface, &event.context)
+        {
+            let key = (surface.to_string(), context.to_string());
+            let openings = self.profile.openings.entry(key).or_insert(0);
+            *openings = openings.saturating_add(1);
+        }
+        self.against(event, self.passed_over_weight(event));
+    }
+
+    fn passed_over_weight(&self, event: &RecordedEvent) -> f32 {
+        let examined = |position: u32| 1.0 / (1.0 + position as f32);
+        event.position.map_or(0.0, |position| self.weights.passed_over * examined(position))
+    }
+
+    fn entry(&mut self, item: &ItemId) -> &mut HistoryItem {
+        self.history.entry(item.clone()).or_insert_with(|| HistoryItem {
+            item: item.clone(),
+            weight_by_context: BTreeMap::new(),
+            negative: 0.0,
+            last_chosen_ms: None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{ContextId, EventId};
+
+    fn event(sequence: u64, kind: EventKind, item: &str) -> RecordedEvent {
+        RecordedEvent {
+            id: EventId::generate(),
+            sequence,
+            at_ms: 1_000 * sequence as i64,
+            kind,
+            item: ItemId::new(item).unwrap(),
+            surface: None,
+            context: Some(ContextId::new("lunch").unwrap()),
+            position: None,
+            generation: None,
+            propensity: None,
+            dwell_ms: None,
+            release: None,
+            arm: None,
+        }
+    }
+
+    fn learned(events: &[RecordedEvent]) -> Profile {
+        let mut labels = Labels::new(Profile::default(), LabelWeights::default());
+        events.iter().for_each(|event| labels.learn(event));
+        labels.finish().0
+    }
+
+    #[test]
+    fn a_conversion_counts_more_than_a_click_and_marks_the_item_as_chosen() {
+        let profile =
+            learned(&[event(1, EventKind::Click, "a"), event(2, EventKind::Conversion, "b")]);
+        let [a, b] = profile.history.as_slice() else { panic!("{profile:?}") };
+        assert!(a.weight() < b.weight());
+        assert_eq!((a.last_chosen_ms, b.last_chosen_ms), (None, Some(2_000)));
+        assert_eq!(profile.learned_through, 2);
+    }
+
+    #[test]
+    fn an_event_is_learned_once() {
+        let click = event(1, EventKind::Click, "a");
+        assert_eq!(learned(&[click.clone(), click.clone()]), learned(&[click]));
+    }
+
+    #[test]
+    fn an_item_passed_over_counts_against_it_less_further_down_and_not_when_clicked() {
+        let shown = |sequence, item: &str, position| RecordedEvent {
+            position: Some(position),
+            ..event(sequence, EventKind::Impression, item)
+        };
+        let click = RecordedEvent { position: Some(0), ..event(4, EventKind::Click, "c") };
+        let profile = learned(&[shown(1, "a", 0), shown(2, "b", 4), shown(3, "c", 0), click]);
+        let negatives: Vec<f32> = profile.history.iter().map(|entry| entry.negative).collect();
+        assert!(negatives[0] > negatives[1] && negatives[1] > 0.0);
+        assert_eq!(negatives[2], 0.0);
+    }
+
+    #[test]
+    fn a_hidden_item_is_kept_as_hidden_and_a_storm_of_clicks_is_bounded() {
+        let mut events = vec![event(1, EventKind::Hide, "a")];
+        events.extend((2..1_000).map(|sequence| event(sequence, EventKind::Click, "b")));
+        let profile = learned(&events);
+        assert!(profile.hidden.contains("a"));
+        assert_eq!(profile.history[1].weight(), LabelWeights::default().confidence_max);
+    }
+
+    #[test]
+    fn the_history_is_bounded_and_keeps_what_was_chosen() {
+        let mut events = vec![event(1, EventKind::Conversion, "chosen")];
+        for number in 0..2 * HISTORY_ITEMS_MAX as u64 {
+            events.push(event(number + 2, EventKind::Dislike, &format!("no{number}")));
+        }
+        let profile = learned(&events);
+        assert_eq!(profile.history.len(), HISTORY_ITEMS_MAX);
+        assert!(profile.history.iter().any(|entry| entry.item.as_str() == "chosen"));
+    }
+}

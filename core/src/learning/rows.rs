@@ -1,0 +1,119 @@
+//! The profile on disk: one blob.
+
+use std::collections::BTreeMap;
+
+use bincode::{Decode, Encode};
+use rusqlite::{Connection, Transaction};
+
+use crate::base::{ContextId, GeoPoint, HistoryItem, ItemId, Profile, Result};
+use crate::store::{blob, meta};
+
+/// Version of [`StoredProfile`].
+const FORMAT: u8 = 1;
+/// Key of the profile among the values of which there is one.
+pub const KEY: &str = "profile";
+
+#[derive(Encode, Decode)]
+struct StoredProfile {
+    history: Vec<StoredItem>,
+    hidden: Vec<String>,
+    place: Option<(f64, f64)>,
+    openings: BTreeMap<(String, String), u32>,
+    learned_through: u64,
+    seed: u64,
+}
+
+#[derive(Encode, Decode)]
+struct StoredItem {
+    item: String,
+    weights: Vec<(Option<String>, f32)>,
+    negative: f32,
+    last_chosen_ms: Option<i64>,
+}
+
+/// Replaces the profile.
+///
+/// # Errors
+/// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`].
+pub fn save(transaction: &Transaction<'_>, profile: &Profile) -> Result<()> {
+    let stored = StoredProfile {
+        history: profile.history.iter().map(store).collect(),
+        hidden: profile.hidden.iter().map(ItemId::to_string).collect(),
+        place: profile.place.map(|place| (place.latitude, place.longitude)),
+        openings: profile.openings.clone(),
+        learned_through: profile.learned_through,
+        seed: profile.seed,
+    };
+    meta::put(transaction, KEY, &blob::encode("the profile", FORMAT, &stored)?)
+}
+
+/// The profile; none before the first was saved.
+///
+/// # Errors
+/// [`crate::base::Error::Storage`]; [`crate::base::Error::Damaged`].
+pub fn load(connection: &Connection) -> Result<Option<Profile>> {
+    let Some(bytes) = meta::get(connection, KEY)? else { return Ok(None) };
+    let stored: StoredProfile = blob::decode("the profile", FORMAT, &bytes)?;
+    Ok(Some(Profile {
+        history: stored.history.into_iter().map(restore).collect::<Result<_>>()?,
+        hidden: stored.hidden.into_iter().map(ItemId::new).collect::<Result<_>>()?,
+        place: stored.place.map(|(north, east)| GeoPoint::new(north, east)).transpose()?,
+        openings: stored.openings,
+        learned_through: stored.learned_through,
+        seed: stored.seed,
+    }))
+}
+
+fn store(entry: &HistoryItem) -> StoredItem {
+    let weights = entry.weight_by_context.iter();
+    StoredItem {
+        item: entry.item.to_string(),
+        weights: weights
+            .map(|(context, weight)| (context.as_ref().map(ContextId::to_string), *weight))
+            .collect(),
+        negative: entry.negative,
+        last_chosen_ms: entry.last_chosen_ms,
+    }
+}
+
+fn restore(stored: StoredItem) -> Result<HistoryItem> {
+    let weights = stored.weights.into_iter();
+    let weight = |(context, weight): (Option<String>, f32)| {
+        Ok((context.map(ContextId::new).transpose()?, weight))
+    };
+    Ok(HistoryItem {
+        item: ItemId::new(stored.item)?,
+        weight_by_context: weights.map(weight).collect::<Result<_>>()?,
+        negative: stored.negative,
+        last_chosen_ms: stored.last_chosen_ms,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Store;
+
+    #[test]
+    fn a_profile_comes_back() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        assert_eq!(store.read(load).unwrap(), None);
+        let lunch = ContextId::new("lunch").unwrap();
+        let profile = Profile {
+            history: vec![HistoryItem {
+                item: ItemId::new("luna").unwrap(),
+                weight_by_context: BTreeMap::from([(None, 1.0), (Some(lunch), 0.5)]),
+                negative: 0.25,
+                last_chosen_ms: Some(7),
+            }],
+            hidden: [ItemId::new("sol").unwrap()].into(),
+            place: Some(GeoPoint::new(22.0, -100.0).unwrap()),
+            openings: BTreeMap::from([(("home".into(), "lunch".into()), 3)]),
+            learned_through: 11,
+            seed: 12,
+        };
+        store.write("test", |transaction| save(transaction, &profile)).unwrap();
+        assert_eq!(store.read(load).unwrap(), Some(profile));
+    }
+}

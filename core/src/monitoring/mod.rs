@@ -1,1 +1,0 @@
-//! Monitoring: what a device can say about its own health.

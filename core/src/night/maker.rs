@@ -1,0 +1,287 @@
+//! One slate, from candidates to reasons. Pure: no store, no clock.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use super::{LoadedRelease, Treatment};
+use crate::base::{ContextId, Error, HistoryItem, Profile, Result, Seed, SeededRandom, WeekMinute};
+use crate::candidates::{self, Nearest};
+use crate::catalogue::{Catalogue, Eligibility, Item};
+use crate::model::UserVector;
+use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
+use crate::reasons::{HistoryPart, Reason, ReasonKind, explain};
+use crate::release::{Consumed, Context, Plan, Policy, Surface};
+use crate::reranking::{Likeness, Placed, Ranked, WordSets, rerank};
+use crate::scoring::exact_score;
+use crate::slates::{Slate, SlateKey, Slot};
+
+const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+const HOUR_MS: i64 = 60 * 60 * 1_000;
+
+/// Makes the slates of one user from one release.
+///
+/// The same release, plan, profile, treatment and time give the same slates.
+#[derive(Debug)]
+pub struct SlateMaker<'a> {
+    /// The release.
+    pub loaded: &'a LoadedRelease,
+    /// The plan, of the release or of the app.
+    pub plan: &'a Plan,
+    /// The user.
+    pub profile: &'a Profile,
+    /// How the installation is treated.
+    pub treatment: Treatment,
+    /// The device's time, Unix milliseconds.
+    pub now_ms: i64,
+    /// The number of the local day, which the seed of exploration depends on.
+    pub day: i64,
+    /// Whether this is a night, or the baseline is put in until the first one.
+    pub at_night: bool,
+}
+
+/// The user in one context: the vector and the history it was folded in from.
+struct FoldedIn<'a> {
+    user: UserVector,
+    /// The history items with target 1, in the order of the observations.
+    items: Vec<&'a Item>,
+}
+
+impl SlateMaker<'_> {
+    /// Makes the slate of `surface` in `context`, the `index`-th context of the release.
+    ///
+    /// # Errors
+    /// [`Error::Model`] when a score is not finite; [`Error::Damaged`] when a tensor does not lie
+    /// in its file.
+    pub fn make(&self, surface: &Surface, index: usize, context: &Context) -> Result<Slate> {
+        let eligible = self.eligibility(context).of(self.catalogue());
+        let key = SlateKey { surface: surface.id.clone(), context: context.id.clone() };
+        let rows = FeatureRows {
+            overall: self.loaded.items.popularity()?,
+            within: self.loaded.items.context_popularity(index)?,
+            place: self.profile.place,
+        };
+        let slots = match self.treatment.policy {
+            Policy::Model => self.model_slots(surface, context, &rows, &eligible, &key)?,
+            Policy::Baseline => self.baseline_slots(surface, &rows, &eligible)?,
+        };
+        Ok(Slate {
+            key,
+            generation: 0,
+            created_ms: self.now_ms,
+            stale_after_ms: self.now_ms + i64::from(self.plan.fresh_hours) * HOUR_MS,
+            release: self.loaded.release.manifest().release.to_string(),
+            policy: self.treatment.policy,
+            made_at_night: self.at_night,
+            arm: self.treatment.arm.clone(),
+            fatigue_impressions: self.plan.fatigue_impressions,
+            slots,
+        })
+    }
+
+    fn catalogue(&self) -> &Catalogue {
+        self.loaded.release.catalogue()
+    }
+
+    fn eligibility(&self, context: &Context) -> Eligibility {
+        let index = |id: &str| self.catalogue().index_of(id);
+        let mut excluded: HashSet<u32> =
+            self.profile.hidden.iter().filter_map(|id| index(id.as_str())).collect();
+        let is_consumed = |item: &&HistoryItem| match (self.plan.consumed, item.last_chosen_ms) {
+            (Consumed::Keep, _) | (_, None) => false,
+            (Consumed::Exclude, Some(_)) => true,
+            (Consumed::CooldownDays(days), Some(chosen)) => {
+                self.now_ms.saturating_sub(chosen) < i64::from(days) * DAY_MS
+            }
+        };
+        let consumed = self.profile.history.iter().filter(is_consumed);
+        excluded.extend(consumed.filter_map(|item| index(item.item.as_str())));
+        let open_at: Option<WeekMinute> = self.plan.only_open.then(|| context.when.middle());
+        let within = self.profile.place.zip(self.plan.radius_km);
+        Eligibility { excluded, open_at, within }
+    }
+
+    /// Popular in this context, near the user, open: the rule-based baseline.
+    fn baseline_slots(
+        &self,
+        surface: &Surface,
+        rows: &FeatureRows<'_>,
+        eligible: &[bool],
+    ) -> Result<Vec<Slot>> {
+        let mut scored = Vec::new();
+        for (index, item) in (0u32..).zip(self.catalogue().iter()) {
+            if eligible[index as usize] {
+                let popular = rows.value(Feature::ContextPopularity, index, item.place, 0.0);
+                let near = rows.value(Feature::Nearby, index, item.place, 0.0);
+                scored.push((index, popular, BASELINE_NEARBY_WEIGHT * near));
+            }
+        }
+        scored.sort_unstable_by(|a, b| {
+            (b.1 + b.2).total_cmp(&(a.1 + a.2)).then_with(|| a.0.cmp(&b.0))
+        });
+        scored.truncate(surface.length);
+        let slot = |(index, popular, near): (u32, f32, f32)| {
+            let mut parts = vec![(ReasonKind::PopularInContext, popular)];
+            if near > 0.0 {
+                parts.push((ReasonKind::Nearby, near));
+            }
+            let score = popular + near;
+            let reasons = explain(score, Vec::new(), parts, false);
+            self.slot(Placed { index, score, propensity: 1.0, explored: false }, reasons)
+        };
+        scored.into_iter().map(slot).collect()
+    }
+
+    fn model_slots(
+        &self,
+        surface: &Surface,
+        context: &Context,
+        rows: &FeatureRows<'_>,
+        eligible: &[bool],
+        key: &SlateKey,
+    ) -> Result<Vec<Slot>> {
+        let (model, features) = self.loaded.model()?;
+        let Some(matrix) = self.loaded.items.matrix()? else {
+            return Err(Error::Model { reason: "the release has no item vectors".into() });
+        };
+        // A row outside the matrix would be empty, and the fold-in refuses vectors of a wrong length.
+        let row = |index| matrix.row(index).unwrap_or_default();
+        let folded = self.fold_in(&context.id, &row)?;
+        let nearest = Nearest { matrix, user: &folded.user.vector };
+        let candidates =
+            candidates::generate(self.plan.candidates, Some(nearest), rows.within, eligible)?;
+        let values = self.feature_values(&candidates, features, rows, |index| {
+            exact_score(&folded.user.vector, row(index))
+        });
+        let scores = model.ranker.score(&values, features.len())?;
+        let ranked = candidates.iter().zip(scores);
+        let ranked = ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
+        let placed = self.rerank(ranked, &candidates, surface.length, key);
+        let weights = model.ranker.weights();
+        placed
+            .into_iter()
+            .map(|placed| {
+                let at = candidates.iter().position(|index| *index == placed.index).unwrap_or(0);
+                let line = &values[at * features.len()..(at + 1) * features.len()];
+                let vector = row(placed.index);
+                let reasons = reasons(placed, features, line, weights, &folded, vector);
+                self.slot(placed, reasons)
+            })
+            .collect()
+    }
+
+    /// The user's vector for `context`: feedback given in it counts `context_weight` times.
+    fn fold_in<'m>(
+        &self,
+        context: &ContextId,
+        row: &dyn Fn(u32) -> &'m [f32],
+    ) -> Result<FoldedIn<'_>> {
+        let (model, _) = self.loaded.model()?;
+        let (mut chosen, mut passed, mut items) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in &self.profile.history {
+            let Some(index) = self.catalogue().index_of(entry.item.as_str()) else { continue };
+            let Some(item) = self.catalogue().item(index) else { continue };
+            let weight: f32 = entry
+                .weight_by_context
+                .iter()
+                .map(|(given_in, weight)| {
+                    let same = given_in.as_ref() == Some(context);
+                    if same { weight * model.context_weight } else { *weight }
+                })
+                .sum();
+            if weight > 0.0 {
+                chosen.push((row(index), weight, 1.0));
+                items.push(item);
+            }
+            if entry.negative > 0.0 {
+                passed.push((row(index), entry.negative, 0.0));
+            }
+        }
+        chosen.extend(passed);
+        let mut user = model.fold_in.solve(&chosen)?;
+        if items.is_empty() {
+            // Nothing was ever chosen: the vector is zero, and no part of it needs explaining.
+            user = model.fold_in.solve(&[])?;
+        }
+        Ok(FoldedIn { user, items })
+    }
+
+    fn feature_values(
+        &self,
+        candidates: &[u32],
+        features: &[Feature],
+        rows: &FeatureRows<'_>,
+        fold_in: impl Fn(u32) -> f32,
+    ) -> Vec<f32> {
+        let mut values = Vec::with_capacity(candidates.len() * features.len());
+        for index in candidates {
+            let place = self.catalogue().item(*index).and_then(|item| item.place);
+            let score = fold_in(*index);
+            values.extend(features.iter().map(|name| rows.value(*name, *index, place, score)));
+        }
+        values
+    }
+
+    fn rerank(
+        &self,
+        ranked: Vec<Ranked>,
+        candidates: &[u32],
+        length: usize,
+        key: &SlateKey,
+    ) -> Vec<Placed> {
+        let diversity = self.plan.diversity.as_ref();
+        let words = diversity
+            .map(|settings| WordSets::new(self.catalogue(), &settings.attribute, candidates));
+        let likeness = diversity.zip(words.as_ref());
+        let likeness =
+            likeness.map(|(settings, words)| Likeness { words, weight: settings.weight });
+        let day = self.day.to_string();
+        let purpose = ["exploration", key.surface.as_str(), key.context.as_str(), &day];
+        let mut random = SeededRandom::new(Seed(self.profile.seed).derive(&purpose));
+        rerank(ranked, likeness, self.plan.exploration, length, &mut random)
+    }
+
+    fn slot(&self, placed: Placed, reasons: Vec<Reason>) -> Result<Slot> {
+        let Some(item) = self.catalogue().item(placed.index) else {
+            return Err(Error::damaged("the catalogue", "an item of a slate is not in it"));
+        };
+        Ok(Slot {
+            item: item.id.clone(),
+            title: Arc::from(item.title.as_str()),
+            score: placed.score,
+            propensity: placed.propensity,
+            reasons: reasons.into(),
+        })
+    }
+}
+
+/// Splits the log-odds of a slot over the history and the other features.
+fn reasons(
+    placed: Placed,
+    features: &[Feature],
+    row: &[f32],
+    weights: &[f32],
+    folded: &FoldedIn<'_>,
+    vector: &[f32],
+) -> Vec<Reason> {
+    let (mut history, mut parts) = (Vec::new(), Vec::new());
+    for ((feature, value), weight) in features.iter().zip(row).zip(weights) {
+        match feature {
+            Feature::FoldIn => {
+                // Items that were passed over shaped the vector but contribute nothing themselves.
+                let contributions = folded.user.contributions(vector);
+                let pairs = folded.items.iter().zip(contributions);
+                history.extend(pairs.map(|(item, part)| HistoryPart {
+                    item: item.id.clone(),
+                    title: item.title.clone(),
+                    contribution: weight * part,
+                }));
+            }
+            Feature::ContextPopularity => {
+                parts.push((ReasonKind::PopularInContext, weight * value));
+            }
+            Feature::Popularity => parts.push((ReasonKind::Popular, weight * value)),
+            Feature::Nearby => parts.push((ReasonKind::Nearby, weight * value)),
+        }
+    }
+    explain(placed.score, history, parts, placed.explored)
+}

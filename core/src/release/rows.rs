@@ -1,0 +1,114 @@
+//! Which releases are installed, active, and were ever seen.
+
+use rusqlite::{Connection, Transaction, params};
+
+use super::{Experiment, Plan, ReleaseName, SeenRelease, VerifiedRelease};
+use crate::base::{Error, Result};
+use crate::store::meta;
+
+/// Key of the active release's plan, so that serving needs no release to be opened.
+const PLAN: &str = "plan";
+/// Key of the active release's experiment, for the same reason.
+const EXPERIMENT: &str = "experiment";
+
+/// A release on this device.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// Its name.
+    pub release: ReleaseName,
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: String,
+}
+
+/// The active release and the one before it, in this order.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn installed(connection: &Connection) -> Result<Vec<Installed>> {
+    let sql = "SELECT name, version, manifest_sha256 FROM releases_installed ORDER BY rank";
+    let triples = triples(connection, sql)?.into_iter();
+    Ok(triples
+        .map(|(name, version, manifest_sha256)| {
+            let release = ReleaseName { name, version };
+            Installed { release, manifest_sha256 }
+        })
+        .collect())
+}
+
+/// The newest release of each line that was ever active here.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn seen(connection: &Connection) -> Result<Vec<SeenRelease>> {
+    let triples = triples(connection, "SELECT name, version, manifest_sha256 FROM releases_seen")?;
+    let seen = triples.into_iter().map(|(name, version, manifest_sha256)| SeenRelease {
+        release: ReleaseName { name, version },
+        manifest_sha256,
+    });
+    Ok(seen.collect())
+}
+
+/// Makes `verified` the active release, the one before it the previous one.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn activate(transaction: &Transaction<'_>, verified: &VerifiedRelease) -> Result<()> {
+    let failed = || Error::storage("activating a release");
+    let ReleaseName { name, version } = &verified.manifest.release;
+    let values = params![name, version, verified.manifest_sha256];
+    let already = installed(transaction)?
+        .first()
+        .is_some_and(|active| active.manifest_sha256 == verified.manifest_sha256);
+    if !already {
+        transaction
+            .execute_batch(
+                "DELETE FROM releases_installed WHERE rank = 1; \
+                 UPDATE releases_installed SET rank = 1 WHERE rank = 0;",
+            )
+            .map_err(failed())?;
+        transaction
+            .execute("INSERT INTO releases_installed VALUES (0, ?1, ?2, ?3)", values)
+            .map_err(failed())?;
+    }
+    transaction
+        .execute("INSERT OR REPLACE INTO releases_seen VALUES (?1, ?2, ?3)", values)
+        .map_err(failed())?;
+    let manifest = &verified.manifest;
+    meta::put(transaction, PLAN, &json(PLAN, &manifest.plan)?)?;
+    meta::put(transaction, EXPERIMENT, &json(EXPERIMENT, &manifest.experiment)?)
+}
+
+fn json<T: serde::Serialize>(what: &str, value: &T) -> Result<Vec<u8>> {
+    serde_json::to_vec(value).map_err(|error| Error::invalid(what, error.to_string()))
+}
+
+fn parsed<T: serde::de::DeserializeOwned>(connection: &Connection, key: &str) -> Result<Option<T>> {
+    let Some(bytes) = meta::get(connection, key)? else { return Ok(None) };
+    let value = serde_json::from_slice(&bytes);
+    value.map(Some).map_err(|error| Error::damaged(format!("the {key}"), error.to_string()))
+}
+
+/// The plan of the active release.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::Damaged`].
+pub fn active_plan(connection: &Connection) -> Result<Option<Plan>> {
+    parsed(connection, PLAN)
+}
+
+/// The experiment of the active release.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::Damaged`].
+pub fn active_experiment(connection: &Connection) -> Result<Option<Experiment>> {
+    Ok(parsed::<Option<Experiment>>(connection, EXPERIMENT)?.flatten())
+}
+
+fn triples(connection: &Connection, sql: &str) -> Result<Vec<(String, u64, String)>> {
+    let read = |connection: &Connection| -> rusqlite::Result<Vec<_>> {
+        let mut query = connection.prepare_cached(sql)?;
+        let rows = query.query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
+        rows.collect()
+    };
+    read(connection).map_err(Error::storage("reading the releases"))
+}

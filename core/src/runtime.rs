@@ -1,0 +1,278 @@
+//! [`Noctule`]: opens the rooms and wires them. Wiring only.
+
+mod config;
+mod erase;
+mod install;
+mod night;
+mod status;
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+pub use config::Config;
+pub use status::Status;
+
+use crate::base::{Error, GeoPoint, Profile, Result, Seed, SeededRandom, WeekMinute};
+use crate::feedback::{self, FeedbackEvent, rows as events};
+use crate::learning::rows as profiles;
+use crate::night::{LoadedRelease, Treatment};
+use crate::release::rows::{self as releases, Installed};
+use crate::release::{Experiment, Plan, Policy};
+use crate::serving::{RecommendRequest, Recommendations, Shelf, Snapshot, Today};
+use crate::slates::rows as slates;
+use crate::store::{Identity, Store};
+use crate::upload::{QueueState, Sender, Transfer, TransferOutcome};
+
+/// One profile: a directory with its database, its releases and its slates.
+///
+/// Every method blocks and may be called from any thread. [`Noctule::recommend`] reads memory
+/// only; [`Noctule::record`] is one short write; [`Noctule::run_night`] and
+/// [`Noctule::install_release`] take as long as they take and belong on a background thread.
+///
+/// ```
+/// use noctule_core::base::{Budget, CancelToken, NoProgress, SurfaceId};
+/// use noctule_core::serving::{EmptyReason, RecommendRequest};
+/// use noctule_core::{Config, Noctule};
+///
+/// let directory = tempfile::tempdir()?;
+/// let noctule = Noctule::open(Config::new(directory.path().join("profile"), "town"))?;
+/// noctule.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress)?;
+/// let answer = noctule.recommend(&RecommendRequest::new(SurfaceId::new("home")?))?;
+/// assert_eq!(answer.empty_reason, Some(EmptyReason::NoRelease));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Noctule {
+    config: Config,
+    store: Store,
+    shelf: Shelf,
+    state: Mutex<State>,
+    /// Held by the one night or installation that may run.
+    working: Mutex<()>,
+    /// Held while feedback is written and noted, and while it is learned.
+    recording: Mutex<()>,
+}
+
+/// What is known of the active release without opening it.
+struct State {
+    identity: Identity,
+    installed: Vec<Installed>,
+    loaded: Option<Arc<LoadedRelease>>,
+    experiment: Option<Experiment>,
+    /// Stored values that failed their checksum since this was opened.
+    damaged: Vec<String>,
+}
+
+/// What [`Noctule::record`] has made durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Sequence number of the first event; 0 when there was none.
+    pub first_sequence: u64,
+    /// Sequence number of the last event; 0 when there was none.
+    pub last_sequence: u64,
+}
+
+impl Noctule {
+    /// Opens or creates the profile in `config.directory`. No network, no model, no thread.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] for the app's name or the plan; those of the store:
+    /// [`Error::DirectoryMissing`], [`Error::DirectoryInUse`], [`Error::NotADatabase`],
+    /// [`Error::SchemaTooNew`], [`Error::File`], [`Error::Storage`]. A damaged slate is no error:
+    /// see [`Status::damaged`].
+    pub fn open(config: Config) -> Result<Self> {
+        crate::base::ids::check("app", &config.app)?;
+        if let Some(plan) = &config.plan {
+            plan.validate()?;
+        }
+        let store = Store::open(&config.directory)?;
+        let identity = store.write("opening the profile", |transaction| {
+            Identity::load_or_create(transaction, config.seed)
+        })?;
+        let (installed, experiment) = store.read(|connection| {
+            Ok((releases::installed(connection)?, releases::active_experiment(connection)?))
+        })?;
+        let damaged = Vec::new();
+        let state = State { identity, installed, loaded: None, experiment, damaged };
+        let noctule = Self {
+            config,
+            store,
+            shelf: Shelf::default(),
+            state: Mutex::new(state),
+            working: Mutex::new(()),
+            recording: Mutex::new(()),
+        };
+        noctule.fill_shelf()?;
+        Ok(noctule)
+    }
+
+    /// Answers from the published slates: no inference, no SQL, no file.
+    ///
+    /// # Errors
+    /// [`Error::Closed`]. What is missing is not an error but an empty answer with its reason.
+    pub fn recommend(&self, request: &RecommendRequest) -> Result<Recommendations> {
+        if self.store.is_closed() {
+            return Err(Error::Closed);
+        }
+        let clock = &self.config.clock;
+        let now_ms = clock.now_ms();
+        let moment = WeekMinute::at(now_ms, clock.offset_minutes());
+        Ok(self.shelf.recommend(request, now_ms, moment))
+    }
+
+    /// Stores `events`, all or none; when it returns they are on the disk.
+    ///
+    /// An event about an item that no release knows is stored and sent like any other.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] with the event and the field; [`Error::StorageFull`];
+    /// [`Error::Storage`]; [`Error::Closed`]. Nothing is stored then.
+    pub fn record(&self, events: &[FeedbackEvent]) -> Result<Receipt> {
+        let now_ms = self.config.clock.now_ms();
+        feedback::check(events, now_ms)?;
+        let (release, treatment) = {
+            let state = self.state();
+            let release = state.installed.first().map(|active| active.release.to_string());
+            (release, state.treatment())
+        };
+        let arm = treatment.arm.as_deref();
+        let stamp = events::Stamp { now_ms, release: release.as_deref(), arm };
+        let _recording = lock(&self.recording);
+        let range = self.store.write("recording feedback", |transaction| {
+            events::append(transaction, events, stamp)
+        })?;
+        self.shelf.note(|today| {
+            for event in events {
+                let at_ms = event.at_ms.unwrap_or(now_ms);
+                feedback::apply(today, &event.kind, &event.item, at_ms);
+            }
+        });
+        let (first_sequence, last_sequence) = range.unwrap_or((0, 0));
+        Ok(Receipt { first_sequence, last_sequence })
+    }
+
+    /// Tells where the user is, for nearness; `None` forgets it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Closed`].
+    pub fn set_place(&self, place: Option<GeoPoint>) -> Result<()> {
+        let _recording = lock(&self.recording);
+        self.store.write("setting the place", |transaction| {
+            let mut profile = self.profile(profiles::load(transaction));
+            profile.place = place;
+            profiles::save(transaction, &profile)
+        })
+    }
+
+    /// What the app's HTTP client should do next for the feedback.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`], [`Error::Closed`].
+    pub fn next_transfer(&self) -> Result<Transfer> {
+        let sender = {
+            let state = self.state();
+            Sender {
+                app: self.config.app.clone(),
+                installation: state.identity.installation,
+                experiment: state.experiment.as_ref().map(|experiment| experiment.key.clone()),
+            }
+        };
+        let now_ms = self.config.clock.now_ms();
+        self.store.write("choosing the next transfer", |transaction| {
+            QueueState::load(transaction)?.next(transaction, &sender, now_ms)
+        })
+    }
+
+    /// Takes note of how a transfer ended. What was acknowledged and learned is removed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`], [`Error::Closed`].
+    pub fn transfer_finished(&self, id: &str, outcome: &TransferOutcome) -> Result<()> {
+        let now_ms = self.config.clock.now_ms();
+        let seed = Seed(self.state().identity.seed).derive(&["backoff", id, &now_ms.to_string()]);
+        let mut random = SeededRandom::new(seed);
+        self.store.write("finishing a transfer", |transaction| {
+            let mut queue = QueueState::load(transaction)?;
+            if queue.finished(transaction, id, outcome, now_ms, &mut random)? {
+                let learned = self.profile(profiles::load(transaction)).learned_through;
+                events::remove_through(transaction, learned.min(queue.acknowledged_through))?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Closes the database and lets go of the directory; later calls give [`Error::Closed`].
+    /// A night that is under way ends at its next step with that error.
+    pub fn close(&self) {
+        self.store.close();
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+
+    /// The stored profile; one that is damaged or was never written begins anew, and what is still
+    /// on disk of its feedback is learned again.
+    fn profile(&self, stored: Result<Option<Profile>>) -> Profile {
+        let seed = self.state().identity.seed;
+        match stored {
+            Ok(Some(profile)) => profile,
+            Ok(None) => Profile { seed, ..Profile::default() },
+            Err(error) => {
+                self.state().damaged.push(error.to_string());
+                Profile { seed, ..Profile::default() }
+            }
+        }
+    }
+
+    /// Reads plan, slates and the day's feedback into memory.
+    fn fill_shelf(&self) -> Result<()> {
+        let _recording = lock(&self.recording);
+        let (plan, slates, damaged, today) = self.store.read(|connection| {
+            let plan = releases::active_plan(connection)?;
+            let (slates, damaged) = slates::load_all(connection)?;
+            let profile = self.profile(profiles::load(connection));
+            let mut today = Today::of(&profile);
+            let all = usize::MAX;
+            events::each_after(connection, profile.learned_through, all, |event| {
+                feedback::apply(&mut today, &event.kind, &event.item, event.at_ms);
+                Ok(())
+            })?;
+            Ok((plan, slates, damaged, today))
+        })?;
+        self.state().damaged.extend(damaged.iter().map(ToString::to_string));
+        let plan = plan.map(|plan| Arc::new(self.config.plan.clone().unwrap_or(plan)));
+        self.shelf.swap(Snapshot::new(plan, slates));
+        self.shelf.set_today(today);
+        Ok(())
+    }
+
+    /// The plan in force: the app's, or the release's.
+    fn plan<'a>(&'a self, loaded: &'a LoadedRelease) -> &'a Plan {
+        self.config.plan.as_ref().unwrap_or(&loaded.release.manifest().plan)
+    }
+}
+
+impl State {
+    /// How this installation is treated by the experiment of the active release.
+    fn treatment(&self) -> Treatment {
+        let installation = self.identity.installation.to_string();
+        let arm = self
+            .experiment
+            .as_ref()
+            .and_then(|experiment| crate::experiments::assign(experiment, &installation));
+        match arm {
+            Some(arm) => Treatment { policy: arm.policy, arm: Some(arm.name.clone()) },
+            None => Treatment { policy: Policy::Model, arm: None },
+        }
+    }
+}
+
+impl std::fmt::Debug for Noctule {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Noctule").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+/// A panic of another thread left no half-changed value behind these locks.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,52 @@
+//! How a profile is opened.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::base::{Clock, SystemClock};
+use crate::release::Plan;
+
+/// What [`crate::Noctule::open`] needs to know.
+#[derive(Clone)]
+pub struct Config {
+    /// The profile directory: one user, one process at a time. Made when its parent exists.
+    pub directory: PathBuf,
+    /// The app; releases for another are refused, and feedback is sent under this name.
+    pub app: String,
+    /// Ed25519 public keys whose signature on a release counts. Without any, no release passes.
+    pub trusted_keys: Vec<[u8; 32]>,
+    /// Lets releases pass that nobody signed: for a developer's own machine, never for an app.
+    pub allow_unsigned_for_development: bool,
+    /// Replaces the plan of the release. Its contexts must be those of the release.
+    pub plan: Option<Plan>,
+    /// Tells the time.
+    pub clock: Arc<dyn Clock>,
+    /// Makes the installation's pseudonym and its random draws repeatable: for simulations.
+    pub seed: Option<u64>,
+}
+
+impl Config {
+    /// A profile of `app` in `directory`, with the system's clock and nothing trusted yet.
+    pub fn new(directory: impl Into<PathBuf>, app: impl Into<String>) -> Self {
+        Self {
+            directory: directory.into(),
+            app: app.into(),
+            trusted_keys: Vec::new(),
+            allow_unsigned_for_development: false,
+            plan: None,
+            clock: Arc::new(SystemClock::default()),
+            seed: None,
+        }
+    }
+}
+
+impl std::fmt::Debug for Config {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Config")
+            .field("directory", &self.directory)
+            .field("app", &self.app)
+            .field("trusted_keys", &self.trusted_keys.len())
+            .field("plan", &self.plan.is_some())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,134 @@
+//! Installing a release, and the baseline that stands in until the first night.
+
+use std::path::Path;
+use std::sync::{Arc, TryLockError};
+
+use super::{Noctule, lock};
+use crate::base::{Error, Refusal, Result};
+use crate::learning::rows as profiles;
+use crate::night::{LoadedRelease, SlateMaker, Treatment, order_of_work};
+use crate::release::rows as releases;
+use crate::release::{
+    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, installed_path, prune, stage,
+};
+use crate::slates::{Slate, rows as slates};
+
+impl Noctule {
+    /// Verifies the release in `directory`, copies it into the profile and makes it the active one
+    /// in one transaction. The release before it stays for rollback.
+    ///
+    /// Each slate of the plan that is not there yet gets a rule-based stand-in at once, so that
+    /// the first `recommend` has something to show before the first night.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseRefused`] with the file and the reason; [`Error::AlreadyRunning`];
+    /// [`Error::InvalidInput`] when the app's plan does not fit; [`Error::File`],
+    /// [`Error::StorageFull`], [`Error::Storage`], [`Error::Closed`]. The active release is then
+    /// the one it was.
+    pub fn install_release(&self, directory: &Path) -> Result<ReleaseName> {
+        let _working = self.begin_work("an installation")?;
+        if self.store.is_closed() {
+            return Err(Error::Closed);
+        }
+        let releases_dir = self.config.directory.join("releases");
+        let seen = self.store.read(releases::seen)?;
+        let (app, now_ms) = (&self.config.app, self.config.clock.now_ms());
+        let trust = if self.config.allow_unsigned_for_development {
+            Trust::unsigned_for_development(app, now_ms)
+        } else {
+            Trust::signed_by(app, &self.config.trusted_keys, now_ms)
+        };
+        let verified = stage(directory, &releases_dir, &trust.having_seen(&seen))?;
+        let loaded = LoadedRelease::open(&verified.directory, &verified.manifest_sha256)?;
+        self.check_plan(&verified.manifest)?;
+        let loaded = Arc::new(loaded);
+        self.store.write("activating a release", |transaction| {
+            releases::activate(transaction, &verified)?;
+            let profile = self.profile(profiles::load(transaction));
+            let treatment = Treatment { policy: Policy::Baseline, arm: None };
+            let maker = self.maker(&loaded, &profile, treatment, false);
+            for item in order_of_work(maker.plan, &profile.openings) {
+                if slates::inputs_of(transaction, &item.key())?.is_none() {
+                    let mut slate: Slate =
+                        maker.make(item.surface, item.context_index, item.context)?;
+                    slates::publish(transaction, &mut slate, &[])?;
+                }
+            }
+            Ok(())
+        })?;
+        let installed = self.store.read(releases::installed)?;
+        {
+            let mut state = self.state();
+            state.installed = installed.clone();
+            state.experiment = verified.manifest.experiment.clone();
+            state.loaded = Some(loaded);
+        }
+        self.fill_shelf()?;
+        let keep: Vec<ReleaseName> =
+            installed.into_iter().map(|installed| installed.release).collect();
+        prune(&releases_dir, &keep)?;
+        Ok(verified.manifest.release)
+    }
+
+    /// The active release, opened on the first call and kept open.
+    pub(super) fn loaded(&self) -> Result<Option<Arc<LoadedRelease>>> {
+        let mut state = self.state();
+        if let Some(loaded) = &state.loaded {
+            return Ok(Some(Arc::clone(loaded)));
+        }
+        let Some(active) = state.installed.first() else { return Ok(None) };
+        let directory = installed_path(&self.config.directory.join("releases"), &active.release);
+        let loaded = Arc::new(LoadedRelease::open(&directory, &active.manifest_sha256)?);
+        state.loaded = Some(Arc::clone(&loaded));
+        Ok(Some(loaded))
+    }
+
+    pub(super) fn maker<'a>(
+        &'a self,
+        loaded: &'a LoadedRelease,
+        profile: &'a crate::base::Profile,
+        treatment: Treatment,
+        at_night: bool,
+    ) -> SlateMaker<'a> {
+        const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
+        let clock = &self.config.clock;
+        let now_ms = clock.now_ms();
+        let local_ms = now_ms.saturating_add(i64::from(clock.offset_minutes()) * 60_000);
+        let policy = loaded.policy(treatment.policy);
+        SlateMaker {
+            loaded,
+            plan: self.plan(loaded),
+            profile,
+            treatment: Treatment { policy, ..treatment },
+            now_ms,
+            day: local_ms.div_euclid(DAY_MS),
+            at_night,
+        }
+    }
+
+    pub(super) fn begin_work(&self, what: &'static str) -> Result<std::sync::MutexGuard<'_, ()>> {
+        match self.working.try_lock() {
+            Ok(guard) => Ok(guard),
+            Err(TryLockError::WouldBlock) => Err(Error::AlreadyRunning { what }),
+            Err(TryLockError::Poisoned(_)) => {
+                self.working.clear_poison();
+                Ok(lock(&self.working))
+            }
+        }
+    }
+
+    /// The rows of the context popularity follow the contexts of the release's plan.
+    fn check_plan(&self, manifest: &Manifest) -> Result<()> {
+        let Some(plan) = &self.config.plan else { return Ok(()) };
+        if plan.contexts == manifest.plan.contexts {
+            return Ok(());
+        }
+        let names = |plan: &crate::release::Plan| {
+            let names: Vec<&str> = plan.contexts.iter().map(|c| c.id.as_str()).collect();
+            names.join(", ")
+        };
+        let (expected, found) = (names(plan), names(&manifest.plan));
+        let refusal = Refusal::Incompatible { what: "the list of contexts", expected, found };
+        Err(Error::refused(MANIFEST_FILE, refusal))
+    }
+}

@@ -1,0 +1,209 @@
+//! The coarse score of a row and how far from the exact one it can be.
+//!
+//! # The bound
+//! A row y is stored as codes c and a scale s, the query x is quantised in the same way to codes q
+//! and a step t. With the residuals e = y - s c and r = x - t q the exact dot product is
+//!
+//! ```text
+//! x.y = s x.c + x.e = s (t q.c + r.c) + x.e
+//! ```
+//!
+//! of which s t q.c is known from the integer dot product q.c. For the rest (Hölder)
+//!
+//! ```text
+//! |r.c| <= |r|_1 max|c|  <= 128 |r|_1
+//! |x.e| <= |x|_1 max|e|  <= s (1/2 + 2^-14) |x|_1    (rounding to nearest; `ItemMatrix::verify`)
+//! ```
+//!
+//! so x.y lies within s B of s t q.c, where B = 128 |r|_1 + (1/2 + 2^-14) |x|_1 depends on the query
+//! alone. One addition for each row makes the bound, and no norm is stored beside the codes.
+//!
+//! # Rounding
+//! What is compared are not real numbers. Written in units of s |x|_1:
+//! - The exact score is summed in f64 over up to 1,024 products: off by at most
+//!   1024 * 2^-52 * 129 < 2^-34.
+//! - `upper` and `lower` are computed in f32 as s * (t * q.c +- B). The integer is below 2^24 and
+//!   exact. As |r_j| <= |x_j|, t |q|_1 <= 2 |x|_1, so |t q.c| <= 256 |x|_1, B <= 129 |x|_1, and three
+//!   roundings of at most 2^-24 of less than 400 make less than 2^-13.7.
+//! - B itself is rounded to f32: 129 * 2^-24 < 2^-16.9. |x|_1 and |r|_1 are summed in f64: < 2^-30.
+//!
+//! Together with the 2^-14 of above this is less than 2^-12, and B is taken as
+//! 128 |r|_1 + (1/2 + 2^-12) |x|_1. Products that underflow are off by 2^-149 more, and `floor`
+//! allows for it.
+//!
+//! # Units
+//! The query is multiplied by the power of two that brings its greatest value to between 1 and 2,
+//! so that neither a tiny nor a huge query leaves the range of f32; "scan units" are these.
+
+use super::quantise::quantise_row;
+
+/// Share of |x|_1 by which a row's own quantisation and all rounding can move a score.
+const ROW_STEPS: f64 = 0.5 + 1.0 / 4096.0;
+/// Greatest absolute code that an i8 can hold.
+const CODE_BOUND: f64 = 128.0;
+/// Share by which two values must differ so that their roundings to f32 differ, with room.
+const F32_ROUNDING: f64 = 1.0 / (1 << 22) as f64;
+/// Four times the least positive f32: what underflow can hide, with room.
+const F32_UNDERFLOW: f64 = 4.0 * f32::from_bits(1) as f64;
+
+/// A query made ready for the scan.
+#[derive(Debug)]
+pub(super) struct CoarseQuery {
+    /// Codes, -127 to 127.
+    pub(super) codes: Vec<i8>,
+    /// t, in scan units.
+    step: f32,
+    /// B, in scan units.
+    slack: f32,
+    /// Scan units per unit: a power of two.
+    unit: f64,
+}
+
+impl CoarseQuery {
+    /// Quantises `query`, whose values are finite; `None` when all are zero.
+    pub(super) fn new(query: &[f32]) -> Option<Self> {
+        let largest = query.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        if largest == 0.0 {
+            return None;
+        }
+        // Every f32 is a normal f64: its exponent stands in the bits, and 2^-exponent is exact.
+        let exponent = (f64::from(largest).to_bits() >> 52) as i32 - 1023;
+        let unit = 2f64.powi(-exponent);
+        let mut codes = vec![0; query.len()];
+        let step = quantise_row(query, unit, &mut codes);
+        let (mut size, mut residual) = (0.0, 0.0);
+        for (value, code) in query.iter().zip(&codes) {
+            let value = f64::from(*value) * unit;
+            size += value.abs();
+            residual += (value - f64::from(step) * f64::from(*code)).abs();
+        }
+        let slack = (CODE_BOUND * residual + ROW_STEPS * size) as f32;
+        Some(Self { codes, step, slack, unit })
+    }
+
+    /// Not less than the exact score of a row with `scale` and integer dot product `dot`, in scan
+    /// units.
+    #[inline]
+    pub(super) fn upper(&self, scale: f32, dot: i32) -> f32 {
+        scale * (self.step * dot as f32 + self.slack)
+    }
+
+    /// Not more than that score. Where f32 overflows, its greatest value.
+    #[inline]
+    pub(super) fn lower(&self, scale: f32, dot: i32) -> f32 {
+        (scale * (self.step * dot as f32 - self.slack)).min(f32::MAX)
+    }
+
+    /// An exact score in scan units.
+    pub(super) fn in_scan_units(&self, score: f32) -> f64 {
+        f64::from(score) * self.unit
+    }
+
+    /// The floor for `upper` when `least`, in scan units, is reached by enough rows: the score of a
+    /// row whose `upper` is below the floor, rounded to f32, is less than `least` rounded to f32.
+    ///
+    /// So such a row does not even tie. Let a < least - 2^-22 |least| - 2^-147 be its score, as
+    /// below. Rounding moves `least` by at most 2^-24 |least| + 2^-150 and a likewise. For
+    /// |a| <= 2 |least| that is less than the gap; for a < -2 |least| the gap is at least |a| / 2.
+    /// The underflow counts in units of the score and once more in those of the scan.
+    pub(super) fn floor(&self, least: f64) -> f32 {
+        let floor = least - F32_ROUNDING * least.abs() - F32_UNDERFLOW * (self.unit + 1.0);
+        let nearest = floor as f32;
+        if f64::from(nearest) > floor { nearest.next_down() } else { nearest }
+    }
+}
+
+/// The exact scores of four rows: each the products in f64, summed from the first to the last and
+/// rounded to f32 once. Four sums run side by side because each waits for itself.
+pub(super) fn exact_scores(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
+    let [a, b, c, d] = rows;
+    let mut sums = [0.0f64; 4];
+    for ((((x, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
+        let x = f64::from(*x);
+        sums[0] += x * f64::from(*a);
+        sums[1] += x * f64::from(*b);
+        sums[2] += x * f64::from(*c);
+        sums[3] += x * f64::from(*d);
+    }
+    // Adding zero turns -0, which a tiny negative sum rounds to, into 0.
+    sums.map(|sum| sum as f32 + 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::scoring::kernels::dot_product;
+    use crate::scoring::{exact_score, quantise};
+
+    /// Values over many orders of magnitude, with zeros.
+    fn value() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            1 => Just(0.0f32),
+            6 => -1.0f32..1.0,
+            2 => (-1.0f32..1.0, -30i32..30).prop_map(|(value, e)| value * 2f32.powi(e)),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn the_exact_score_lies_between_the_bounds(
+            d in 1usize..65,
+            query in prop::collection::vec(value(), 64),
+            rows in prop::collection::vec(value(), 64 * 8),
+            exponent in -120i32..60,
+        ) {
+            let query: Vec<f32> = query[..d].iter().map(|x| x * 2f32.powi(exponent)).collect();
+            let Some(coarse) = CoarseQuery::new(&query) else { return Ok(()) };
+            let quantised = quantise(&rows[..d * 8], d).unwrap();
+            let codes = quantised.codes.chunks_exact(d).zip(&quantised.scales);
+            for (row, (codes, scale)) in rows.chunks_exact(d).zip(codes) {
+                let products = query.iter().zip(row).map(|(x, y)| f64::from(*x) * f64::from(*y));
+                let exact = products.sum::<f64>() * coarse.unit;
+                let dot = dot_product(codes, &coarse.codes);
+                let (lower, upper) = (coarse.lower(*scale, dot), coarse.upper(*scale, dot));
+                prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{lower} {exact}");
+                prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{upper} {exact}");
+            }
+        }
+
+        #[test]
+        fn what_is_below_the_floor_is_less_after_rounding(
+            score in prop::num::f32::NORMAL | prop::num::f32::SUBNORMAL | prop::num::f32::ZERO,
+            other in prop::num::f32::NORMAL | prop::num::f32::SUBNORMAL,
+            largest in prop::num::f32::NORMAL | prop::num::f32::SUBNORMAL,
+            share in -3.0f64..3.0,
+        ) {
+            let Some(coarse) = CoarseQuery::new(&[largest]) else { return Ok(()) };
+            let floor = f64::from(coarse.floor(coarse.in_scan_units(score)));
+            let near = f64::from(score) * (1.0 + share * 2f64.powi(-21));
+            for below in [near, f64::from(other)] {
+                if below * coarse.unit < floor {
+                    prop_assert!((below as f32) < score, "{below} {score}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_greatest_value_of_a_query_lies_between_1_and_2_in_scan_units() {
+        for largest in [f32::MAX, 1.0, 1.999, 0.3, f32::MIN_POSITIVE, f32::from_bits(1)] {
+            let coarse = CoarseQuery::new(&[0.0, -largest]).unwrap();
+            let scaled = coarse.in_scan_units(largest);
+            assert!((1.0..2.0).contains(&scaled), "{largest}: {scaled}");
+        }
+        assert!(CoarseQuery::new(&[0.0, -0.0]).is_none());
+    }
+
+    #[test]
+    fn four_scores_at_once_are_four_single_scores() {
+        let rows: Vec<f32> = (0..28u8).map(|i| f32::from(i).sin() * 1e3).collect();
+        let query = [0.1, -7.5, 1e-3, 3.3, 2.0, -0.7, 1e4];
+        let row = |i: usize| &rows[i * 7..(i + 1) * 7];
+        let four = exact_scores(&query, [row(0), row(1), row(2), row(3)]);
+        for (i, score) in four.iter().enumerate() {
+            assert_eq!(*score, exact_score(&query, row(i)));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+//! The item side of a model as the scan reads it.
+
+use super::quantise::check_dimensions;
+use crate::base::limits::ITEMS_MAX;
+use crate::base::{Error, Result};
+
+/// Share of a step by which a value may lie away from code * scale (see `bound`): half a step for
+/// rounding to nearest, and 2^-14 for quantisers that divide in f32.
+const STEP_SHARE: f64 = 0.5 + 1.0 / 16_384.0;
+
+/// Exact embeddings with their int8 codes, borrowed from a memory map or from vectors.
+///
+/// ```
+/// use noctule_core::scoring::{ItemMatrix, quantise};
+/// let embeddings = [1.0, 0.0, 0.6, 0.8];
+/// let quantised = quantise(&embeddings, 2)?;
+/// let matrix = ItemMatrix::new(&quantised.codes, &quantised.scales, &embeddings, 2)?;
+/// matrix.verify()?;
+/// assert_eq!((matrix.len(), matrix.row(1)), (2, Some(&[0.6f32, 0.8][..])));
+/// # Ok::<(), noctule_core::base::Error>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub struct ItemMatrix<'a> {
+    pub(super) codes: &'a [i8],
+    pub(super) scales: &'a [f32],
+    pub(super) embeddings: &'a [f32],
+    pub(super) dimensions: usize,
+}
+
+impl<'a> ItemMatrix<'a> {
+    /// A matrix of `scales.len()` items: `codes` and `embeddings` are row-major
+    /// [n, `dimensions`], `scales` is [n]. Looks at the lengths only and so costs nothing.
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when a length does not fit the others or a limit.
+    pub fn new(
+        codes: &'a [i8],
+        scales: &'a [f32],
+        embeddings: &'a [f32],
+        dimensions: usize,
+    ) -> Result<Self> {
+        check_dimensions(dimensions)?;
+        let items = scales.len();
+        if items > ITEMS_MAX {
+            let reason = format!("{items} items, but at most {ITEMS_MAX} are allowed");
+            return Err(Error::invalid("scales", reason));
+        }
+        for (field, length) in [("codes", codes.len()), ("embeddings", embeddings.len())] {
+            if length != items * dimensions {
+                let reason = format!("{length} values, but {items} x {dimensions} are needed");
+                return Err(Error::invalid(field, reason));
+            }
+        }
+        Ok(Self { codes, scales, embeddings, dimensions })
+    }
+
+    /// Number of items.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.scales.len()
+    }
+
+    /// Whether there is no item.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.scales.is_empty()
+    }
+
+    /// Number of dimensions.
+    #[must_use]
+    pub fn dimensions(&self) -> usize {
+        self.dimensions
+    }
+
+    /// The exact embedding of the item `index`, if there is such an item.
+    #[must_use]
+    pub fn row(&self, index: u32) -> Option<&'a [f32]> {
+        let begin = (index as usize).checked_mul(self.dimensions)?;
+        self.embeddings.get(begin..begin + self.dimensions)
+    }
+
+    /// Checks what [`super::top_k`] relies on: that every embedding is finite and lies within half
+    /// a step (and 2^-14 of a step for rounding) of code * scale.
+    ///
+    /// Reads everything once, so it belongs where a release is installed, not in front of a
+    /// query. A matrix that does not pass is safe to scan, but rows can be missing in the result.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`] for the first value that does not fit.
+    pub fn verify(&self) -> Result<()> {
+        let rows = self.codes.chunks_exact(self.dimensions);
+        let rows = rows.zip(self.embeddings.chunks_exact(self.dimensions)).zip(self.scales);
+        for (index, ((codes, row), scale)) in rows.enumerate() {
+            let what = || format!("the scale of item {index}");
+            if !(scale.is_finite() && *scale >= 0.0) {
+                return Err(Error::damaged(what(), format!("it is {scale}")));
+            }
+            let step = f64::from(*scale);
+            // A value that is not finite is never near enough.
+            let near = |(code, value): (&i8, &f32)| {
+                (f64::from(*value) - f64::from(*code) * step).abs() <= STEP_SHARE * step
+            };
+            if let Some(at) = codes.iter().zip(row).position(|pair| !near(pair)) {
+                let (code, value) = (codes[at], row[at]);
+                let reason = format!("{code} * {scale} is more than half a step from {value}");
+                return Err(Error::damaged(format!("code {at} of item {index}"), reason));
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scoring::quantise;
+
+    #[test]
+    fn lengths_that_do_not_fit_are_refused() {
+        assert!(ItemMatrix::new(&[0; 4], &[0.0; 2], &[0.0; 4], 2).is_ok());
+        for (codes, scales, values, dimensions) in
+            [(3, 2, 4, 2), (4, 2, 5, 2), (4, 1, 4, 2), (0, 0, 0, 0), (1025, 1, 1025, 1025)]
+        {
+            let (codes, scales) = (vec![0; codes], vec![0.0; scales]);
+            assert!(ItemMatrix::new(&codes, &scales, &vec![0.0; values], dimensions).is_err());
+        }
+    }
+
+    #[test]
+    fn rows_are_found_by_index_and_nothing_lies_behind_the_last() {
+        let values = [1.0, 2.0, 3.0, 4.0];
+        let matrix = ItemMatrix::new(&[0; 4], &[0.0; 2], &values, 2).unwrap();
+        assert_eq!(matrix.row(1), Some(&values[2..]));
+        assert_eq!(matrix.row(2), None);
+        assert_eq!(matrix.row(u32::MAX), None);
+    }
+
+    #[test]
+    fn verification_finds_what_does_not_fit() {
+        let values = [0.3f32, -1.0, 0.0, 0.0];
+        let quantised = quantise(&values, 2).unwrap();
+        let verify = |codes: &[i8], scales: &[f32], values: &[f32]| {
+            ItemMatrix::new(codes, scales, values, 2).unwrap().verify()
+        };
+        verify(&quantised.codes, &quantised.scales, &values).unwrap();
+        let mut codes = quantised.codes.clone();
+        codes[0] += 1;
+        let error = verify(&codes, &quantised.scales, &values).unwrap_err();
+        assert!(error.to_string().starts_with("code 0 of item 0 is damaged"), "{error}");
+        for bad in [f32::NAN, -1.0, f32::INFINITY] {
+            assert!(verify(&quantised.codes, &[quantised.scales[0], bad], &values).is_err());
+        }
+        let not_finite = [0.3, -1.0, 0.0, f32::NAN];
+        assert!(verify(&quantised.codes, &quantised.scales, &not_finite).is_err());
+        assert!(verify(&quantised.codes, &quantised.scales, &[0.3, -1.0, 0.1, 0.0]).is_err());
+    }
+}

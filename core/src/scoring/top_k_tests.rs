@@ -1,0 +1,179 @@
+//! Top-k against scoring every row.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::base::{Seed, SeededRandom};
+use crate::scoring::{Quantised, quantise};
+
+/// Every eligible row scored by a plain loop and fully sorted.
+fn brute_force(
+    embeddings: &[f32],
+    query: &[f32],
+    k: usize,
+    eligible: &dyn Fn(u32) -> bool,
+) -> Vec<Scored> {
+    let rows = embeddings.chunks_exact(query.len()).zip(0u32..);
+    let mut all: Vec<Scored> = rows
+        .filter(|(_, index)| eligible(*index))
+        .map(|(row, index)| {
+            let mut sum = 0.0f64;
+            for (x, y) in query.iter().zip(row) {
+                sum += f64::from(*x) * f64::from(*y);
+            }
+            Scored { index, score: sum as f32 }
+        })
+        .collect();
+    all.sort_by(|a, b| {
+        let by_score = b.score.partial_cmp(&a.score).unwrap();
+        by_score.then(a.index.cmp(&b.index))
+    });
+    all.truncate(k);
+    all
+}
+
+/// Asserts that every kernel gives what brute force gives.
+fn check(embeddings: &[f32], query: &[f32], k: usize, eligible: Option<&dyn Fn(u32) -> bool>) {
+    let Quantised { codes, scales } = quantise(embeddings, query.len()).unwrap();
+    let matrix = ItemMatrix::new(&codes, &scales, embeddings, query.len()).unwrap();
+    matrix.verify().unwrap();
+    let expected = brute_force(embeddings, query, k, eligible.unwrap_or(&|_| true));
+    for kernel in Kernel::available() {
+        let found = top_k_with(kernel, &matrix, query, k, eligible).unwrap();
+        assert_eq!(found, expected, "{} n={} k={k}", kernel.name(), scales.len());
+    }
+}
+
+fn normal_values(random: &mut SeededRandom, count: usize) -> Vec<f32> {
+    (0..count).map(|_| random.normal() as f32).collect()
+}
+
+proptest! {
+    #[test]
+    fn equals_brute_force_with_ties_duplicates_and_eligibility(
+        d in prop::sample::select(vec![1usize, 2, 7, 32, 33, 64, 65]),
+        items in 0usize..400,
+        k in 0usize..450,
+        levels in prop::sample::select(vec![2.0f64, 5.0, 100.0, 1e9]),
+        copies in prop::bool::ANY,
+        every in 1u32..6,
+        exponent in prop::sample::select(vec![-140i32, -30, 0, 20]),
+        seed in any::<u64>(),
+    ) {
+        let mut random = SeededRandom::new(Seed(seed));
+        // Few levels make ties, and copied rows make duplicates.
+        let mut value = || ((random.normal() * levels).round() / levels) as f32;
+        let mut embeddings: Vec<f32> = (0..items * d).map(|_| value()).collect();
+        let query: Vec<f32> = (0..d).map(|_| value() * 2f32.powi(exponent)).collect();
+        if copies {
+            for row in 1..items {
+                let from = random.below(row);
+                if random.chance(0.5) {
+                    embeddings.copy_within(from * d..(from + 1) * d, row * d);
+                }
+            }
+        }
+        check(&embeddings, &query, k, None);
+        check(&embeddings, &query, k, Some(&|index| index % every == 0));
+    }
+}
+
+#[test]
+fn equals_brute_force_over_many_blocks() {
+    let mut random = SeededRandom::new(Seed(11));
+    for (items, d, k) in [(20_003, 16, 100), (9_001, 64, 10), (5_000, 100, 700)] {
+        let embeddings = normal_values(&mut random, items * d);
+        let query = normal_values(&mut random, d);
+        check(&embeddings, &query, k, None);
+        check(&embeddings, &query, k, Some(&|index| index % 97 == 5));
+    }
+}
+
+#[test]
+fn rows_of_very_different_length_are_ranked_exactly() {
+    let mut random = SeededRandom::new(Seed(12));
+    let d = 24;
+    let mut embeddings = normal_values(&mut random, 4_000 * d);
+    for row in embeddings.chunks_exact_mut(d) {
+        let factor = 10f32.powi(random.below(40) as i32 - 30);
+        row.iter_mut().for_each(|value| *value *= factor);
+    }
+    let query = normal_values(&mut random, d);
+    check(&embeddings, &query, 50, None);
+    // Only the short rows: their scores are tiny and some of them negative.
+    let short = |index: u32| embeddings[index as usize * d].abs() < 1e-20;
+    check(&embeddings, &query, 1_500, Some(&short));
+}
+
+#[test]
+fn a_catalogue_of_copies_gives_the_lowest_indices() {
+    let embeddings = [0.25f32, -1.0, 0.5].repeat(6_000);
+    let found = |query: [f32; 3]| {
+        check(&embeddings, &query, 3, None);
+        check(&embeddings, &query, 3, Some(&|index| index > 4_321));
+    };
+    found([1.0, 2.0, 3.0]);
+    found([-1.0, 2.0, -3.0]);
+    found([0.0; 3]);
+}
+
+#[test]
+fn no_items_no_eligible_item_and_no_k_give_nothing() {
+    check(&[], &[1.0, 2.0], 5, None);
+    check(&[1.0, 2.0], &[1.0, 2.0], 0, None);
+    check(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0], 2, Some(&|_| false));
+    check(&[1.0, 2.0, 3.0, 4.0], &[1.0, 2.0], usize::MAX, None);
+}
+
+#[test]
+fn a_query_of_wrong_length_or_with_a_value_that_is_not_finite_is_refused() {
+    let matrix = ItemMatrix::new(&[1, 2], &[1.0], &[1.0, 2.0], 2).unwrap();
+    let field = |query: &[f32]| match top_k(&matrix, query, 1, None) {
+        Err(Error::InvalidInput { field, .. }) => field,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(field(&[1.0]), "query");
+    assert_eq!(field(&[0.0, f32::NAN]), "query[1]");
+    assert_eq!(field(&[f32::INFINITY, 0.0]), "query[0]");
+}
+
+#[test]
+fn a_score_beyond_f32_is_an_error_and_values_near_its_end_are_not() {
+    let embeddings = [1e38f32, 3e38, -3e38, 1.0];
+    check(&embeddings, &[1.0], 4, None);
+    check(&embeddings, &[1e-30], 4, None);
+    let Quantised { codes, scales } = quantise(&embeddings, 1).unwrap();
+    let matrix = ItemMatrix::new(&codes, &scales, &embeddings, 1).unwrap();
+    for k in 1..4 {
+        assert!(matches!(top_k(&matrix, &[2.0], k, None), Err(Error::Model { .. })));
+    }
+}
+
+#[test]
+fn a_matrix_that_is_damaged_does_not_panic() {
+    let mut random = SeededRandom::new(Seed(13));
+    let mut embeddings = normal_values(&mut random, 8 * 40);
+    embeddings[17] = f32::NAN;
+    let codes: Vec<i8> = (0..8 * 40).map(|_| (random.below(256) as i32 - 128) as i8).collect();
+    let mut scales = vec![0.1f32; 40];
+    (scales[3], scales[9], scales[20]) = (f32::NAN, f32::INFINITY, -1.0);
+    let matrix = ItemMatrix::new(&codes, &scales, &embeddings, 8).unwrap();
+    for kernel in Kernel::available() {
+        let found = top_k_with(kernel, &matrix, &[1.0; 8], 10, None);
+        assert!(found.map_or(true, |found| found.len() <= 10));
+    }
+}
+
+#[test]
+fn scores_equal_those_of_a_folded_in_user() {
+    let mut random = SeededRandom::new(Seed(14));
+    let (d, items) = (12, 300);
+    let embeddings = normal_values(&mut random, d * items);
+    let gram = crate::model::gram(&embeddings, d);
+    let fold_in = crate::model::FoldIn::new(&gram, d, 0.1, 0.01, 1.0, items).unwrap();
+    let user = fold_in.solve(&[(&embeddings[..d], 1.0, 1.0), (&embeddings[d..2 * d], 0.5, 1.0)]);
+    let user = user.unwrap();
+    for row in embeddings.chunks_exact(d) {
+        assert_eq!(exact_score(&user.vector, row), user.score(row));
+    }
+}

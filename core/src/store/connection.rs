@@ -1,0 +1,265 @@
+//! The one connection of a profile.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
+
+use super::lock::DirectoryLock;
+use super::migrations;
+use crate::base::{Error, Result};
+
+/// The database of one profile directory.
+#[derive(Debug)]
+pub struct Store {
+    directory: PathBuf,
+    open: Mutex<Option<Open>>,
+}
+
+#[derive(Debug)]
+struct Open {
+    connection: Connection,
+    // Behind the connection on purpose: fields are dropped in order, the lock last.
+    _lock: DirectoryLock,
+}
+
+/// Name of the database in the profile directory.
+const FILE: &str = "noctule.sqlite";
+
+impl Store {
+    /// Opens or creates the database in `directory`, which is made when its parent exists.
+    ///
+    /// # Errors
+    /// [`Error::DirectoryMissing`], [`Error::File`] (not a directory, not writable),
+    /// [`Error::DirectoryInUse`], [`Error::NotADatabase`], [`Error::SchemaTooNew`]; a file that is
+    /// refused is kept as it is.
+    pub fn open(directory: &Path) -> Result<Self> {
+        make_directory(directory)?;
+        let lock = DirectoryLock::take(directory)?;
+        let connection = connect(&directory.join(FILE))?;
+        let open = Mutex::new(Some(Open { connection, _lock: lock }));
+        Ok(Self { directory: directory.to_path_buf(), open })
+    }
+
+    /// The profile directory.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Runs `body` in one transaction: all of it becomes durable, or nothing of it happened.
+    ///
+    /// # Errors
+    /// Those of `body`, [`Error::Closed`], [`Error::StorageFull`], [`Error::Storage`].
+    pub fn write<T>(
+        &self,
+        action: &'static str,
+        body: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        let mut guard = self.guard();
+        let connection = &mut guard.as_mut().ok_or(Error::Closed)?.connection;
+        let transaction = connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Error::storage(action))?;
+        let value = body(&transaction)?;
+        transaction.commit().map_err(Error::storage(action))?;
+        Ok(value)
+    }
+
+    /// Runs `body` with the connection, for reading.
+    ///
+    /// # Errors
+    /// Those of `body`, [`Error::Closed`].
+    pub fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let guard = self.guard();
+        body(&guard.as_ref().ok_or(Error::Closed)?.connection)
+    }
+
+    /// Moves the write-ahead log into the file and cuts it, and refreshes the query planner.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Storage`].
+    pub fn maintain(&self) -> Result<()> {
+        self.read(|connection| {
+            connection
+                .execute_batch("PRAGMA optimize; PRAGMA wal_checkpoint(TRUNCATE);")
+                .map_err(Error::storage("maintaining the database"))
+        })
+    }
+
+    /// Overwrites what was deleted, in the file and in the write-ahead log.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::StorageFull`], [`Error::Storage`].
+    pub fn scrub(&self) -> Result<()> {
+        self.read(|connection| {
+            let sql = "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE);";
+            connection.execute_batch(sql).map_err(Error::storage("overwriting what was deleted"))
+        })
+    }
+
+    /// Closes the connection and lets go of the directory. Later calls give [`Error::Closed`].
+    pub fn close(&self) {
+        self.guard().take();
+    }
+
+    /// Whether [`Store::close`] was called.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.guard().is_none()
+    }
+
+    /// A panic while the lock was held left no half-done transaction: its drop rolled it back.
+    fn guard(&self) -> MutexGuard<'_, Option<Open>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<()> {
+    if directory.is_dir() {
+        return Ok(());
+    }
+    match std::fs::create_dir(directory) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            Err(Error::DirectoryMissing { path: directory.to_path_buf() })
+        }
+        Err(error) => Err(Error::file(directory, "making the directory")(error)),
+    }
+}
+
+fn connect(path: &Path) -> Result<Connection> {
+    check_header(path)?;
+    let mut connection = Connection::open(path).map_err(opening(path))?;
+    configure(&connection).map_err(opening(path))?;
+    migrations::migrate(&mut connection, path)?;
+    Ok(connection)
+}
+
+/// SQLite overwrites a file that is shorter than its header without asking; we keep it.
+fn check_header(path: &Path) -> Result<()> {
+    use std::io::Read;
+    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+    let file = match std::fs::File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(Error::file(path, "opening")(error)),
+    };
+    let mut head = Vec::with_capacity(MAGIC.len());
+    let taken = file.take(MAGIC.len() as u64).read_to_end(&mut head);
+    taken.map_err(Error::file(path, "reading"))?;
+    // An empty file is what a kill between creation and the first write leaves.
+    if head.is_empty() || head == MAGIC {
+        Ok(())
+    } else {
+        Err(Error::NotADatabase { path: path.to_path_buf() })
+    }
+}
+
+fn opening(path: &Path) -> impl Fn(rusqlite::Error) -> Error {
+    let path = path.to_path_buf();
+    move |source| match source.sqlite_error_code() {
+        Some(ErrorCode::NotADatabase) => Error::NotADatabase { path: path.clone() },
+        _ => Error::storage("opening the database")(source),
+    }
+}
+
+fn configure(connection: &Connection) -> rusqlite::Result<()> {
+    connection.busy_timeout(Duration::from_secs(5))?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "secure_delete", true)?;
+    // Phones have no directory for temporary files that SQLite would find.
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "journal_size_limit", 1 << 20)?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scratch() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn a_directory_is_made_but_not_its_parents() {
+        let scratch = scratch();
+        assert!(Store::open(&scratch.path().join("profile")).is_ok());
+        let deep = Store::open(&scratch.path().join("no/profile"));
+        assert!(matches!(deep, Err(Error::DirectoryMissing { .. })), "{deep:?}");
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_directory_is_a_file_error() {
+        let scratch = scratch();
+        let path = scratch.path().join("profile");
+        std::fs::write(&path, "x").unwrap();
+        assert!(matches!(Store::open(&path), Err(Error::File { .. })));
+    }
+
+    #[test]
+    fn a_file_that_is_not_sqlite_is_refused_and_kept() {
+        let long = vec![7u8; 5_000];
+        for content in [b"not sql".as_slice(), long.as_slice()] {
+            let scratch = scratch();
+            let file = scratch.path().join(FILE);
+            std::fs::write(&file, content).unwrap();
+            let opened = Store::open(scratch.path());
+            assert!(matches!(opened, Err(Error::NotADatabase { .. })), "{opened:?}");
+            assert_eq!(std::fs::read(&file).unwrap(), content);
+        }
+    }
+
+    #[test]
+    fn a_newer_schema_is_refused_and_kept() {
+        let scratch = scratch();
+        drop(Store::open(scratch.path()).unwrap());
+        let file = scratch.path().join(FILE);
+        let newer = Connection::open(&file).unwrap();
+        newer.pragma_update(None, "user_version", 99).unwrap();
+        newer.close().unwrap();
+        let before = std::fs::read(&file).unwrap();
+        let opened = Store::open(scratch.path());
+        assert!(matches!(opened, Err(Error::SchemaTooNew { found: 99, .. })), "{opened:?}");
+        assert_eq!(std::fs::read(&file).unwrap(), before);
+    }
+
+    #[test]
+    fn a_second_handle_is_refused_until_the_first_is_closed() {
+        let scratch = scratch();
+        let first = Store::open(scratch.path()).unwrap();
+        let second = Store::open(scratch.path());
+        assert!(matches!(second, Err(Error::DirectoryInUse { .. })), "{second:?}");
+        first.close();
+        assert!(Store::open(scratch.path()).is_ok());
+        assert!(matches!(first.maintain(), Err(Error::Closed)));
+    }
+
+    #[test]
+    fn a_failed_transaction_leaves_nothing() {
+        let scratch = scratch();
+        let store = Store::open(scratch.path()).unwrap();
+        let failed: Result<()> = store.write("testing", |transaction| {
+            let sql = "INSERT INTO meta VALUES ('a', x'00')";
+            transaction.execute(sql, []).map_err(Error::storage("testing"))?;
+            Err(Error::Cancelled)
+        });
+        assert!(matches!(failed, Err(Error::Cancelled)));
+        let rows: i64 = store
+            .read(|connection| {
+                let sql = "SELECT count(*) FROM meta";
+                connection.query_row(sql, [], |row| row.get(0)).map_err(Error::storage("testing"))
+            })
+            .unwrap();
+        assert_eq!(rows, 0);
+    }
+}

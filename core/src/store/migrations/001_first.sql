@@ -1,0 +1,59 @@
+-- One row for each thing a profile has exactly one of.
+CREATE TABLE meta (
+    key   TEXT PRIMARY KEY NOT NULL,
+    value BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- Releases that were ever active here: the newest of each line keeps older ones out (rollback).
+CREATE TABLE releases_seen (
+    name            TEXT PRIMARY KEY NOT NULL,
+    version         INTEGER NOT NULL,
+    manifest_sha256 TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- The active release (rank 0) and the one before it (rank 1), kept for rollback.
+CREATE TABLE releases_installed (
+    rank            INTEGER PRIMARY KEY NOT NULL CHECK (rank IN (0, 1)),
+    name            TEXT NOT NULL,
+    version         INTEGER NOT NULL,
+    manifest_sha256 TEXT NOT NULL
+) STRICT;
+
+-- One blob a slate: replaced whole, so that a reader never sees half of one.
+CREATE TABLE slates (
+    surface    TEXT NOT NULL,
+    context    TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    inputs     BLOB NOT NULL,   -- digest of everything the slate was made from
+    body       BLOB NOT NULL,
+    PRIMARY KEY (surface, context)
+) STRICT, WITHOUT ROWID;
+
+-- Feedback, in the order in which it was recorded. AUTOINCREMENT: a sequence number is never used
+-- again, also after rows were deleted, so that the collector sees every gap.
+CREATE TABLE events (
+    sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
+    id         BLOB NOT NULL,
+    at_ms      INTEGER NOT NULL,
+    kind       TEXT NOT NULL,
+    item       TEXT NOT NULL,
+    surface    TEXT,
+    context    TEXT,
+    position   INTEGER,
+    generation INTEGER,
+    propensity REAL,
+    dwell_ms   INTEGER,
+    release    TEXT,
+    arm        TEXT
+) STRICT;
+
+-- Every run of the night, also the one that was cut short.
+CREATE TABLE night_runs (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    began_ms   INTEGER NOT NULL,
+    ended_ms   INTEGER,
+    outcome    TEXT,
+    published  INTEGER NOT NULL DEFAULT 0,
+    kept       INTEGER NOT NULL DEFAULT 0,
+    remaining  INTEGER NOT NULL DEFAULT 0
+) STRICT;

@@ -1,0 +1,261 @@
+//! The pull queue: what to send next, and what an answer means.
+//!
+//! A batch is named and bounded on disk before it is handed out, so that a retry after a crash is
+//! the same batch. It is removed only when a 200 names it: every other answer keeps the data.
+
+use std::io::Write;
+
+use bincode::{Decode, Encode};
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use rusqlite::{Connection, Transaction};
+use uuid::Uuid;
+
+use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader};
+use crate::base::limits::BATCH_EVENTS_MAX;
+use crate::base::{Error, Result, SeededRandom};
+use crate::feedback::rows as events;
+use crate::store::{blob, meta};
+
+const FORMAT: u8 = 1;
+const STATE: &str = "upload";
+
+/// First pause after a failure: long enough for a lift, short enough for a walk.
+const BACKOFF_BASE_MS: u64 = 5_000;
+/// Longest pause: a server that was down at night is asked again in the morning.
+const BACKOFF_CAP_MS: u64 = 6 * 60 * 60 * 1_000;
+/// Longest pause a server may ask for.
+const RETRY_AFTER_CAP_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// What the app should do next.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transfer {
+    /// Send this.
+    Upload(UploadRequest),
+    /// Ask again then; there is something to send, but the last attempt failed.
+    Wait {
+        /// Unix milliseconds.
+        until_ms: i64,
+    },
+    /// Nothing to do.
+    Done,
+}
+
+/// A request for the app's HTTP client: a POST to the collector.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadRequest {
+    /// Names the transfer in `transfer_finished`.
+    pub id: String,
+    /// Path below the collector's address.
+    pub path: &'static str,
+    /// Headers to set.
+    pub headers: Vec<(&'static str, &'static str)>,
+    /// The body.
+    pub body: Vec<u8>,
+}
+
+/// How a transfer ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TransferOutcome {
+    /// The server answered.
+    Answer {
+        /// HTTP status.
+        status: u16,
+        /// Body of the answer; what is longer than 64 KiB may be cut.
+        body: Vec<u8>,
+        /// Seconds of the `Retry-After` header, if there was one.
+        retry_after_s: Option<u64>,
+    },
+    /// There was no answer.
+    NoAnswer {
+        /// For the log.
+        reason: String,
+    },
+}
+
+/// Who sends.
+#[derive(Debug, Clone)]
+pub struct Sender {
+    /// The app.
+    pub app: String,
+    /// Pseudonym of the installation.
+    pub installation: Uuid,
+    /// The experiment of the active release.
+    pub experiment: Option<String>,
+}
+
+/// What is known between two calls.
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
+pub struct QueueState {
+    /// Events up to here have been acknowledged.
+    pub acknowledged_through: u64,
+    /// The batch under way: its id, first and last sequence number.
+    batch: Option<([u8; 16], u64, u64)>,
+    /// Failures in a row.
+    failures: u32,
+    /// Not before, Unix milliseconds.
+    not_before_ms: i64,
+    /// Events of the next batch, at most.
+    events_max: Option<u32>,
+    /// Events the collector has refused one by one (it keeps them apart).
+    pub rejected: u64,
+}
+
+impl QueueState {
+    /// Reads the state.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Damaged`].
+    pub fn load(connection: &Connection) -> Result<Self> {
+        match meta::get(connection, STATE)? {
+            Some(bytes) => blob::decode("the upload queue", FORMAT, &bytes),
+            None => Ok(Self::default()),
+        }
+    }
+
+    /// Writes the state.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`].
+    pub fn save(&self, transaction: &Transaction<'_>) -> Result<()> {
+        meta::put(transaction, STATE, &blob::encode("the upload queue", FORMAT, self)?)
+    }
+
+    /// What to do at `now_ms`. A new batch is written to the state before it is handed out.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Damaged`].
+    pub fn next(
+        &mut self,
+        transaction: &Transaction<'_>,
+        sender: &Sender,
+        now_ms: i64,
+    ) -> Result<Transfer> {
+        if events::last_sequence(transaction)? <= self.acknowledged_through {
+            return Ok(Transfer::Done);
+        }
+        // A clock that was set back must not make a pause endless.
+        if now_ms < self.not_before_ms {
+            let longest = now_ms.saturating_add(RETRY_AFTER_CAP_MS as i64);
+            return Ok(Transfer::Wait { until_ms: self.not_before_ms.min(longest) });
+        }
+        let (after, limit) = match self.batch {
+            Some((_, first, last)) => (first - 1, (last - first + 1) as usize),
+            None => {
+                let limit = self.events_max.map_or(BATCH_EVENTS_MAX, |max| max as usize);
+                (self.acknowledged_through, limit)
+            }
+        };
+        let mut batch = Vec::new();
+        events::each_after(transaction, after, limit, |event| {
+            batch.push(event);
+            Ok(())
+        })?;
+        let (Some(first), Some(last)) = (batch.first(), batch.last()) else {
+            return Ok(Transfer::Done);
+        };
+        let (first, last) = (first.sequence, last.sequence);
+        let id = match self.batch {
+            Some((id, ..)) => Uuid::from_bytes(id),
+            None => Uuid::now_v7(),
+        };
+        if self.batch.is_none() {
+            self.batch = Some((id.into_bytes(), first, last));
+            self.save(transaction)?;
+        }
+        let header = BatchHeader {
+            schema: BATCH_SCHEMA,
+            batch_id: id,
+            app: sender.app.clone(),
+            installation: sender.installation,
+            first_sequence: first,
+            last_sequence: last,
+            events: batch.len() as u32,
+            experiment: sender.experiment.clone(),
+            sent_at_ms: now_ms,
+            library: env!("CARGO_PKG_VERSION").to_owned(),
+            dropped: 0,
+        };
+        Ok(Transfer::Upload(UploadRequest {
+            id: id.to_string(),
+            path: "/v1/batches",
+            headers: vec![("content-type", "application/x-ndjson"), ("content-encoding", "gzip")],
+            body: body(&header, &batch)
+                .map_err(|error| Error::damaged("an upload batch", error.to_string()))?,
+        }))
+    }
+
+    /// Takes note of how transfer `id` ended at `now_ms`; true when a batch was acknowledged.
+    ///
+    /// An outcome of another transfer than the one under way changes nothing.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`].
+    pub fn finished(
+        &mut self,
+        transaction: &Transaction<'_>,
+        id: &str,
+        outcome: &TransferOutcome,
+        now_ms: i64,
+        random: &mut SeededRandom,
+    ) -> Result<bool> {
+        let Some((batch, first, last)) = self.batch else { return Ok(false) };
+        if Uuid::from_bytes(batch).to_string() != id {
+            return Ok(false);
+        }
+        let acknowledged = acknowledgement(outcome).filter(|ack| ack.batch_id.to_string() == id);
+        if let Some(acknowledged) = acknowledged {
+            self.acknowledged_through = last;
+            self.rejected += acknowledged.rejected.len() as u64;
+            (self.batch, self.failures, self.not_before_ms) = (None, 0, 0);
+            self.save(transaction)?;
+            return Ok(true);
+        }
+        self.failures = self.failures.saturating_add(1);
+        let mut pause = backoff_ms(self.failures, random);
+        if let TransferOutcome::Answer { status, retry_after_s, .. } = outcome {
+            if let Some(seconds) = retry_after_s {
+                pause = pause.max(seconds.saturating_mul(1_000).min(RETRY_AFTER_CAP_MS));
+            }
+            if *status == 413 && last > first {
+                // Too large: the same events again, in halves, under new names.
+                self.events_max = Some(((last - first).div_ceil(2)).max(1) as u32);
+                self.batch = None;
+            }
+        }
+        self.not_before_ms = now_ms.saturating_add(pause as i64);
+        self.save(transaction)?;
+        Ok(false)
+    }
+}
+
+/// Full jitter: uniform between nothing and the exponential bound.
+fn backoff_ms(failures: u32, random: &mut SeededRandom) -> u64 {
+    let doubled = BACKOFF_BASE_MS.saturating_mul(1 << failures.min(20));
+    (random.uniform() * doubled.min(BACKOFF_CAP_MS) as f64) as u64 + BACKOFF_BASE_MS
+}
+
+fn acknowledgement(outcome: &TransferOutcome) -> Option<Acknowledgement> {
+    match outcome {
+        TransferOutcome::Answer { status: 200, body, .. } => serde_json::from_slice(body).ok(),
+        _ => None,
+    }
+}
+
+fn body(
+    header: &BatchHeader,
+    batch: &[crate::feedback::RecordedEvent],
+) -> std::io::Result<Vec<u8>> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    serde_json::to_writer(&mut gzip, header)?;
+    gzip.write_all(b"\n")?;
+    for event in batch {
+        serde_json::to_writer(&mut gzip, event)?;
+        gzip.write_all(b"\n")?;
+    }
+    gzip.finish()
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

@@ -1,0 +1,65 @@
+//! The command line.
+
+use clap::{Parser, Subcommand};
+
+use crate::commands::{
+    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, verify,
+};
+use crate::demo;
+
+/// Recommendations that are made on the phone, at night, while it charges.
+#[derive(Debug, Parser)]
+#[command(
+    name = "noctule",
+    version,
+    max_term_width = 100,
+    after_help = "\
+Examples:
+  noctule demo                              the whole story, from a town to a report
+  noctule demo --data ml-latest-small       the same on your own data
+  noctule simulate town town                data to try the other commands on
+  noctule train town --output model
+  noctule pack --new-key release.key
+  noctule pack model --app town --key release.key --output release
+  noctule night profile --app town --release release --public-key release.key.pub
+  noctule recommend profile --app town --surface home
+
+Exit codes: 0 done, 1 failed, 2 wrong usage."
+)]
+pub(crate) struct Arguments {
+    /// Print results as JSON on standard output.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Play one night from end to end: town, training, phones, collector, report.
+    Demo(demo::Demo),
+    /// Train a model on a directory of interactions.
+    Train(train::Train),
+    /// Measure models on the last choice of each user.
+    Evaluate(evaluate::Evaluate),
+    /// Pack and sign a release, or make a new key.
+    Pack(pack::Pack),
+    /// Verify a release as a phone would.
+    Verify(verify::Verify),
+    /// Show what a release consists of.
+    Inspect(inspect::Inspect),
+    /// Run the night job on a profile.
+    Night(night::Night),
+    /// Ask a profile for recommendations.
+    Recommend(recommend::Recommend),
+    /// Record feedback events in a profile.
+    Record(record::Record),
+    /// Take feedback over HTTP and write Parquet.
+    Collect(collect::Collect),
+    /// Report on the feedback that a collector wrote.
+    Report(report::Report),
+    /// Make a town, or let a fleet of phones live in it.
+    Simulate(simulate::Simulate),
+}

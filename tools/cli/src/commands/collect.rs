@@ -1,0 +1,133 @@
+//! `noctule collect`.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use noctule_collector::{Collector, Counts, Settings};
+use serde_json::json;
+
+use crate::dataset;
+use crate::error::{Error, Result};
+use crate::output::{Output, grouped};
+use crate::progress::line;
+
+/// Take feedback over HTTP and write Parquet, until Ctrl-C.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Phones send to http://ADDRESS/v1/batches. A batch is answered when it is on disk. Ctrl-C and SIGTERM
+stop it: what was begun is finished, and everything acknowledged becomes Parquet.
+
+Examples:
+  noctule collect --address 127.0.0.1:8080 --output feedback
+  noctule collect --address 0.0.0.0:8080 --output feedback --app town
+  noctule collect --address 0.0.0.0:8080 --output feedback --tokens tokens.json
+
+tokens.json names the apps with their bearer tokens: {\"town\": \"a long random word\"}")]
+pub(crate) struct Collect {
+    /// Address to listen on; port 0 takes a free one.
+    #[arg(long, default_value = "127.0.0.1:8080")]
+    address: SocketAddr,
+
+    /// Directory that gets the Parquet files.
+    #[arg(long, value_name = "DIR")]
+    output: PathBuf,
+
+    /// An app that may send, without a token; may be repeated.
+    #[arg(long)]
+    app: Vec<String>,
+
+    /// Apps that may send and their tokens, as JSON.
+    #[arg(long, value_name = "FILE")]
+    tokens: Option<PathBuf>,
+
+    /// Seconds that events may wait before they become Parquet.
+    #[arg(long, value_name = "SECONDS", default_value_t = 300)]
+    flush_seconds: u64,
+}
+
+/// Collects until it is told to stop.
+pub(crate) fn run(asked: &Collect, output: Output) -> Result<()> {
+    let failed = "collect";
+    let mut settings = Settings::new(asked.address, &asked.output);
+    settings.apps.extend(asked.app.iter().map(|app| (app.clone(), None)));
+    if let Some(path) = &asked.tokens {
+        let tokens: BTreeMap<String, String> = dataset::read_json(failed, path)?;
+        settings.apps.extend(tokens.into_iter().map(|(app, token)| (app, Some(token))));
+    }
+    settings.flush_every = Duration::from_secs(asked.flush_seconds);
+    // Asked for before the collector starts, so that a signal that comes early is not lost.
+    let waiting = Interrupt::new().map_err(Error::failed(failed))?;
+    let collector = Collector::start(settings).map_err(Error::failed(failed))?;
+    line(&format!("listening on http://{}, stop with Ctrl-C", collector.address()));
+    waiting.wait();
+    line("stopping");
+    let counts = collector.counts();
+    collector.stop().map_err(Error::failed(failed))?;
+    print(counts, asked, output)
+}
+
+/// Waits for Ctrl-C or, on Unix, SIGTERM.
+struct Interrupt {
+    runtime: tokio::runtime::Runtime,
+    #[cfg(unix)]
+    interrupted: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminated: tokio::signal::unix::Signal,
+}
+
+impl Interrupt {
+    fn new() -> std::io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let guard = runtime.enter();
+            let interrupted = signal(SignalKind::interrupt())?;
+            let terminated = signal(SignalKind::terminate())?;
+            drop(guard);
+            Ok(Self { runtime, interrupted, terminated })
+        }
+        #[cfg(not(unix))]
+        Ok(Self { runtime })
+    }
+
+    #[cfg(unix)]
+    fn wait(mut self) {
+        self.runtime.block_on(async {
+            tokio::select! {
+                _ = self.interrupted.recv() => {}
+                _ = self.terminated.recv() => {}
+            }
+        });
+    }
+
+    #[cfg(not(unix))]
+    fn wait(self) {
+        // Without a way to hear of Ctrl-C the system ends the process: there is nothing to wait for.
+        let _ = self.runtime.block_on(tokio::signal::ctrl_c());
+    }
+}
+
+fn print(counts: Counts, asked: &Collect, output: Output) -> Result<()> {
+    let text = format!(
+        "{} events of {} batches in {}, {} repeated, {} rejected",
+        grouped(counts.stored_events),
+        grouped(counts.batches),
+        asked.output.display(),
+        grouped(counts.repeated_events),
+        grouped(counts.rejected_events)
+    );
+    let json = json!({
+        "output": asked.output,
+        "batches": counts.batches,
+        "refused_batches": counts.refused_batches,
+        "stored_events": counts.stored_events,
+        "repeated_events": counts.repeated_events,
+        "rejected_events": counts.rejected_events,
+        "received_bytes": counts.received_bytes,
+    });
+    output.print(&json, &text)
+}

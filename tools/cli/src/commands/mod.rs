@@ -1,0 +1,14 @@
+//! The commands, one a file.
+
+pub(crate) mod collect;
+pub(crate) mod evaluate;
+pub(crate) mod inspect;
+pub(crate) mod night;
+pub(crate) mod pack;
+pub(crate) mod profile;
+pub(crate) mod recommend;
+pub(crate) mod record;
+pub(crate) mod report;
+pub(crate) mod simulate;
+pub(crate) mod train;
+pub(crate) mod verify;

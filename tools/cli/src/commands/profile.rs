@@ -1,0 +1,37 @@
+//! Opening a profile directory.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use noctule_core::base::SystemClock;
+use noctule_core::{Config, Noctule};
+
+use super::verify::public_keys;
+use crate::error::{Error, Result};
+
+/// Which profile, of which app.
+#[derive(Debug, Args)]
+pub(crate) struct Profile {
+    /// Directory of the profile; made where it is missing.
+    #[arg(value_name = "PROFILE_DIR")]
+    directory: PathBuf,
+
+    /// The app.
+    #[arg(long)]
+    app: String,
+
+    /// Minutes east of UTC in which contexts and opening hours are read.
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
+    offset_minutes: i32,
+}
+
+impl Profile {
+    /// Opens the profile; `keys` are the files of the public keys that releases may be signed with.
+    pub(crate) fn open(&self, action: &'static str, keys: &[PathBuf]) -> Result<Noctule> {
+        let mut config = Config::new(self.directory.clone(), self.app.clone());
+        config.trusted_keys = public_keys(action, keys)?.into_iter().map(|key| key.0).collect();
+        let clock = SystemClock { offset_minutes: self.offset_minutes };
+        config.clock = std::sync::Arc::new(clock);
+        Noctule::open(config).map_err(Error::failed(action))
+    }
+}

@@ -1,0 +1,193 @@
+//! `noctule train`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use noctule_trainer::export::{TrainingRecord, train_to_directory};
+use noctule_trainer::training::{Metrics, Model, TrainSettings, TrainStep};
+
+use crate::dataset::{self, PLAN_FILE};
+use crate::error::{Error, Result};
+use crate::output::{Output, grouped};
+use crate::progress::Stage;
+
+/// Train a model on a directory of interactions.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+DIR holds one of three layouts:
+  catalogue.jsonl, interactions.csv and, where places are known, users.csv
+  movies.csv and ratings.csv (MovieLens)
+  geoplaces2.csv and its companions (UCI restaurants)
+
+MODEL_DIR gets what `noctule pack` needs: catalogue.jsonl, items.safetensors, model.safetensors,
+plan.json and training.json.
+
+Examples:
+  noctule train town --output model
+  noctule train ml-latest-small --output model --dimensions 32 --epochs 20
+  noctule train town --output model --settings settings.json --plan plan.json")]
+pub(crate) struct Train {
+    /// Directory of the data.
+    #[arg(value_name = "DIR")]
+    data: PathBuf,
+
+    /// Directory that gets the model.
+    #[arg(long, value_name = "MODEL_DIR")]
+    output: PathBuf,
+
+    #[command(flatten)]
+    recipe: Recipe,
+}
+
+/// How to train.
+#[derive(Debug, Args)]
+pub(crate) struct Recipe {
+    /// Surfaces and contexts; by default plan.json in DIR, else a plan that fits the data.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) plan: Option<PathBuf>,
+
+    /// Settings of the training run as JSON; the options below overrule them.
+    #[arg(long, value_name = "FILE")]
+    settings: Option<PathBuf>,
+
+    /// Architecture.
+    #[arg(long, value_enum)]
+    architecture: Option<ArchitectureName>,
+
+    /// Length of the vectors.
+    #[arg(long)]
+    dimensions: Option<usize>,
+
+    /// Passes of the factorisation.
+    #[arg(long)]
+    epochs: Option<usize>,
+
+    /// Seed of everything random.
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// Threads; they change no result.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+/// Name of an architecture.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ArchitectureName {
+    /// Popularity by context alone.
+    Popularity,
+    /// iALS with a ranker.
+    MatrixFactorization,
+}
+
+impl Recipe {
+    /// The settings that the options, the file and, last, `base` give.
+    pub(crate) fn settings(&self, base: Option<TrainSettings>) -> Result<TrainSettings> {
+        let mut settings = match &self.settings {
+            Some(path) => dataset::read_json("read the settings", path)?,
+            None => base.unwrap_or_default(),
+        };
+        match self.architecture {
+            Some(ArchitectureName::Popularity) => settings.model = Model::Popularity,
+            Some(ArchitectureName::MatrixFactorization) => {
+                settings.model = Model::MatrixFactorization;
+            }
+            None => {}
+        }
+        settings.ials.dimensions = self.dimensions.unwrap_or(settings.ials.dimensions);
+        settings.ials.epochs = self.epochs.unwrap_or(settings.ials.epochs);
+        settings.seed = self.seed.unwrap_or(settings.seed);
+        settings.threads = self.threads.unwrap_or(settings.threads);
+        Ok(settings)
+    }
+}
+
+/// Trains.
+pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
+    let settings = asked.recipe.settings(None)?;
+    let reading = Stage::begin("reading");
+    let (data, plan) = dataset::read(&asked.data, asked.recipe.plan.as_deref())?;
+    reading.end(&format!(
+        "{} items, {} interactions of {} users",
+        grouped(data.items.len() as u64),
+        grouped(data.events.len() as u64),
+        grouped(data.users.len() as u64)
+    ));
+    let training = Stage::begin("training");
+    let progress = |step, done, total| tell(&training, &settings, step, done, total);
+    let record = train_to_directory(&data, &plan, &settings, &asked.output, &progress)
+        .map_err(Error::failed("train"))?;
+    training.end(&format!("{} dimensions", settings.ials.dimensions));
+    dataset::write_json("write the plan", &asked.output.join(PLAN_FILE), &plan)?;
+    output.print(&record, &text(&record, &asked.output))
+}
+
+/// Tells of a training run as one row of steps: two fits, the ranker between them, four measures.
+pub(crate) fn tell(
+    stage: &Stage,
+    settings: &TrainSettings,
+    step: TrainStep,
+    done: usize,
+    total: usize,
+) {
+    let epochs = settings.ials.epochs;
+    let before = match step {
+        TrainStep::Fitting => 0,
+        TrainStep::Ranker => epochs,
+        TrainStep::Measuring => epochs + 1,
+        TrainStep::Refitting => epochs + 5,
+    };
+    stage.at(before + done.min(total), 2 * epochs + 5);
+}
+
+fn text(record: &TrainingRecord, directory: &Path) -> String {
+    let sizes = &record.data;
+    let mut text = format!(
+        "trained on {} interactions of {} users with {} items\n",
+        grouped(sizes.interactions as u64),
+        grouped(sizes.users as u64),
+        grouped(sizes.items as u64)
+    );
+    if sizes.duplicates + sizes.not_positive > 0 {
+        text.push_str(&format!(
+            "left out: {} repeated rows, {} that are not positive\n",
+            grouped(sizes.duplicates),
+            grouped(sizes.not_positive)
+        ));
+    }
+    if let Some(metrics) = &record.metrics {
+        text.push_str(&metrics_text(metrics));
+    }
+    text.push_str(&format!("model in {}\n", directory.display()));
+    text
+}
+
+/// What was measured, as a table.
+pub(crate) fn metrics_text(metrics: &Metrics) -> String {
+    let rows = [
+        ("popularity", Some(&metrics.popularity)),
+        ("context popularity", Some(&metrics.context_popularity)),
+        ("fold-in", metrics.fold_in.as_ref()),
+        ("ranker", metrics.ranker.as_ref()),
+    ];
+    let mut text = String::new();
+    for (name, evaluation) in rows {
+        let Some(measured) = evaluation else { continue };
+        if text.is_empty() {
+            let (k, users) = (measured.k, grouped(measured.users as u64));
+            text.push_str(&format!(
+                "on the last choice of {users} users, whole catalogue ranked\n{:<20} {:>8} {:>8} \
+                 {:>8}\n",
+                "",
+                format!("HR@{k}"),
+                format!("NDCG@{k}"),
+                "MRR"
+            ));
+        }
+        text.push_str(&format!(
+            "{name:<20} {:>8.4} {:>8.4} {:>8.4}\n",
+            measured.hit_rate, measured.ndcg, measured.mrr
+        ));
+    }
+    text
+}

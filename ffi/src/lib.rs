@@ -1,1 +1,39 @@
-//! Noctule.
+//! The library for apps: [`noctule_core::Noctule`] through UniFFI, for Kotlin, Swift and Python.
+//!
+//! Two objects have an identity, [`Recommender`] and [`CancelToken`]; everything else is an
+//! immutable record or enum. Nothing is decided here: each method converts, calls the core and
+//! converts back. Everything that can fail returns a [`RecommenderError`].
+//!
+//! Every method blocks. [`Recommender::recommend`] reads memory only and may be called from any
+//! thread, the app's main thread included; the others belong on a background thread.
+
+mod answer;
+mod cancel;
+mod config;
+mod error;
+mod feedback;
+mod night;
+mod place;
+mod progress;
+mod reason;
+mod recommender;
+mod status;
+mod transfer;
+
+pub use answer::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier};
+pub use cancel::CancelToken;
+pub use config::Config;
+pub use error::RecommenderError;
+pub use feedback::{EventKind, FeedbackEvent, Receipt};
+pub use night::{Budget, NightOutcome, NightReport, StopReason};
+pub use place::GeoPoint;
+pub use progress::{ListenerError, NightStep, ProgressListener};
+pub use reason::{Reason, ReasonKind};
+pub use recommender::Recommender;
+pub use status::{Policy, ReleaseName, Status};
+pub use transfer::{Header, Transfer, TransferOutcome, UploadRequest};
+
+uniffi::setup_scaffolding!("noctule");
+
+/// A result of this crate.
+pub type Result<T, E = RecommenderError> = std::result::Result<T, E>;

@@ -1,1 +1,11 @@
-//! Noctule.
+//! What the whole-system tests share: small seeded releases, a phone, a collector that stands in.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+pub mod collector;
+pub mod phone;
+pub mod town;
+
+pub use collector::Collector;
+pub use phone::Phone;
+pub use town::Town;

@@ -3,10 +3,10 @@
 use std::path::Path;
 
 use super::ItemTensors;
-use crate::base::{Error, Result};
+use crate::base::{Error, Refusal, Result};
 use crate::model::MatrixFactorization;
 use crate::ranking::Feature;
-use crate::release::{OpenRelease, Policy};
+use crate::release::{ITEMS_FILE, OpenRelease, Policy};
 
 /// An installed release, its tensors mapped and its model in memory.
 #[derive(Debug)]
@@ -41,6 +41,19 @@ impl LoadedRelease {
             }
         };
         Ok(Self { release, manifest_sha256: manifest_sha256.to_owned(), items, model })
+    }
+
+    /// Checks that the codes lie as near to the vectors as [`crate::scoring::top_k`] relies on for
+    /// its exact result. Reads both once: for the moment of installation.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseRefused`] when a code does not fit its vector.
+    pub fn verify_codes(&self) -> Result<()> {
+        let Some(matrix) = self.items.matrix()? else { return Ok(()) };
+        matrix.verify().map_err(|error| {
+            let reason = error.to_string();
+            Error::refused(ITEMS_FILE, Refusal::Field { field: "codes".into(), reason })
+        })
     }
 
     /// What makes the slates when the experiment asks for `wanted`: a release without a model

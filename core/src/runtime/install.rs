@@ -40,6 +40,7 @@ impl Noctule {
         };
         let verified = stage(directory, &releases_dir, &trust.having_seen(&seen))?;
         let loaded = LoadedRelease::open(&verified.directory, &verified.manifest_sha256)?;
+        loaded.verify_codes()?;
         self.check_plan(&verified.manifest)?;
         let loaded = Arc::new(loaded);
         self.store.write("activating a release", |transaction| {

@@ -52,9 +52,30 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// The name of an enum's variant as programs like it: `NoRelease` becomes `no-release`, and
+/// `Stopped(OutOfTime)` becomes `stopped-out-of-time`.
+pub(crate) fn kebab(variant: &impl std::fmt::Debug) -> String {
+    let mut text = String::new();
+    for character in format!("{variant:?}").chars() {
+        if character.is_uppercase() && !text.is_empty() {
+            text.push('-');
+        }
+        text.extend(character.is_alphanumeric().then(|| character.to_ascii_lowercase()));
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
-    use super::grouped;
+    use noctule_core::base::StopReason;
+
+    use super::*;
+
+    #[test]
+    fn variants_are_told_in_lower_case() {
+        assert_eq!(kebab(&StopReason::OutOfTime), "out-of-time");
+        assert_eq!(kebab(&Some(StopReason::Cancelled)), "some-cancelled");
+    }
 
     #[test]
     fn thousands_are_grouped() {

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Error as CoreError, Refusal};
+use noctule_core::night::LoadedRelease;
 use noctule_core::release::{
     Architecture, Experiment, MANIFEST_FILE, Manifest, Plan, SIGNATURE_FILE, Trust,
     VerifiedRelease, sha256_hex, signature, verify_directory,
@@ -28,7 +29,10 @@ pub fn verify(directory: &Path, keys: &[PublicKey], now_ms: i64) -> Result<Verif
     let signature = read_signature(directory)?;
     signature::verify(&bytes, signature.as_deref(), &keys)?;
     let app = Manifest::parse(&bytes)?.app;
-    Ok(verify_directory(directory, &Trust::signed_by(&app, &keys, now_ms))?)
+    let verified = verify_directory(directory, &Trust::signed_by(&app, &keys, now_ms))?;
+    // As on a device before activation: the model loads, and the codes are near their vectors.
+    LoadedRelease::open(directory, &verified.manifest_sha256)?.verify_codes()?;
+    Ok(verified)
 }
 
 /// How far the signature of a release can be trusted.

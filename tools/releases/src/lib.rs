@@ -11,7 +11,6 @@ mod from_directory;
 mod inspect;
 mod keys;
 mod pack;
-mod quantise;
 mod staging;
 mod tensors;
 

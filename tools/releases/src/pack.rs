@@ -13,8 +13,8 @@ use noctule_core::release::{
     MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, ReleaseName, SIGNATURE_FILE, TensorEntry, Trust,
     sha256_hex, sha256_of_file, verify_directory,
 };
+use noctule_core::scoring::{Quantised, quantise};
 
-use crate::quantise::quantise_rows;
 use crate::staging::Staging;
 use crate::tensors::{Tensor, write_tensors};
 use crate::{Error, Result, SecretKey};
@@ -224,10 +224,10 @@ fn write_items(input: &PackInput, path: &Path) -> Result<Entries> {
         return write_tensors(path, tensors);
     };
     check_finite(values)?;
-    let (codes, scale) = quantise_rows(values, *dimensions);
+    let Quantised { codes, scales } = quantise(values, *dimensions)?;
     tensors.push(Tensor::f32("embedding", &[n, *dimensions], values));
     tensors.push(Tensor::i8("codes", &[n, *dimensions], &codes));
-    tensors.push(Tensor::f32("scale", &[n], &scale));
+    tensors.push(Tensor::f32("scale", &[n], &scales));
     write_tensors(path, tensors)
 }
 

@@ -19,6 +19,12 @@ pub(super) const BLOCK_ROWS: usize = 1024;
 pub(super) type Sums = [[i32; BLOCK_ROWS]; STREAMS];
 
 /// An implementation that this machine can run.
+///
+/// ```
+/// use noctule_core::scoring::Kernel;
+/// assert_eq!(Kernel::available().last().map(|kernel| kernel.name()), Some("portable"));
+/// assert_eq!(Kernel::available()[0], Kernel::fastest());
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Kernel(Kind);
 

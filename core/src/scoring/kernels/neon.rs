@@ -56,8 +56,9 @@ pub(super) unsafe fn dot_products(
             }
             if has_tail {
                 for (i, sum) in sum.iter_mut().enumerate() {
+                    let last_codes = (row + i + 1) * d - WIDTH;
                     // SAFETY: row + i < rows, and d >= 16: the row's last 16 codes.
-                    let codes = unsafe { vld1q_s8(stream.as_ptr().add((row + i + 1) * d - WIDTH)) };
+                    let codes = unsafe { vld1q_s8(stream.as_ptr().add(last_codes)) };
                     *sum = add(*sum, codes, last);
                 }
             }

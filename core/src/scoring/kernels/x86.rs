@@ -99,9 +99,9 @@ macro_rules! kernel {
                     }
                     if has_tail {
                         for (i, sum) in sum.iter_mut().enumerate() {
+                            let last_codes = (row + i + 1) * d - WIDTH;
                             // SAFETY: row + i < rows, and d >= 32: the row's last 32 codes.
-                            let codes =
-                                unsafe { load(stream.as_ptr().add((row + i + 1) * d - WIDTH)) };
+                            let codes = unsafe { load(stream.as_ptr().add(last_codes)) };
                             *sum = $add(*sum, codes, last);
                         }
                     }

@@ -9,7 +9,7 @@ use serde_json::json;
 
 use super::profile::Profile;
 use crate::error::{Error, Result};
-use crate::output::Output;
+use crate::output::{Output, kebab};
 use crate::progress::Stage;
 
 /// Run the night job on a profile.
@@ -69,14 +69,18 @@ pub(crate) fn run(asked: &Night, output: Output) -> Result<()> {
         .run_night(budget, &CancelToken::new(), &Shown(&stage))
         .map_err(Error::failed(failed))?;
     let text = format!(
-        "{:?}: {} slates published, {} kept, {} remaining, {} events learned",
-        report.outcome, report.published, report.kept, report.remaining, report.learned_events
+        "{}: {} slates published, {} kept, {} remaining, {} events learned",
+        kebab(&report.outcome),
+        report.published,
+        report.kept,
+        report.remaining,
+        report.learned_events
     );
     let took = stage.end(&format!("{} slates published", report.published));
     let status = library.status().map_err(Error::failed(failed))?;
     let json = json!({
         "installed": installed,
-        "outcome": format!("{:?}", report.outcome),
+        "outcome": kebab(&report.outcome),
         "published": report.published,
         "kept": report.kept,
         "remaining": report.remaining,

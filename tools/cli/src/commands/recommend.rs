@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::profile::Profile;
 use crate::error::{Error, Result};
-use crate::output::Output;
+use crate::output::{Output, kebab};
 use crate::reasons;
 
 /// Ask a profile for recommendations, as the app does when it opens.
@@ -57,7 +57,7 @@ pub(crate) fn run(asked: &Recommend, output: Output) -> Result<()> {
 
 fn as_text(answer: &Recommendations) -> String {
     let context = answer.context.as_ref().map_or(String::new(), |id| format!("/{id}"));
-    let mut text = format!("{}{context}: {:?}", answer.surface, answer.tier);
+    let mut text = format!("{}{context}: {}", answer.surface, kebab(&answer.tier));
     if let Some(age_ms) = answer.age_ms {
         text.push_str(&format!(", {}", reasons::age(age_ms)));
     }
@@ -65,7 +65,7 @@ fn as_text(answer: &Recommendations) -> String {
         text.push_str(&format!(", {release}"));
     }
     if let Some(reason) = &answer.empty_reason {
-        text.push_str(&format!(", empty: {reason:?}"));
+        text.push_str(&format!(", empty: {}", kebab(reason)));
     }
     text.push('\n');
     for item in &answer.items {
@@ -82,13 +82,13 @@ fn as_json(answer: &Recommendations) -> Value {
     json!({
         "surface": answer.surface,
         "context": answer.context,
-        "tier": format!("{:?}", answer.tier).to_lowercase(),
+        "tier": kebab(&answer.tier),
         "age_ms": answer.age_ms,
         "generation": answer.generation,
-        "release": answer.release,
-        "arm": answer.arm,
+        "release": answer.release.as_deref(),
+        "arm": answer.arm.as_deref(),
         "items": answer.items.iter().map(item_json).collect::<Vec<_>>(),
-        "empty_reason": answer.empty_reason.as_ref().map(|reason| format!("{reason:?}")),
+        "empty_reason": answer.empty_reason.as_ref().map(kebab),
     })
 }
 
@@ -96,7 +96,7 @@ fn item_json(item: &RecommendedItem) -> Value {
     let reason = |reason: &Reason| json!({ "text": reasons::words(&reason.kind), "contribution": reason.contribution });
     json!({
         "item": item.item,
-        "title": item.title,
+        "title": &*item.title,
         "position": item.position,
         "score": item.score,
         "propensity": item.propensity,

@@ -10,7 +10,7 @@ use noctule_simulator::{Showing, World};
 use super::playing::Played;
 use super::worlds::Setting;
 use super::{Demo, Durations};
-use crate::output::grouped;
+use crate::output::{grouped, kebab};
 use crate::reasons;
 
 /// Items of a slate that the page shows.
@@ -181,7 +181,7 @@ fn slate(
         let (day, hour, minute) = (DAYS[at.day() as usize % 7], at.minute() / 60, at.minute() % 60);
         format!("{day}, {hour}:{minute:02}")
     });
-    let tier = format!("{:?} slate", answer.tier).to_lowercase();
+    let tier = format!("{} slate", kebab(&answer.tier));
     let age = answer.age_ms.map_or(String::new(), |age_ms| format!(", {}", reasons::age(age_ms)));
     SlateStory {
         moment: answer.context.as_ref().map_or("Any time".into(), |id| moment(id.as_str())),
@@ -205,7 +205,7 @@ fn item_story(
     let item = world.items().iter().find(|item| item.id == shown.item);
     let detail = item.map(|item| detail(world, example, item, showing));
     ItemStory {
-        title: shown.title.clone(),
+        title: shown.title.to_string(),
         detail: detail.filter(|detail| !detail.is_empty()),
         reasons: reasons::in_words(&shown.reasons),
     }

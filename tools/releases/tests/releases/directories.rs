@@ -83,7 +83,7 @@ fn what_is_there_is_taken() {
     let description = json!({"app": "town", "name": "town", "version": 1, "created_ms": NOW_MS - 1,
         "valid_days": 1, "plan": plan_json(), "lineage": {"code": "abc"}});
     std::fs::write(source.path().join("pack.json"), description.to_string()).unwrap();
-    let training = json!({"architecture": architecture(&["x", "y"]), "losses": [1.0, 0.5]});
+    let training = json!({"architecture": architecture(&["popularity", "nearby"]), "losses": [1.0, 0.5]});
     std::fs::write(source.path().join("training.json"), training.to_string()).unwrap();
     write(
         &source.path().join("items.safetensors"),

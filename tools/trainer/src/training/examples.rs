@@ -13,7 +13,7 @@ use crate::split::Split;
 /// Labelled feature rows.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Examples {
-    /// Rows of [`FEATURES`], row-major.
+    /// Rows of [`features::names`], row-major.
     pub rows: Vec<f32>,
     /// 1 for what was chosen, 0 for what was not.
     pub labels: Vec<f32>,
@@ -125,7 +125,7 @@ fn of_user(fitted: &Fitted<'_>, held_out: &HeldOut, settings: &TrainSettings) ->
             examples.push(&rows.row(item, scores[item as usize]), 0.0, weight);
         }
     }
-    debug_assert_eq!(examples.rows.len(), examples.labels.len() * FEATURES.len());
+    debug_assert_eq!(examples.rows.len(), examples.labels.len() * FEATURES);
     Ok(examples)
 }
 

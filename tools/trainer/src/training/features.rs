@@ -1,35 +1,26 @@
-//! Feature rows of the ranker. They must be made here as they are made on the device.
+//! Feature rows of the ranker: those of the device, for the users of a dataset.
 
-use noctule_core::base::GeoPoint;
 use noctule_core::catalogue::Item;
+use noctule_core::ranking::{Feature, FeatureRows};
 
 use super::Popularity;
 use crate::datasets::Interactions;
 use crate::evaluation::scorers::Case;
 
-/// Names of the features, in the order of a row:
-///
-/// - `fold_in`: the score of the folded-in user;
-/// - `context_popularity`: ln(n p), p the item's share within the context among n items, so that 0
-///   is as popular as the average;
-/// - `popularity`: the same with the share overall;
-/// - `nearby`: exp(-distance / 3 km), 0 where the place of user or item is unknown.
-pub const FEATURES: [&str; 4] = ["fold_in", "context_popularity", "popularity", "nearby"];
+/// Number of features of a row.
+pub const FEATURES: usize = Feature::ALL.len();
 
-/// Kilometres at which nearness has fallen to 1/e.
-const NEARBY_KM: f64 = 3.0;
-
-/// Smallest share that is told from 0: beyond it a logarithm says more about the smoothing than
-/// about the item.
-const SHARE_MIN: f32 = 1e-9;
+/// Names of the features, in the order of a row.
+#[must_use]
+pub fn names() -> Vec<String> {
+    Feature::ALL.iter().map(|feature| feature.name().to_owned()).collect()
+}
 
 /// Makes the rows of one user in one context.
 #[derive(Debug, Clone, Copy)]
 pub struct Rows<'a> {
     items: &'a [Item],
-    overall: &'a [f32],
-    within: &'a [f32],
-    place: Option<GeoPoint>,
+    values: FeatureRows<'a>,
 }
 
 impl<'a> Rows<'a> {
@@ -38,24 +29,22 @@ impl<'a> Rows<'a> {
     pub fn new(data: &'a Interactions, popularity: &'a Popularity, case: &Case<'_>) -> Self {
         let place = data.places.get(case.user as usize).copied().flatten();
         let within = popularity.in_context(case.context);
-        Self { items: &data.items, overall: &popularity.overall, within, place }
+        let values = FeatureRows { overall: &popularity.overall, within, place };
+        Self { items: &data.items, values }
     }
 
     /// The row of `item` with the fold-in score `fold_in`.
     #[must_use]
-    pub fn row(&self, item: u32, fold_in: f32) -> [f32; FEATURES.len()] {
-        let item = item as usize;
-        let lift = |share: f32| (share.max(SHARE_MIN) * self.items.len() as f32).ln();
-        let nearby = match (self.items[item].place, self.place) {
-            (Some(item), Some(user)) => (-item.distance_km(user) / NEARBY_KM).exp() as f32,
-            _ => 0.0,
-        };
-        [fold_in, lift(self.within[item]), lift(self.overall[item]), nearby]
+    pub fn row(&self, item: u32, fold_in: f32) -> [f32; FEATURES] {
+        let place = self.items[item as usize].place;
+        Feature::ALL.map(|feature| self.values.value(feature, item, place, fold_in))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use noctule_core::base::GeoPoint;
+
     use super::*;
     use crate::datasets::bare_item;
 

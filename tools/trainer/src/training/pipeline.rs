@@ -137,7 +137,7 @@ impl Run<'_> {
             regularization: ials.regularization,
             regularization_exponent: ials.regularization_exponent,
             context_weight: self.settings.context_weight,
-            ranker_features: FEATURES.map(str::to_owned).to_vec(),
+            ranker_features: features::names(),
         };
         Ok(TrainedModel {
             architecture,
@@ -161,7 +161,7 @@ impl Run<'_> {
     /// Fits on the training part, trains the ranker on the validation part, measures on the rest.
     fn rank_and_measure(&self) -> Result<(TrainedRanker, usize, Option<Metrics>)> {
         let alone = || {
-            let mut weight = vec![0.0; FEATURES.len()];
+            let mut weight = vec![0.0; FEATURES];
             weight[0] = 1.0;
             TrainedRanker { weight, bias: 0.0, losses: Vec::new() }
         };
@@ -181,7 +181,7 @@ impl Run<'_> {
         } else {
             let (rows, labels) = (&examples.rows, &examples.labels);
             let settings = &self.settings.ranker;
-            train_ranker(rows, FEATURES.len(), labels, &examples.weights, settings)?
+            train_ranker(rows, FEATURES, labels, &examples.weights, settings)?
         };
         (self.progress)(TrainStep::Ranker, 1, 1);
         let scorer = RankerScorer { fitted: &fitted, ranker: ranker.ranker()? };
@@ -236,7 +236,7 @@ impl Scorer for RankerScorer<'_> {
         let rows = features::Rows::new(fitted.data, fitted.popularity, case);
         let row = |(item, score): (usize, &f32)| rows.row(item as u32, *score);
         let rows: Vec<f32> = scores.iter().enumerate().flat_map(row).collect();
-        scores.copy_from_slice(&self.ranker.score(&rows, FEATURES.len())?);
+        scores.copy_from_slice(&self.ranker.score(&rows, FEATURES)?);
         Ok(())
     }
 }

@@ -1,0 +1,140 @@
+//! How a recommender is opened.
+
+use std::sync::Arc;
+
+use noctule_core::base::limits::MANIFEST_BYTES_MAX;
+use noctule_core::base::{Refusal, SystemClock, json};
+use noctule_core::release::Plan;
+
+use crate::RecommenderError;
+
+/// No zone is further from UTC: 18 hours, the bound of ISO 8601 libraries.
+const UTC_OFFSET_MINUTES_MAX: i32 = 18 * 60;
+
+/// What [`crate::Recommender::open`] needs to know.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Config {
+    /// The profile directory: one user, one process at a time. Made when its parent exists.
+    pub directory: String,
+    /// The app; releases for another are refused, and feedback is sent under this name.
+    pub app: String,
+    /// Ed25519 public keys whose signature on a release counts, 64 hexadecimal digits each. Without
+    /// any, no release passes.
+    pub trusted_keys: Vec<String>,
+    /// Offset of the local time from UTC in minutes, east positive: it decides which context holds
+    /// now. Open again when it changes.
+    #[uniffi(default = 0)]
+    pub utc_offset_minutes: i32,
+    /// Replaces the plan of the release: JSON in the form it has in a manifest, with the contexts
+    /// of the release.
+    #[uniffi(default = None)]
+    pub plan: Option<String>,
+    /// Lets releases pass that nobody signed: for a developer's own machine, never for an app.
+    #[uniffi(default = false)]
+    pub allow_unsigned_for_development: bool,
+}
+
+impl TryFrom<Config> for noctule_core::Config {
+    type Error = RecommenderError;
+
+    fn try_from(config: Config) -> Result<Self, RecommenderError> {
+        let offset_minutes = config.utc_offset_minutes;
+        let allowed = -UTC_OFFSET_MINUTES_MAX..=UTC_OFFSET_MINUTES_MAX;
+        if !allowed.contains(&offset_minutes) {
+            let reason = format!("must be between {} and {}", allowed.start(), allowed.end());
+            return Err(RecommenderError::invalid("utc_offset_minutes", reason));
+        }
+        Ok(Self {
+            trusted_keys: keys(&config.trusted_keys)?,
+            allow_unsigned_for_development: config.allow_unsigned_for_development,
+            plan: config.plan.as_deref().map(plan).transpose()?,
+            clock: Arc::new(SystemClock { offset_minutes }),
+            ..Self::new(config.directory, config.app)
+        })
+    }
+}
+
+fn keys(texts: &[String]) -> Result<Vec<[u8; 32]>, RecommenderError> {
+    let numbered = texts.iter().enumerate();
+    let keys = numbered.map(|(index, text)| {
+        key(text).ok_or_else(|| {
+            let field = format!("trusted_keys[{index}]");
+            RecommenderError::invalid(field, "must be 64 hexadecimal digits")
+        })
+    });
+    keys.collect()
+}
+
+fn key(text: &str) -> Option<[u8; 32]> {
+    let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
+    let digits = digits.filter(|digits| digits.len() == 64)?;
+    let mut key = [0; 32];
+    for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = (pair[0] * 16 + pair[1]) as u8;
+    }
+    Some(key)
+}
+
+/// Reads and checks the plan here, so that an error says in which argument the field is.
+fn plan(text: &str) -> Result<Plan, RecommenderError> {
+    if text.len() as u64 > MANIFEST_BYTES_MAX {
+        let reason = format!("{} bytes, at most {MANIFEST_BYTES_MAX} are allowed", text.len());
+        return Err(RecommenderError::invalid("plan", reason));
+    }
+    let plan: Plan = json::parse(text.as_bytes()).map_err(|refusal| match refusal {
+        Refusal::Field { field, reason } => {
+            RecommenderError::invalid(format!("plan.{field}"), reason)
+        }
+        other => RecommenderError::invalid("plan", other.to_string()),
+    })?;
+    plan.validate().map_err(|error| RecommenderError::from(error).within("plan"))?;
+    Ok(plan)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn config() -> Config {
+        Config {
+            directory: "profile".into(),
+            app: "town".into(),
+            trusted_keys: vec!["0a".repeat(31) + "Ff"],
+            utc_offset_minutes: -360,
+            plan: None,
+            allow_unsigned_for_development: false,
+        }
+    }
+
+    fn field_refused(config: Config) -> String {
+        match noctule_core::Config::try_from(config) {
+            Err(RecommenderError::InvalidInput { field, .. }) => field,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_key_is_read_from_hexadecimal_digits() {
+        let config = noctule_core::Config::try_from(config()).unwrap();
+        let mut expected = [0x0a; 32];
+        expected[31] = 0xff;
+        assert_eq!(config.trusted_keys, [expected]);
+        assert_eq!(config.clock.offset_minutes(), -360);
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_named() {
+        for key in [String::new(), "0a".repeat(31), "0g".repeat(32), "é".repeat(32)] {
+            let config = Config { trusted_keys: vec![key], ..config() };
+            assert_eq!(field_refused(config), "trusted_keys[0]");
+        }
+        let config_with = |plan: &str| Config { plan: Some(plan.into()), ..config() };
+        assert_eq!(field_refused(config_with("{")), "plan.document");
+        assert_eq!(field_refused(config_with(r#"{"surfaces": 1}"#)), "plan.surfaces");
+        let long = r#"{"surfaces": [{"id": "home", "length": 1001, "contexts": ["noon"]}],
+            "contexts": [{"id": "noon", "when": {"days": "every", "from": 660, "until": 900}}]}"#;
+        assert_eq!(field_refused(config_with(long)), "plan.surfaces[0].length");
+        let config = Config { utc_offset_minutes: 1_081, ..config() };
+        assert_eq!(field_refused(config), "utc_offset_minutes");
+    }
+}

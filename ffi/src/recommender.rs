@@ -1,0 +1,150 @@
+//! The object that apps hold. Each method converts, calls and converts.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use noctule_core::{Noctule, upload};
+
+use crate::feedback::core_events;
+use crate::progress::Listening;
+use crate::{
+    Budget, CancelToken, Config, FeedbackEvent, GeoPoint, NightReport, ProgressListener, Receipt,
+    RecommendRequest, Recommendations, ReleaseName, Result, Status, Transfer, TransferOutcome,
+};
+
+/// One profile: a directory with its database, its releases and its slates.
+///
+/// Open one for each directory and keep it; it may be shared between threads. Every method blocks.
+///
+/// ```
+/// use noctule_ffi::{Config, EmptyReason, RecommendRequest, Recommender};
+///
+/// let directory = tempfile::tempdir()?;
+/// let recommender = Recommender::open(Config {
+///     directory: directory.path().join("profile").display().to_string(),
+///     app: "town".into(),
+///     trusted_keys: vec![],
+///     utc_offset_minutes: 60,
+///     plan: None,
+///     allow_unsigned_for_development: false,
+/// })?;
+/// let request = RecommendRequest { surface: "home".into(), context: None, limit: None };
+/// let answer = recommender.recommend(request)?;
+/// assert_eq!(answer.empty_reason, Some(EmptyReason::NoRelease));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, uniffi::Object)]
+pub struct Recommender {
+    noctule: Noctule,
+}
+
+#[uniffi::export]
+impl Recommender {
+    /// Opens or creates the profile in `config.directory`. Reads and writes files, so not for the
+    /// main thread; no network.
+    ///
+    /// # Errors
+    /// `InvalidInput` with the field of `config`; `AlreadyRunning` when the directory is open
+    /// already; `Storage`, `StorageFull`. A damaged slate is no error: see [`Status::damaged`].
+    #[uniffi::constructor]
+    pub fn open(config: Config) -> Result<Self> {
+        Ok(Self { noctule: Noctule::open(config.try_into()?)? })
+    }
+
+    /// Verifies the release in the directory `path`, copies it into the profile and makes it the
+    /// active one. The release before it stays for rollback. May take seconds.
+    ///
+    /// # Errors
+    /// `ReleaseRefused` with the file and the reason; `AlreadyRunning`, `InvalidInput`, `Storage`,
+    /// `StorageFull`, `Closed`. The active release is then the one it was.
+    pub fn install_release(&self, path: &str) -> Result<ReleaseName> {
+        Ok(self.noctule.install_release(Path::new(path))?.into())
+    }
+
+    /// Tells where the user is, for nearness; none forgets it.
+    ///
+    /// # Errors
+    /// `InvalidInput` with the coordinate; `Storage`, `StorageFull`, `Closed`.
+    pub fn set_place(&self, place: Option<GeoPoint>) -> Result<()> {
+        Ok(self.noctule.set_place(place.map(TryInto::try_into).transpose()?)?)
+    }
+
+    /// Runs one slice of the night: learns from the feedback, then makes and publishes what is left
+    /// to make. May be killed at any instruction: the next call goes on with what is left. Asks
+    /// `cancel` and the budget before each slate, and then returns with the outcome `Stopped`.
+    ///
+    /// `progress` hears of each slate on this thread; one that throws is not called again.
+    ///
+    /// # Errors
+    /// `AlreadyRunning` when a night or an installation runs; `ReleaseRefused` when the installed
+    /// release was changed on disk; `Internal` when a score is not finite; `Storage`,
+    /// `StorageFull`, `Closed`. Lack of a release is an outcome, not an error.
+    pub fn run_night(
+        &self,
+        budget: Budget,
+        cancel: &CancelToken,
+        progress: Option<Arc<dyn ProgressListener>>,
+    ) -> Result<NightReport> {
+        let listening = Listening::to(progress);
+        let report = self.noctule.run_night(budget.into(), &cancel.0, &listening)?;
+        Ok(NightReport::new(report, listening.failure()))
+    }
+
+    /// Answers from the published slates: memory only, any thread.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a surface or context that is no identifier; `Closed`. What is missing is
+    /// not an error but an empty answer with its reason.
+    pub fn recommend(&self, request: RecommendRequest) -> Result<Recommendations> {
+        Ok(self.noctule.recommend(&request.try_into()?)?.into())
+    }
+
+    /// Stores `events`, all or none; when it returns they are on the disk.
+    ///
+    /// # Errors
+    /// `InvalidInput` with the event and the field; `Storage`, `StorageFull`, `Closed`. Nothing is
+    /// stored then.
+    pub fn record(&self, events: Vec<FeedbackEvent>) -> Result<Receipt> {
+        Ok(self.noctule.record(&core_events(events)?)?.into())
+    }
+
+    /// What the app's HTTP client should do next for the feedback.
+    ///
+    /// # Errors
+    /// `Storage`, `StorageFull`, `Closed`.
+    pub fn next_transfer(&self) -> Result<Transfer> {
+        Ok(self.noctule.next_transfer()?.into())
+    }
+
+    /// Takes note of how the transfer `id` ended. Nothing is removed before it was acknowledged.
+    ///
+    /// # Errors
+    /// `Storage`, `StorageFull`, `Closed`.
+    pub fn transfer_finished(&self, id: &str, outcome: TransferOutcome) -> Result<()> {
+        let outcome: upload::TransferOutcome = outcome.into();
+        Ok(self.noctule.transfer_finished(id, &outcome)?)
+    }
+
+    /// How the profile stands.
+    ///
+    /// # Errors
+    /// `Storage`, `Closed`.
+    pub fn status(&self) -> Result<Status> {
+        Ok(self.noctule.status()?.into())
+    }
+
+    /// Forgets the user: feedback, also what was not sent yet, profile, slates and pseudonym. The
+    /// release stays.
+    ///
+    /// # Errors
+    /// `AlreadyRunning` while a night runs: cancel it first; `Storage`, `StorageFull`, `Closed`.
+    pub fn erase(&self) -> Result<()> {
+        Ok(self.noctule.erase()?)
+    }
+
+    /// Lets go of the directory; later calls give `Closed`. A night that is under way ends at its
+    /// next step with that error. Closing twice does nothing.
+    pub fn close(&self) {
+        self.noctule.close();
+    }
+}

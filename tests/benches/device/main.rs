@@ -1,0 +1,161 @@
+//! What an app waits for: `recommend` warm, the first answer after opening a profile, and `record`
+//! of one screen with the durable setting against the same rows inserted bare into SQLite.
+//!
+//! `cargo bench -p noctule-tests --bench device`, with `-- --json` for one JSON object.
+
+#![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
+
+mod rows;
+
+use std::time::{Duration, Instant};
+
+use noctule_core::Noctule;
+use noctule_core::base::{ItemId, SurfaceId};
+use noctule_core::feedback::{EventKind, FeedbackEvent};
+use noctule_core::serving::{RecommendRequest, Tier};
+use noctule_tests::phone::{Phone, config};
+use noctule_tests::town::{NOW_MS, Town};
+
+/// Slots of the slate that is served.
+const SLOTS: usize = 20;
+/// Impressions of one screen.
+const SCREEN: usize = 20;
+
+fn main() {
+    let json = std::env::args().any(|argument| argument == "--json");
+    let scratch = tempfile::tempdir().unwrap();
+    let town = Town { items: 2_000, ..Town::default() };
+    let phone = Phone::open(&scratch.path().join("profile"));
+    phone.install_release(&town.pack(scratch.path())).unwrap();
+    drop(phone);
+    let directory = scratch.path().join("profile");
+    let (mut config, _clock) = config(&directory, NOW_MS);
+    let mut plan = town.plan();
+    plan.surfaces[0].length = SLOTS;
+    config.plan = Some(plan);
+    let open = || Noctule::open(config.clone()).unwrap();
+
+    let noctule = open();
+    noctule.record(&[FeedbackEvent::new(EventKind::Like, item(3))]).unwrap();
+    night(&noctule);
+    let warm = recommend_warm(&noctule);
+    let recording = record(&noctule, scratch.path());
+    night(&noctule);
+    noctule.close();
+    let first = first_answers(&open);
+
+    let report = Report { warm, first, recording };
+    if json { report.print_json() } else { report.print() }
+}
+
+fn item(index: usize) -> ItemId {
+    ItemId::new(Town::item(index)).unwrap()
+}
+
+fn night(noctule: &Noctule) {
+    use noctule_core::base::{Budget, CancelToken, NoProgress};
+    noctule.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress).unwrap();
+}
+
+fn request() -> RecommendRequest {
+    RecommendRequest::new(SurfaceId::new("home").unwrap())
+}
+
+/// Sorted times of `count` runs.
+fn timed(count: usize, mut run: impl FnMut()) -> Vec<Duration> {
+    let mut times: Vec<Duration> = (0..count)
+        .map(|_| {
+            let began = Instant::now();
+            run();
+            began.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times
+}
+
+fn recommend_warm(noctule: &Noctule) -> Vec<Duration> {
+    let request = request();
+    let answer = noctule.recommend(&request).unwrap();
+    assert_eq!((answer.items.len(), answer.tier), (SLOTS, Tier::Fresh));
+    timed(100_000, || {
+        std::hint::black_box(noctule.recommend(std::hint::black_box(&request)).unwrap());
+    })
+}
+
+fn first_answers(open: &dyn Fn() -> Noctule) -> Vec<Duration> {
+    let request = request();
+    timed(300, || {
+        let noctule = open();
+        assert_eq!(noctule.recommend(&request).unwrap().items.len(), SLOTS);
+        noctule.close();
+    })
+}
+
+/// Times of `record` and of the bare insert, taken in turn on the same disk.
+fn record(noctule: &Noctule, scratch: &std::path::Path) -> (Vec<Duration>, Vec<Duration>) {
+    let screen: Vec<FeedbackEvent> = (0..SCREEN)
+        .map(|position| FeedbackEvent {
+            position: Some(position as i64),
+            generation: Some(1),
+            propensity: Some(0.9),
+            surface: Some(SurfaceId::new("home").unwrap()),
+            ..FeedbackEvent::new(EventKind::Impression, item(position))
+        })
+        .collect();
+    let mut bare = rows::Bare::open(&scratch.join("bare.sqlite"));
+    let (mut ours, mut theirs) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        ours.extend(timed(100, || { noctule.record(&screen).unwrap(); }));
+        theirs.extend(timed(100, || bare.insert(&screen)));
+    }
+    ours.sort_unstable();
+    theirs.sort_unstable();
+    (ours, theirs)
+}
+
+struct Report {
+    warm: Vec<Duration>,
+    first: Vec<Duration>,
+    recording: (Vec<Duration>, Vec<Duration>),
+}
+
+/// The `share`-quantile in microseconds.
+fn quantile(sorted: &[Duration], share: f64) -> f64 {
+    let at = ((sorted.len() - 1) as f64 * share).round() as usize;
+    sorted[at].as_secs_f64() * 1e6
+}
+
+impl Report {
+    fn rate_against_bare(&self) -> f64 {
+        let (ours, theirs) = &self.recording;
+        quantile(theirs, 0.5) / quantile(ours, 0.5)
+    }
+
+    fn print(&self) {
+        println!("{:<52}{:>12}{:>12}", "microseconds", "p50", "p99");
+        let (ours, bare) = &self.recording;
+        for (name, times) in [
+            ("recommend, 20 slots, warm", &self.warm),
+            ("open a profile, first answer, close", &self.first),
+            ("record one screen of 20, durable", ours),
+            ("the same 20 rows bare into SQLite, durable", bare),
+        ] {
+            println!("{name:<52}{:>12.2}{:>12.2}", quantile(times, 0.5), quantile(times, 0.99));
+        }
+        println!("record reaches {:.2} of the rate of the bare insert", self.rate_against_bare());
+    }
+
+    fn print_json(&self) {
+        let (ours, bare) = &self.recording;
+        let value = serde_json::json!({
+            "recommend_warm_us": {"p50": quantile(&self.warm, 0.5), "p99": quantile(&self.warm, 0.99)},
+            "open_first_answer_us":
+                {"p50": quantile(&self.first, 0.5), "p99": quantile(&self.first, 0.99)},
+            "record_screen_us": {"p50": quantile(ours, 0.5), "p99": quantile(ours, 0.99)},
+            "bare_insert_us": {"p50": quantile(bare, 0.5), "p99": quantile(bare, 0.99)},
+            "record_rate_against_bare": self.rate_against_bare(),
+        });
+        println!("{value}");
+    }
+}

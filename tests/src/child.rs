@@ -1,0 +1,144 @@
+//! A process to be killed: works on a profile and says on its standard output what it was promised.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
+use std::path::Path;
+
+use noctule_core::base::{Budget, CancelToken, Clock, Seed, SeededRandom, Step};
+use noctule_core::feedback::FeedbackEvent;
+use noctule_core::upload::Transfer;
+use noctule_tests::collector::{acknowledgement, answer, delivered, lines};
+use noctule_tests::phone::event;
+use noctule_tests::{Phone, Town};
+
+/// Kinds of events that a slate survives at its full length.
+const KINDS: [&str; 7] =
+    ["impression", "click", "like", "conversion", "dwell", "dislike", "shared_it"];
+
+fn main() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    match args[..] {
+        ["hold", directory] => hold(Path::new(directory)),
+        ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
+        ["work", directory, releases, seed, now_ms] => {
+            let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
+            say("ready");
+            let random = SeededRandom::new(Seed(seed.parse().unwrap()));
+            let number = seed.parse::<u64>().unwrap() << 24;
+            Worker { phone, releases: Path::new(releases), random, number }.work();
+        }
+        _ => panic!("unknown arguments {args:?}"),
+    }
+}
+
+/// A line to the parent; standard output is flushed at each line end.
+fn say(line: &str) {
+    println!("{line}");
+}
+
+/// Opens the profile and keeps it.
+fn hold(directory: &Path) {
+    let _phone = Phone::open(directory);
+    say("ready");
+    wait_for_the_end();
+}
+
+/// Runs a night that stands still after so many slates.
+fn night(directory: &Path, slates: u32) {
+    let phone = Phone::open(directory);
+    let stop = |step, done, _| {
+        if step == Step::Slates && done == slates {
+            say("there");
+            wait_for_the_end();
+        }
+    };
+    phone.run_night(Budget::unlimited(), &CancelToken::new(), &stop).unwrap();
+}
+
+fn wait_for_the_end() {
+    loop {
+        std::thread::park();
+    }
+}
+
+struct Worker<'a> {
+    phone: Phone,
+    releases: &'a Path,
+    random: SeededRandom,
+    /// A number that no event had before.
+    number: u64,
+}
+
+impl Worker<'_> {
+    fn work(&mut self) {
+        loop {
+            self.phone.clock.set(self.phone.clock.now_ms() + 60_000);
+            match self.random.below(20) {
+                0..9 => self.record(),
+                9..13 => self.night(),
+                13..15 => self.install(),
+                _ => self.transfer(),
+            }
+        }
+    }
+
+    fn record(&mut self) {
+        let count = 1 + self.random.below(8);
+        let first = self.number;
+        let events: Vec<FeedbackEvent> = (0..count).map(|_| self.event()).collect();
+        say("begin record");
+        let receipt = self.phone.record(&events).unwrap();
+        say(&format!("recorded {} {} {first}", receipt.first_sequence, receipt.last_sequence));
+    }
+
+    fn event(&mut self) -> FeedbackEvent {
+        let kind = KINDS[self.random.below(KINDS.len())];
+        let item = Town::item(self.random.below(70));
+        self.number += 1;
+        FeedbackEvent { generation: Some(self.number - 1), ..event(kind, &item) }
+    }
+
+    fn night(&self) {
+        say("begin night");
+        self.phone.whole_night();
+        for slate in self.phone.slates(Town::default().contexts) {
+            let (context, generation) = (slate.context.unwrap(), slate.generation.unwrap());
+            say(&format!("slate {}/{context} {generation}", slate.surface));
+        }
+    }
+
+    /// The next version, or the newest once more.
+    fn install(&self) {
+        let active = self.phone.status().unwrap().release.unwrap();
+        let version: u64 = active.trim_start_matches("town@").parse().unwrap();
+        let next = self.releases.join((version + 1).to_string());
+        let same = self.releases.join(version.to_string());
+        say("begin install");
+        let release =
+            self.phone.install_release(if next.exists() { &next } else { &same }).unwrap();
+        say(&format!("installed {}", release.version));
+    }
+
+    fn transfer(&mut self) {
+        say("begin transfer");
+        let Transfer::Upload(request) = self.phone.next_transfer().unwrap() else { return };
+        if self.random.chance(0.2) {
+            self.phone.transfer_finished(&request.id, &answer(500, "")).unwrap();
+            return;
+        }
+        let lines = lines(&request);
+        let (first, last) = (&lines[0]["first_sequence"], &lines[0]["last_sequence"]);
+        say(&format!("batch {} {first} {last}", request.id));
+        for line in &lines[1..] {
+            let event = delivered(line);
+            say(&format!(
+                "delivered {} {} {}",
+                line["sequence"],
+                event.id,
+                event.generation.unwrap()
+            ));
+        }
+        self.phone.transfer_finished(&request.id, &acknowledgement(&request.id)).unwrap();
+    }
+}

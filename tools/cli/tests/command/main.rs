@@ -1,0 +1,8 @@
+//! The real binary, run as a person would: commands chained over files, mistakes, the demo.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod chain;
+mod demo;
+mod mistakes;
+mod runner;

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-use noctule_core::Noctule;
 use noctule_core::upload::{Transfer, TransferOutcome, UploadRequest};
 use serde_json::Value;
+
+use crate::Phone;
 
 /// What is known of one event.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,9 +33,14 @@ impl Collector {
     pub fn take(&mut self, sequence: u64, event: Delivered) {
         let known = *self.sequences.entry(event.id.clone()).or_insert(sequence);
         assert_eq!(known, sequence, "id {} under two sequence numbers", event.id);
-        if let Some(before) = self.events.insert(sequence, event.clone()) {
-            assert_eq!(before, event, "two events with sequence number {sequence}");
-            self.repeated += 1;
+        match self.events.get(&sequence) {
+            Some(before) => {
+                assert_eq!(*before, event, "two events with sequence number {sequence}");
+                self.repeated += 1;
+            }
+            None => {
+                self.events.insert(sequence, event);
+            }
         }
     }
 
@@ -59,11 +65,17 @@ impl Collector {
         acknowledgement(&request.id)
     }
 
-    /// Takes everything that `noctule` has to send.
-    pub fn drain(&mut self, noctule: &Noctule) {
-        while let Transfer::Upload(request) = noctule.next_transfer().unwrap() {
-            let outcome = self.receive(&request);
-            noctule.transfer_finished(&request.id, &outcome).unwrap();
+    /// Takes everything that `phone` has to send; its clock goes on where it waits.
+    pub fn drain(&mut self, phone: &Phone) {
+        loop {
+            match phone.next_transfer().unwrap() {
+                Transfer::Upload(request) => {
+                    let outcome = self.receive(&request);
+                    phone.transfer_finished(&request.id, &outcome).unwrap();
+                }
+                Transfer::Wait { until_ms } => phone.clock.set(until_ms),
+                Transfer::Done => return,
+            }
         }
     }
 

@@ -1,15 +1,17 @@
 //! A phone: one profile with a clock that the test sets.
 
+use std::collections::HashSet;
 use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use noctule_core::base::{
-    Budget, CancelToken, ContextId, ItemId, ManualClock, NoProgress, Result, SurfaceId,
+    Budget, CancelToken, Clock, ContextId, ItemId, ManualClock, NoProgress, Result, SurfaceId,
 };
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 use noctule_core::night::{NightOutcome, NightReport};
 use noctule_core::serving::{RecommendRequest, Recommendations};
+use noctule_core::slates::Reason;
 use noctule_core::{Config, Noctule};
 use noctule_releases::SecretKey;
 
@@ -73,7 +75,7 @@ impl Phone {
     pub fn reopen(self) -> Self {
         let Self { noctule, clock, directory } = self;
         drop(noctule);
-        Self::open_at(&directory, noctule_core::base::Clock::now_ms(&*clock)).unwrap()
+        Self::open_at(&directory, clock.now_ms()).unwrap()
     }
 
     /// The profile directory.
@@ -133,7 +135,7 @@ pub fn check_whole(answer: &Recommendations, length: usize) {
     let release = answer.release.as_deref().expect("a slate names its release");
     assert_eq!(answer.items.len(), length, "{answer:?}");
     assert!(answer.generation.is_some_and(|generation| generation > 0));
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     for (position, slot) in answer.items.iter().enumerate() {
         assert_eq!(slot.position as usize, position);
         assert!(seen.insert(slot.item.clone()), "{} is there twice", slot.item);
@@ -144,7 +146,7 @@ pub fn check_whole(answer: &Recommendations, length: usize) {
 }
 
 /// Panics unless the contributions sum to `score`.
-pub fn check_reasons(score: f32, reasons: &[noctule_core::slates::Reason]) {
+pub fn check_reasons(score: f32, reasons: &[Reason]) {
     let sum: f64 = reasons.iter().map(|reason| f64::from(reason.contribution)).sum();
     assert!((sum - f64::from(score)).abs() < 1e-4, "{sum} is not {score}: {reasons:?}");
 }

@@ -101,8 +101,7 @@ mod tests {
     #[test]
     fn too_many_events_at_once_are_refused() {
         let events = vec![impression(); EVENTS_PER_CALL_MAX + 1];
-        assert!(
-            matches!(check(&events, NOW), Err(Error::InvalidInput { field, .. }) if field == "events")
-        );
+        let refused = check(&events, NOW);
+        assert!(matches!(refused, Err(Error::InvalidInput { field, .. }) if field == "events"));
     }
 }

@@ -143,7 +143,7 @@ impl SlateMaker<'_> {
         let Some(matrix) = self.loaded.items.matrix()? else {
             return Err(Error::Model { reason: "the release has no item vectors".into() });
         };
-        // A row outside the matrix would be empty, and the fold-in refuses vectors of a wrong length.
+        // A row outside the matrix would be empty, and fold-in refuses vectors of a wrong length.
         let row = |index| matrix.row(index).unwrap_or_default();
         let folded = self.fold_in(&context.id, &row)?;
         let nearest = Nearest { matrix, user: &folded.user.vector };

@@ -1,8 +1,8 @@
 //! The night job: order of work, the loop over contexts, publication, the journal of runs.
 //!
 //! ```text
-//! LoadedRelease + Profile -> SlateMaker: eligible -> candidates -> ranking -> re-ranking -> reasons
-//!                                                         one slate at a time -> publish
+//! LoadedRelease + Profile -> SlateMaker: eligible -> candidates -> ranking -> re-ranking
+//!                                        -> reasons -> publish, one slate at a time
 //! ```
 //!
 //! Each slate is published in a transaction of its own, with a digest of everything it was made

@@ -80,6 +80,8 @@ impl Noctule {
         let Some(active) = state.installed.first() else { return Ok(None) };
         let directory = installed_path(&self.config.directory.join("releases"), &active.release);
         let loaded = Arc::new(LoadedRelease::open(&directory, &active.manifest_sha256)?);
+        // The app may have come with another plan since the release was installed.
+        self.check_plan(loaded.release.manifest())?;
         state.loaded = Some(Arc::clone(&loaded));
         Ok(Some(loaded))
     }

@@ -133,9 +133,21 @@ fn make_directory(directory: &Path) -> Result<()> {
 fn connect(path: &Path) -> Result<Connection> {
     check_header(path)?;
     let mut connection = Connection::open(path).map_err(opening(path))?;
+    check_version(&connection, path)?;
     configure(&connection).map_err(opening(path))?;
     migrations::migrate(&mut connection, path)?;
     Ok(connection)
+}
+
+/// Refuses a file of a newer library before anything is changed: choosing the journal would write
+/// to its header, and closing it would move its write-ahead log into it.
+fn check_version(connection: &Connection, path: &Path) -> Result<()> {
+    let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+    connection.set_db_config(keep_log, true).map_err(opening(path))?;
+    let version = |row: &rusqlite::Row<'_>| row.get(0);
+    let found = connection.query_row("PRAGMA user_version", [], version).map_err(opening(path))?;
+    migrations::check_version(found, path)?;
+    connection.set_db_config(keep_log, false).map(drop).map_err(opening(path))
 }
 
 /// SQLite overwrites a file that is shorter than its header without asking; we keep it.

@@ -8,7 +8,16 @@ use crate::base::{Error, Result};
 /// Holds the directory for as long as it lives; the system lets go when the process dies.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
-    _file: File,
+    file: File,
+}
+
+/// Said aloud, since closing alone is not enough: a process that this one is just starting holds a
+/// copy of the descriptor, and with it the lock, until it runs its own program.
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // What cannot be unlocked is let go of when the last copy is closed.
+        let _ = self.file.unlock();
+    }
 }
 
 impl DirectoryLock {
@@ -22,7 +31,7 @@ impl DirectoryLock {
             .open(&path)
             .map_err(Error::file(&path, "opening"))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { _file: file }),
+            Ok(()) => Ok(Self { file }),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::DirectoryInUse { path: directory.to_path_buf() })
             }

@@ -23,9 +23,7 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
         .map_err(Error::storage("beginning the migration"))?;
     // Another process may have been here between the first look and the lock.
     let found = version(&transaction)?;
-    if found > supported || found < 0 {
-        return Err(Error::SchemaTooNew { path: path.to_path_buf(), found, supported });
-    }
+    check_version(found, path)?;
     for step in STEPS.iter().skip(found as usize) {
         transaction.execute_batch(step).map_err(Error::storage("migrating the schema"))?;
     }
@@ -33,6 +31,15 @@ pub(super) fn migrate(connection: &mut Connection, path: &Path) -> Result<()> {
         .pragma_update(None, "user_version", supported)
         .map_err(Error::storage("writing the schema version"))?;
     transaction.commit().map_err(Error::storage("committing the migration"))
+}
+
+/// Refuses a version that this library does not know.
+pub(super) fn check_version(found: i64, path: &Path) -> Result<()> {
+    let supported = STEPS.len() as i64;
+    if (0..=supported).contains(&found) {
+        return Ok(());
+    }
+    Err(Error::SchemaTooNew { path: path.to_path_buf(), found, supported })
 }
 
 fn version(connection: &Connection) -> Result<i64> {

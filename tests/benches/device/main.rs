@@ -149,7 +149,8 @@ impl Report {
     fn print_json(&self) {
         let (ours, bare) = &self.recording;
         let value = serde_json::json!({
-            "recommend_warm_us": {"p50": quantile(&self.warm, 0.5), "p99": quantile(&self.warm, 0.99)},
+            "recommend_warm_us":
+                {"p50": quantile(&self.warm, 0.5), "p99": quantile(&self.warm, 0.99)},
             "open_first_answer_us":
                 {"p50": quantile(&self.first, 0.5), "p99": quantile(&self.first, 0.99)},
             "record_screen_us": {"p50": quantile(ours, 0.5), "p99": quantile(ours, 0.99)},

@@ -2,4 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod determinism;
+mod erasure;
 mod kill;
+mod model;
+mod nights;
+mod profiles;
+mod refused_releases;
+mod spoiled;
+mod uploads;

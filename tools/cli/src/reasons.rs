@@ -1,10 +1,11 @@
 //! Reasons and ages in words.
 
+use noctule_core::base::ItemId;
 use noctule_core::slates::{Reason, ReasonKind};
 use noctule_reports::ReasonStory;
 
-/// Share of a score below which a reason is summed up with its like.
-const SHARE_MIN: f64 = 0.02;
+/// Reasons of an item that are told one by one; the rest is summed up.
+const TOLD: usize = 3;
 
 /// The reason as a phrase.
 pub(crate) fn words(kind: &ReasonKind) -> String {
@@ -20,39 +21,45 @@ pub(crate) fn words(kind: &ReasonKind) -> String {
     }
 }
 
-/// The reasons of one item with their shares of the score, the strongest first; shares sum to 1.
+/// The reasons why `item` is there with their shares of the score, the strongest first, the rest
+/// summed up; shares sum to 1. Empty when the parts do not speak for the item.
 ///
-/// What every item gets tells nothing apart and is left out; small parts are summed up. When the
-/// parts cancel out, so that shares would explode, they are taken of the sum of magnitudes.
-pub(crate) fn in_words(reasons: &[Reason]) -> Vec<ReasonStory> {
-    let told = |reason: &&Reason| reason.kind != ReasonKind::Base && reason.contribution != 0.0;
-    let parts: Vec<(&ReasonKind, f64)> = reasons
-        .iter()
-        .filter(told)
-        .map(|reason| (&reason.kind, f64::from(reason.contribution)))
-        .collect();
-    let explored = reasons.iter().any(|reason| reason.kind == ReasonKind::Exploration);
-    let mut stories = Vec::new();
-    let total: f64 = parts.iter().map(|(_, part)| part).sum();
-    if total > 0.0 {
-        let mut small = 0.0;
-        for (kind, part) in parts {
-            let share = part / total;
-            if share.abs() < SHARE_MIN {
-                small += share;
-            } else {
-                stories.push(ReasonStory { text: words(kind), share });
+/// What every item gets tells nothing apart and is left out. Popularity in the context and overall
+/// rise and fall together, so that a model may take back with one what it gave with the other:
+/// they are told as one.
+pub(crate) fn in_words(item: &ItemId, reasons: &[Reason]) -> Vec<ReasonStory> {
+    let mut parts: Vec<(String, f64)> = Vec::new();
+    for reason in reasons.iter().filter(|reason| reason.kind != ReasonKind::Base) {
+        let text = match &reason.kind {
+            ReasonKind::BecauseOf { item: past, .. } if past == item => {
+                "you chose it before".into()
             }
+            ReasonKind::Popular => words(&ReasonKind::PopularInContext),
+            kind => words(kind),
+        };
+        let part = f64::from(reason.contribution);
+        match parts.iter_mut().find(|(told, _)| *told == text) {
+            Some((_, sum)) => *sum += part,
+            None if part != 0.0 => parts.push((text, part)),
+            None => {}
         }
-        if small.abs() > f64::EPSILON {
-            stories.push(ReasonStory { text: "small parts".into(), share: small });
-        }
-        stories.sort_by(|a, b| b.share.total_cmp(&a.share));
     }
-    if explored {
-        stories.insert(0, ReasonStory { text: words(&ReasonKind::Exploration), share: 0.0 });
+    let total: f64 = parts.iter().map(|(_, part)| part).sum();
+    if total <= 0.0 {
+        return Vec::new();
     }
-    stories
+    parts.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let rest: f64 = parts.iter().skip(TOLD).map(|(_, part)| part).sum();
+    parts.truncate(TOLD);
+    if rest != 0.0 {
+        parts.push(("everything else".into(), rest));
+    }
+    parts.into_iter().map(|(text, part)| ReasonStory { text, share: part / total }).collect()
+}
+
+/// Whether the slot was drawn to learn something new.
+pub(crate) fn is_explored(reasons: &[Reason]) -> bool {
+    reasons.iter().any(|reason| reason.kind == ReasonKind::Exploration)
 }
 
 /// An age in words.
@@ -74,26 +81,46 @@ mod tests {
         Reason { kind, contribution }
     }
 
-    #[test]
-    fn shares_sum_to_one_and_the_strongest_stands_first() {
-        let reasons = [
-            reason(ReasonKind::Base, -3.0),
-            reason(ReasonKind::Popular, 0.01),
-            reason(ReasonKind::Nearby, 0.5),
-            reason(ReasonKind::OtherHistory, 1.5),
-        ];
-        let stories = in_words(&reasons);
-        let sum: f64 = stories.iter().map(|story| story.share).sum();
-        assert!((sum - 1.0).abs() < 1e-9);
-        assert_eq!(stories[0].text, words(&ReasonKind::OtherHistory));
-        assert_eq!(stories[2].text, "small parts");
+    fn item(id: &str) -> ItemId {
+        ItemId::new(id).unwrap()
     }
 
     #[test]
-    fn a_drawn_slot_says_so_first() {
-        let reasons = [reason(ReasonKind::Exploration, 0.0), reason(ReasonKind::Popular, 1.0)];
-        let stories = in_words(&reasons);
-        assert_eq!((stories.len(), stories[0].share), (2, 0.0));
+    fn shares_sum_to_one_the_strongest_first_and_the_rest_summed_up() {
+        let because = |id: &str, part| {
+            reason(ReasonKind::BecauseOf { item: item(id), title: id.into() }, part)
+        };
+        let reasons = [
+            reason(ReasonKind::Base, -3.0),
+            because("a", 0.25),
+            because("b", 1.0),
+            reason(ReasonKind::Nearby, 0.5),
+            reason(ReasonKind::OtherHistory, 0.25),
+        ];
+        let stories = in_words(&item("b"), &reasons);
+        let told: Vec<(&str, f64)> =
+            stories.iter().map(|story| (story.text.as_str(), story.share)).collect();
+        let expected = [
+            ("you chose it before", 0.5),
+            ("it is near you", 0.25),
+            ("because you chose a", 0.125),
+            ("everything else", 0.125),
+        ];
+        assert_eq!(told, expected);
+    }
+
+    #[test]
+    fn popularity_is_told_once() {
+        let reasons =
+            [reason(ReasonKind::Popular, -1.0), reason(ReasonKind::PopularInContext, 3.0)];
+        let stories = in_words(&item("a"), &reasons);
+        assert_eq!((stories.len(), stories[0].share), (1, 1.0));
+    }
+
+    #[test]
+    fn parts_that_do_not_speak_for_the_item_are_not_told_as_shares() {
+        assert!(in_words(&item("a"), &[reason(ReasonKind::Nearby, -1.0)]).is_empty());
+        assert!(is_explored(&[reason(ReasonKind::Exploration, 0.0)]));
     }
 
     #[test]

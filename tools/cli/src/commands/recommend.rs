@@ -70,7 +70,7 @@ fn as_text(answer: &Recommendations) -> String {
     text.push('\n');
     for item in &answer.items {
         text.push_str(&format!("{:>3}  {}", item.position + 1, item.title));
-        if let Some(strongest) = reasons::in_words(&item.reasons).first() {
+        if let Some(strongest) = reasons::in_words(&item.item, &item.reasons).first() {
             text.push_str(&format!("  ({})", strongest.text));
         }
         text.push('\n');

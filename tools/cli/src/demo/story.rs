@@ -203,11 +203,15 @@ fn item_story(
     showing: Option<&Showing>,
 ) -> ItemStory {
     let item = world.items().iter().find(|item| item.id == shown.item);
-    let detail = item.map(|item| detail(world, example, item, showing));
+    let mut detail = item.map_or(String::new(), |item| detail(world, example, item, showing));
+    if reasons::is_explored(&shown.reasons) {
+        let comma = if detail.is_empty() { "" } else { ", " };
+        detail = format!("{detail}{comma}drawn to learn something new");
+    }
     ItemStory {
         title: shown.title.to_string(),
-        detail: detail.filter(|detail| !detail.is_empty()),
-        reasons: reasons::in_words(&shown.reasons),
+        detail: (!detail.is_empty()).then_some(detail),
+        reasons: reasons::in_words(&shown.item, &shown.reasons),
     }
 }
 

@@ -16,7 +16,7 @@ struct Home {
 const ERRORS: &str = "core/src/base/error.rs";
 
 const HOMES: [Home; 4] = [
-    Home { names: &["rusqlite"], places: &["core/src/store/", ERRORS], anywhere: &[] },
+    Home { names: &["rusqlite"], places: &["core/src/store/", ERRORS], anywhere: &["/benches/"] },
     Home {
         names: &["candle_core", "candle_nn"],
         places: &["core/src/model/", "core/src/learning/", "tools/trainer/", ERRORS],

@@ -83,7 +83,8 @@ fn what_is_there_is_taken() {
     let description = json!({"app": "town", "name": "town", "version": 1, "created_ms": NOW_MS - 1,
         "valid_days": 1, "plan": plan_json(), "lineage": {"code": "abc"}});
     std::fs::write(source.path().join("pack.json"), description.to_string()).unwrap();
-    let training = json!({"architecture": architecture(&["popularity", "nearby"]), "losses": [1.0, 0.5]});
+    let architecture = architecture(&["popularity", "nearby"]);
+    let training = json!({"architecture": architecture, "losses": [1.0, 0.5]});
     std::fs::write(source.path().join("training.json"), training.to_string()).unwrap();
     write(
         &source.path().join("items.safetensors"),
@@ -108,7 +109,8 @@ fn what_is_there_is_taken() {
     assert_eq!(values(&kept, "model.safetensors", "ranker.bias"), [0.5]);
     assert_eq!(values(&kept, "items.safetensors", "popularity"), [0.5, 0.25, 0.25]);
     assert_eq!(values(&kept, "items.safetensors", "context_popularity")[4], 1.0);
-    assert_eq!(values(&kept, "items.safetensors", "scale"), [1.0 / 127.0; 3], "made anew");
+    let scales = noctule_core::scoring::quantise(&[1.0; 6], 2).unwrap().scales;
+    assert_eq!(values(&kept, "items.safetensors", "scale"), scales, "made anew");
     assert_eq!(kept.packed.manifest.lineage["code"], "abc");
 }
 

@@ -1,0 +1,56 @@
+//! Drives the library from Python, through the bindings that `cargo dev python` writes.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use noctule_releases::{PackInput, SecretKey, pack};
+use noctule_tests::Town;
+use noctule_tests::town::{DAY_MS, KEY_SEED};
+
+/// Where `cargo dev python` leaves the module and the library beside it.
+fn bindings() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python")
+}
+
+fn python_answers() -> bool {
+    let mut command = Command::new("python3");
+    command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}
+
+/// A release that is valid by the clock of this machine, which the bindings go by.
+fn release(parent: &Path) -> PathBuf {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now_ms = i64::try_from(since.as_millis()).unwrap();
+    let (created_ms, expires_ms) = (now_ms - DAY_MS, now_ms + 30 * DAY_MS);
+    let input = PackInput { created_ms, expires_ms, ..Town::default().input() };
+    let out = parent.join("release");
+    pack(&input, &SecretKey::from_seed(&KEY_SEED), &out).unwrap();
+    out
+}
+
+#[test]
+fn the_library_works_from_python() {
+    let bindings = bindings();
+    if !python_answers() {
+        return eprintln!("skipped: python3 is not installed");
+    }
+    if !bindings.join("noctule.py").exists() {
+        return eprintln!("skipped: no bindings in {}: cargo dev python", bindings.display());
+    }
+    let scratch = tempfile::tempdir().unwrap();
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ffi/tests/test_recommender.py");
+    let mut python = Command::new("python3");
+    python.arg(script).arg("--verbose");
+    python.env("PYTHONPATH", &bindings).env("PYTHONDONTWRITEBYTECODE", "1");
+    python.env("NOCTULE_RELEASE", release(scratch.path()));
+    python.env("NOCTULE_KEY", SecretKey::from_seed(&KEY_SEED).public().to_string());
+    let output = python.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    println!("{text}");
+    assert!(output.status.success(), "the Python tests failed:\n{text}");
+    assert!(!text.contains("skipped"), "a Python test was left out:\n{text}");
+}

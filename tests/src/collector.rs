@@ -70,8 +70,11 @@ impl Collector {
         loop {
             match phone.next_transfer().unwrap() {
                 Transfer::Upload(request) => {
+                    let before = phone.status().unwrap().pending_events;
                     let outcome = self.receive(&request);
                     phone.transfer_finished(&request.id, &outcome).unwrap();
+                    let after = phone.status().unwrap().pending_events;
+                    assert!(after < before, "{after} events wait after an acknowledgement");
                 }
                 Transfer::Wait { until_ms } => phone.clock.set(until_ms),
                 Transfer::Done => return,

@@ -15,16 +15,16 @@
 //! |x.e| <= |x|_1 max|e|  <= s (1/2 + 2^-14) |x|_1    (rounding to nearest; `ItemMatrix::verify`)
 //! ```
 //!
-//! so x.y lies within s B of s t q.c, where B = 128 |r|_1 + (1/2 + 2^-14) |x|_1 depends on the query
-//! alone. One addition for each row makes the bound, and no norm is stored beside the codes.
+//! so x.y lies within s B of s t q.c, where B = 128 |r|_1 + (1/2 + 2^-14) |x|_1 depends on the
+//! query alone. One addition for each row makes the bound, and no norm is stored beside the codes.
 //!
 //! # Rounding
 //! What is compared are not real numbers. Written in units of s |x|_1:
 //! - The exact score is summed in f64 over up to 1,024 products: off by at most
 //!   1024 * 2^-52 * 129 < 2^-34.
 //! - `upper` and `lower` are computed in f32 as s * (t * q.c +- B). The integer is below 2^24 and
-//!   exact. As |r_j| <= |x_j|, t |q|_1 <= 2 |x|_1, so |t q.c| <= 256 |x|_1, B <= 129 |x|_1, and three
-//!   roundings of at most 2^-24 of less than 400 make less than 2^-13.7.
+//!   exact. As |r_j| <= |x_j|, t |q|_1 <= 2 |x|_1, so |t q.c| <= 256 |x|_1, B <= 129 |x|_1, and
+//!   three roundings of at most 2^-24 of less than 400 make less than 2^-13.7.
 //! - B itself is rounded to f32: 129 * 2^-24 < 2^-16.9. |x|_1 and |r|_1 are summed in f64: < 2^-30.
 //!
 //! Together with the 2^-14 of above this is less than 2^-12, and B is taken as

@@ -106,7 +106,7 @@ impl Interrupt {
 
     #[cfg(not(unix))]
     fn wait(self) {
-        // Without a way to hear of Ctrl-C the system ends the process: there is nothing to wait for.
+        // Without a way to hear of Ctrl-C the system ends the process.
         let _ = self.runtime.block_on(tokio::signal::ctrl_c());
     }
 }

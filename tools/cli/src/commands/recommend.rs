@@ -93,7 +93,10 @@ fn as_json(answer: &Recommendations) -> Value {
 }
 
 fn item_json(item: &RecommendedItem) -> Value {
-    let reason = |reason: &Reason| json!({ "text": reasons::words(&reason.kind), "contribution": reason.contribution });
+    let reason = |reason: &Reason| {
+        let text = reasons::words(&reason.kind);
+        json!({ "text": text, "contribution": reason.contribution })
+    };
     json!({
         "item": item.item,
         "title": &*item.title,

@@ -44,10 +44,8 @@ pub struct UploadRequest {
 
 impl From<upload::UploadRequest> for UploadRequest {
     fn from(request: upload::UploadRequest) -> Self {
-        let header = |(name, value): (&str, &str)| Header {
-            name: name.to_owned(),
-            value: value.to_owned(),
-        };
+        let header =
+            |(name, value): (&str, &str)| Header { name: name.to_owned(), value: value.to_owned() };
         Self {
             id: request.id,
             path: request.path.to_owned(),

@@ -42,9 +42,9 @@ fn the_library_works_from_python() {
         return eprintln!("skipped: no bindings in {}: cargo dev python", bindings.display());
     }
     let scratch = tempfile::tempdir().unwrap();
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ffi/tests/test_recommender.py");
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ffi/tests");
     let mut python = Command::new("python3");
-    python.arg(script).arg("--verbose");
+    python.args(["-m", "unittest", "discover", "--verbose", "--start-directory"]).arg(tests);
     python.env("PYTHONPATH", &bindings).env("PYTHONDONTWRITEBYTECODE", "1");
     python.env("NOCTULE_RELEASE", release(scratch.path()));
     python.env("NOCTULE_KEY", SecretKey::from_seed(&KEY_SEED).public().to_string());

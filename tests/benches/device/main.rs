@@ -106,7 +106,9 @@ fn record(noctule: &Noctule, scratch: &std::path::Path) -> (Vec<Duration>, Vec<D
     let mut bare = rows::Bare::open(&scratch.join("bare.sqlite"));
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..10 {
-        ours.extend(timed(100, || { noctule.record(&screen).unwrap(); }));
+        ours.extend(timed(100, || {
+            noctule.record(&screen).unwrap();
+        }));
         theirs.extend(timed(100, || bare.insert(&screen)));
     }
     ours.sort_unstable();

@@ -35,8 +35,6 @@ enum Kind {
     Portable,
     #[cfg(target_arch = "x86_64")]
     Avx2,
-    #[cfg(target_arch = "x86_64")]
-    Avx512Vnni,
     #[cfg(target_arch = "aarch64")]
     Neon,
 }
@@ -47,13 +45,8 @@ impl Kernel {
     pub fn available() -> Vec<Self> {
         let mut kinds = Vec::new();
         #[cfg(target_arch = "x86_64")]
-        {
-            if x86::has_avx512_vnni() {
-                kinds.push(Kind::Avx512Vnni);
-            }
-            if x86::has_avx2() {
-                kinds.push(Kind::Avx2);
-            }
+        if is_x86_feature_detected!("avx2") {
+            kinds.push(Kind::Avx2);
         }
         #[cfg(target_arch = "aarch64")]
         if std::arch::is_aarch64_feature_detected!("neon") {
@@ -76,8 +69,6 @@ impl Kernel {
             Kind::Portable => "portable",
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => "avx2",
-            #[cfg(target_arch = "x86_64")]
-            Kind::Avx512Vnni => "avx512-vnni",
             #[cfg(target_arch = "aarch64")]
             Kind::Neon => "neon",
         }
@@ -100,11 +91,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
             // checked above.
-            Kind::Avx2 => unsafe { x86::dot_products_avx2(query, codes, rows, sums) },
-            #[cfg(target_arch = "x86_64")]
-            // SAFETY: this kind is made only where the processor has AVX2, AVX-512 VL and VNNI,
-            // and the lengths were checked above.
-            Kind::Avx512Vnni => unsafe { x86::dot_products_vnni(query, codes, rows, sums) },
+            Kind::Avx2 => unsafe { x86::dot_products(query, codes, rows, sums) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: this kind is made only where the processor has NEON, and the lengths were
             // checked above.

@@ -63,7 +63,7 @@ pub(super) unsafe fn dot_products(
     let d = query.len();
     let grouped = if d < WIDTH { 0 } else { rows - rows % GROUP };
     let last = if d < WIDTH { [0; WIDTH] } else { tail::<WIDTH>(query) };
-    let has_tail = d % WIDTH != 0;
+    let has_tail = !d.is_multiple_of(WIDTH);
     // SAFETY: `last` holds 32 codes.
     let last = unsafe { load(last.as_ptr()) };
     for row in (0..grouped).step_by(GROUP) {

@@ -2,9 +2,9 @@
 //!
 //! | tensor | dtype, shape | what |
 //! |---|---|---|
-//! | `gram` | F32 [d, d] | sum of y yᵀ over all items |
-//! | `ranker.weight` | F32 [1, f] | weights of the ranker, in the order of `ranker_features` |
-//! | `ranker.bias` | F32 [1] | its bias |
+//! | `gram` | F32 `[d, d]` | sum of y yᵀ over all items |
+//! | `ranker.weight` | F32 `[1, f]` | weights of the ranker, in the order of `ranker_features` |
+//! | `ranker.bias` | F32 `[1]` | its bias |
 
 use std::io::Read;
 use std::path::Path;

@@ -134,8 +134,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scoring::kernels::dot_product;
-    use crate::scoring::{exact_score, quantise};
+    use crate::scoring::{Kernel, exact_score, quantise};
 
     /// Values over many orders of magnitude, with zeros.
     fn value() -> impl Strategy<Value = f32> {
@@ -161,7 +160,8 @@ mod tests {
             for (row, (codes, scale)) in rows.chunks_exact(d).zip(codes) {
                 let products = query.iter().zip(row).map(|(x, y)| f64::from(*x) * f64::from(*y));
                 let exact = products.sum::<f64>() * coarse.unit;
-                let dot = dot_product(codes, &coarse.codes);
+                let mut dot = 0;
+                Kernel::fastest().dot_products(&coarse.codes, codes, std::slice::from_mut(&mut dot));
                 let (lower, upper) = (coarse.lower(*scale, dot), coarse.upper(*scale, dot));
                 prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{lower} {exact}");
                 prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{upper} {exact}");

@@ -29,7 +29,7 @@ pub struct ItemMatrix<'a> {
 
 impl<'a> ItemMatrix<'a> {
     /// A matrix of `scales.len()` items: `codes` and `embeddings` are row-major
-    /// [n, `dimensions`], `scales` is [n]. Looks at the lengths only and so costs nothing.
+    /// n x `dimensions`, `scales` has n values. Looks at the lengths only and so costs nothing.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] when a length does not fit the others or a limit.

@@ -11,7 +11,7 @@ pub(super) const CODE_MAX: f64 = 127.0;
 pub struct Quantised {
     /// Codes, row-major [n, d], each -127 to 127.
     pub codes: Vec<i8>,
-    /// Scales [n]: the row's greatest absolute value / 127, rounded up; 0 for a row of zeros.
+    /// n scales: the row's greatest absolute value / 127, rounded up; 0 for a row of zeros.
     pub scales: Vec<f32>,
 }
 

@@ -15,10 +15,14 @@ use std::collections::BinaryHeap;
 
 use super::bound::{CoarseQuery, exact_scores};
 use super::item_matrix::ItemMatrix;
-use super::kernels::{BLOCK_ROWS, Kernel, STREAMS, Sums, dot_product};
+use super::kernels::Kernel;
 use super::quantise::check_finite;
 use crate::base::{Error, Result};
 
+/// Rows whose sums are computed before they are compared. Short blocks keep the loads going:
+/// measured at 1,000,000 x 64, 256 took 2.4 ms, 1,024 took 2.6 and 4,096 took 3.0. Reading two or
+/// four streams side by side was no faster.
+const BLOCK_ROWS: usize = 256;
 /// Rows compared with the floor at once; a branch is taken only when one of them reaches it.
 const COMPARED_ROWS: usize = 32;
 /// Survivors that are added before those that fell below the floor are cleared away again.
@@ -151,23 +155,14 @@ impl<'a, F: Fn(u32) -> bool> Scan<'a, F> {
         Self { matrix, query, k, is_eligible, survivors: Vec::new(), floor, clear_at }
     }
 
-    /// Reads all rows: four streams side by side, block by block, then the up to three rows left.
+    /// Reads all rows, block by block.
     fn run(&mut self, kernel: Kernel) {
-        let ItemMatrix { codes, dimensions: d, .. } = *self.matrix;
-        let stream_rows = self.matrix.len() / STREAMS;
-        let mut sums: Box<Sums> = Box::new([[0; BLOCK_ROWS]; STREAMS]);
-        for begin in (0..stream_rows).step_by(BLOCK_ROWS) {
-            let rows = BLOCK_ROWS.min(stream_rows - begin);
-            let first: [usize; STREAMS] = std::array::from_fn(|i| i * stream_rows + begin);
-            let blocks = first.map(|row| &codes[row * d..(row + rows) * d]);
-            kernel.dot_products(&self.query.codes, blocks, &mut sums);
-            for (first, sums) in first.iter().zip(sums.iter()) {
-                self.offer(*first, &sums[..rows]);
-            }
-        }
-        for row in stream_rows * STREAMS..self.matrix.len() {
-            let sum = dot_product(&codes[row * d..(row + 1) * d], &self.query.codes);
-            self.offer(row, &[sum]);
+        let mut sums = [0; BLOCK_ROWS];
+        let blocks = self.matrix.codes.chunks(BLOCK_ROWS * self.matrix.dimensions);
+        for (block, codes) in blocks.enumerate() {
+            let sums = &mut sums[..codes.len() / self.matrix.dimensions];
+            kernel.dot_products(&self.query.codes, codes, sums);
+            self.offer(block * BLOCK_ROWS, sums);
         }
     }
 

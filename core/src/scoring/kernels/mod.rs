@@ -7,17 +7,6 @@ mod portable;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-/// Streams that are read side by side. One stream of loads does not fill the memory bus of the
-/// machines measured; four do, as each core's prefetcher follows several streams at once.
-pub(super) const STREAMS: usize = 4;
-
-/// Rows of one stream in a block: the sums of four streams (16 kB) stay in the level-1 cache
-/// until they are compared.
-pub(super) const BLOCK_ROWS: usize = 1024;
-
-/// The sums of one block, by stream.
-pub(super) type Sums = [[i32; BLOCK_ROWS]; STREAMS];
-
 /// An implementation that this machine can run.
 ///
 /// ```
@@ -74,34 +63,29 @@ impl Kernel {
         }
     }
 
-    /// Writes the dot products of `query` with the rows of each stream of `codes` to `sums`.
+    /// Writes the dot products of `query` with the rows of `codes` to `sums`.
     ///
-    /// The streams hold the same number of whole rows of the query's length, at most
-    /// [`BLOCK_ROWS`]. The query's codes are -127 to 127, the rows' may be any i8: with up to
-    /// 1,024 dimensions a sum stays below 2^24.
+    /// `codes` holds `sums.len()` rows of the query's length. The query's codes are -127 to 127,
+    /// the rows' may be any i8: with up to 1,024 dimensions a sum stays below 2^24.
     ///
     /// # Panics
-    /// When the streams have other lengths than that, which no caller gives.
-    pub(super) fn dot_products(self, query: &[i8], codes: [&[i8]; STREAMS], sums: &mut Sums) {
-        let rows = codes[0].len() / query.len().max(1);
-        assert!(rows <= BLOCK_ROWS && codes.iter().all(|s| s.len() == rows * query.len()));
+    /// When the lengths are others than that, which no caller gives.
+    pub(super) fn dot_products(self, query: &[i8], codes: &[i8], sums: &mut [i32]) {
+        assert_eq!(codes.len(), sums.len() * query.len());
         debug_assert!(query.iter().all(|code| *code != i8::MIN));
         match self.0 {
             Kind::Portable => portable::dot_products_from(0, query, codes, sums),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
             // checked above.
-            Kind::Avx2 => unsafe { x86::dot_products(query, codes, rows, sums) },
+            Kind::Avx2 => unsafe { x86::dot_products(query, codes, sums) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: this kind is made only where the processor has NEON, and the lengths were
             // checked above.
-            Kind::Neon => unsafe { neon::dot_products(query, codes, rows, sums) },
+            Kind::Neon => unsafe { neon::dot_products(query, codes, sums) },
         }
     }
 }
-
-/// The dot product of two rows of the same length.
-pub(super) use portable::dot_product;
 
 /// The last `W` codes of a query of at least `W`, zero where whole blocks of `W` counted before.
 ///
@@ -122,23 +106,18 @@ mod tests {
     use super::*;
     use crate::base::{Seed, SeededRandom};
 
-    /// Compares every kernel with sums in i64, over `rows` rows in each stream.
+    /// Compares every kernel with sums in i64, over `rows` rows.
     fn check(query: &[i8], rows: usize, code: &mut dyn FnMut() -> i8) {
-        let d = query.len();
-        let codes: Vec<i8> = (0..STREAMS * rows * d).map(|_| code()).collect();
-        let streams: [&[i8]; STREAMS] =
-            std::array::from_fn(|stream| &codes[stream * rows * d..(stream + 1) * rows * d]);
+        let codes: Vec<i8> = (0..rows * query.len()).map(|_| code()).collect();
+        let dot = |row: &[i8]| -> i64 {
+            row.iter().zip(query).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum()
+        };
+        let expected: Vec<i64> = codes.chunks_exact(query.len()).map(dot).collect();
         for kernel in Kernel::available() {
-            let mut sums: Box<Sums> = Box::new([[i32::MIN; BLOCK_ROWS]; STREAMS]);
-            kernel.dot_products(query, streams, &mut sums);
-            for (stream, sums) in streams.iter().zip(sums.iter()) {
-                for (row, sum) in stream.chunks_exact(d).zip(sums) {
-                    let products =
-                        row.iter().zip(query).map(|(a, b)| i64::from(*a) * i64::from(*b));
-                    assert_eq!(i64::from(*sum), products.sum::<i64>(), "{} {d}", kernel.name());
-                }
-                assert!(sums[rows..].iter().all(|sum| *sum == i32::MIN), "{}", kernel.name());
-            }
+            let mut sums = vec![i32::MIN; rows];
+            kernel.dot_products(query, &codes, &mut sums);
+            let found: Vec<i64> = sums.into_iter().map(i64::from).collect();
+            assert_eq!(found, expected, "{} d={}", kernel.name(), query.len());
         }
     }
 
@@ -172,7 +151,8 @@ mod tests {
     }
 
     #[test]
-    fn a_full_block_is_filled_to_its_end() {
-        check(&[3; 33], BLOCK_ROWS, &mut || -2);
+    #[should_panic(expected = "left == right")]
+    fn codes_of_another_length_are_not_read() {
+        Kernel::fastest().dot_products(&[1; 64], &[1; 64 * 3], &mut [0; 4]);
     }
 }

@@ -1,6 +1,6 @@
 //! How fast this machine reads memory: a plain sum over four streams side by side.
 
-/// Streams: as many as the scan that is measured reads.
+/// Streams: what the scan is measured against should not be held up by one prefetcher.
 const STREAMS: usize = 4;
 /// Words taken from a stream in turn: 256 bytes.
 const STEP: usize = 32;

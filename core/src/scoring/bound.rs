@@ -160,8 +160,9 @@ mod tests {
             for (row, (codes, scale)) in rows.chunks_exact(d).zip(codes) {
                 let products = query.iter().zip(row).map(|(x, y)| f64::from(*x) * f64::from(*y));
                 let exact = products.sum::<f64>() * coarse.unit;
-                let mut dot = 0;
-                Kernel::fastest().dot_products(&coarse.codes, codes, std::slice::from_mut(&mut dot));
+                let mut dots = [0];
+                Kernel::fastest().dot_products(&coarse.codes, codes, &mut dots);
+                let [dot] = dots;
                 let (lower, upper) = (coarse.lower(*scale, dot), coarse.upper(*scale, dot));
                 prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{lower} {exact}");
                 prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{upper} {exact}");

@@ -17,6 +17,7 @@ mod output;
 mod progress;
 mod reasons;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -27,7 +28,7 @@ use output::Output;
 
 fn main() -> ExitCode {
     // Exits with 2 when the command line is wrong, with 0 after `--help`.
-    let arguments = Arguments::parse();
+    let arguments = Arguments::parse_from(command_line(std::env::args_os()));
     match dispatch(&arguments) {
         Ok(()) | Err(Error::ReaderGone) => ExitCode::SUCCESS,
         Err(error) => {
@@ -35,6 +36,13 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// The command line without a `--` right behind the command: the alias `cargo demo` ends in the
+/// command's name, so `cargo demo -- --seed 7`, as cargo's own commands are called, brings one.
+fn command_line(arguments: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let arguments = arguments.enumerate();
+    arguments.filter(|(at, word)| *at != 2 || word != "--").map(|(_, word)| word).collect()
 }
 
 fn dispatch(arguments: &Arguments) -> Result<(), Error> {
@@ -52,5 +60,19 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Collect(asked) => commands::collect::run(asked, output),
         Command::Report(asked) => commands::report::run(asked, output),
         Command::Simulate(asked) => commands::simulate::run(asked, output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_double_dash_behind_the_command_is_passed_over_and_kept_elsewhere() {
+        let words = |text: &str| text.split(' ').map(OsString::from).collect::<Vec<_>>();
+        let line = |text: &str| command_line(words(text).into_iter());
+        assert_eq!(line("noctule demo -- --seed 7"), words("noctule demo --seed 7"));
+        assert_eq!(line("noctule record p -- -x"), words("noctule record p -- -x"));
+        assert!(Arguments::try_parse_from(line("noctule demo -- --seed 7")).is_ok());
     }
 }

@@ -41,7 +41,8 @@ fn introduction(asked: &Demo, setting: &Setting) -> Vec<String> {
     let (items, phones) = (grouped(world.items().len() as u64), world.phones());
     let truth = if asked.data.is_some() {
         "What each person chose is partly known to their phone and partly held out; they accept \
-         what was held out when they see it, and little else."
+         what was held out when they see it, and little else. What was chosen is not shown again, \
+         so that acceptance falls from night to night in every arm as less is left to find."
     } else {
         "Every person has tastes that change with meal and weekend, which no server and no phone \
          is told; they look at the first places more than at the last."

@@ -84,6 +84,7 @@ impl Noctule {
             plan.validate()?;
         }
         let store = Store::open(&config.directory)?;
+        erase::finish_scrub(&store)?;
         let identity = store.write("opening the profile", |transaction| {
             Identity::load_or_create(transaction, config.seed)
         })?;

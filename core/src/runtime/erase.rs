@@ -5,13 +5,16 @@ use crate::base::Result;
 use crate::feedback::rows as events;
 use crate::learning::rows as profiles;
 use crate::slates::rows as slates;
-use crate::store::{Identity, meta};
+use crate::store::{Identity, Store, meta};
 use crate::upload::QueueState;
+
+/// Set in the transaction that deletes, taken away once what was deleted is overwritten.
+pub(super) const SCRUB_PENDING: &str = "scrub_pending";
 
 impl Noctule {
     /// Forgets the user: feedback (also what was not sent yet), profile, slates, journal and
     /// pseudonym, in one transaction, and then overwrites what was deleted in the database file
-    /// and its write-ahead log. The release stays, with baseline slates from the next installation
+    /// and its write-ahead log; if it is killed in between, the next opening does. The release stays, with baseline slates from the next installation
     /// or night on; a new pseudonym is drawn.
     ///
     /// # Errors
@@ -28,13 +31,69 @@ impl Noctule {
                 crate::night::rows::remove_all(transaction)?;
                 meta::remove(transaction, profiles::KEY)?;
                 QueueState::default().save(transaction)?;
+                meta::put_number(transaction, SCRUB_PENDING, 1)?;
                 identity.save(transaction)
             })?;
             let mut state = self.state();
             state.identity = identity;
             state.damaged.clear();
         }
-        self.store.scrub()?;
+        finish_scrub(&self.store)?;
         self.fill_shelf()
+    }
+}
+
+/// Overwrites what an erasure deleted, also one that was killed before it came to that.
+pub(super) fn finish_scrub(store: &Store) -> Result<()> {
+    if store.read(|connection| meta::number(connection, SCRUB_PENDING))? == 0 {
+        return Ok(());
+    }
+    store.scrub()?;
+    store.write("ending an erasure", |transaction| meta::remove(transaction, SCRUB_PENDING))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Config;
+    use crate::base::ItemId;
+    use crate::feedback::{EventKind, FeedbackEvent};
+
+    fn holds(directory: &std::path::Path, canary: &str) -> bool {
+        std::fs::read_dir(directory).unwrap().any(|entry| {
+            let bytes = std::fs::read(entry.unwrap().path()).unwrap_or_default();
+            bytes.windows(canary.len()).any(|window| window == canary.as_bytes())
+        })
+    }
+
+    #[test]
+    fn an_erasure_killed_before_the_overwriting_is_finished_at_the_next_opening() {
+        let scratch = tempfile::tempdir().unwrap();
+        let canary = "canary-4711";
+        let noctule = Noctule::open(Config::new(scratch.path(), "town")).unwrap();
+        let like = FeedbackEvent::new(EventKind::Like, ItemId::new(canary).unwrap());
+        noctule.record(&[like]).unwrap();
+        // The deleting transaction of an erasure, and nothing behind it.
+        noctule
+            .store
+            .write("test", |transaction| {
+                events::remove_all(transaction)?;
+                meta::put_number(transaction, SCRUB_PENDING, 1)
+            })
+            .unwrap();
+        assert!(holds(scratch.path(), canary), "the write-ahead log still has it");
+        // A copy of the files as they stand is what a kill leaves.
+        let left = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(scratch.path()).unwrap() {
+            let entry = entry.unwrap();
+            // The index of the log is rebuilt by whoever opens the log first.
+            if !entry.file_name().to_string_lossy().ends_with("-shm") {
+                std::fs::copy(entry.path(), left.path().join(entry.file_name())).unwrap();
+            }
+        }
+        assert!(holds(left.path(), canary));
+        let again = Noctule::open(Config::new(left.path(), "town")).unwrap();
+        assert!(!holds(left.path(), canary));
+        assert_eq!(again.status().unwrap().recorded, 0);
     }
 }

@@ -76,7 +76,7 @@ pub fn render_html(page: &Page<'_>) -> String {
 fn masthead(html: &mut String, report: &AbReport) {
     let days = match (report.days.first(), report.days.last()) {
         (Some(first), Some(last)) if first == last => format!(" · {first}"),
-        (Some(first), Some(last)) => format!(" · {first} to {last}"),
+        (Some(first), Some(last)) => format!(" · <span class=\"days\">{first} to {last}</span>"),
         _ => String::new(),
     };
     let experiment =

@@ -6,6 +6,7 @@ mod install;
 mod night;
 mod status;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use config::Config;
@@ -44,6 +45,7 @@ pub struct Noctule {
     config: Config,
     store: Store,
     shelf: Shelf,
+    closed: AtomicBool,
     state: Mutex<State>,
     /// Held by the one night or installation that may run.
     working: Mutex<()>,
@@ -97,6 +99,7 @@ impl Noctule {
             config,
             store,
             shelf: Shelf::default(),
+            closed: AtomicBool::new(false),
             state: Mutex::new(state),
             working: Mutex::new(()),
             recording: Mutex::new(()),
@@ -110,9 +113,7 @@ impl Noctule {
     /// # Errors
     /// [`Error::Closed`]. What is missing is not an error but an empty answer with its reason.
     pub fn recommend(&self, request: &RecommendRequest) -> Result<Recommendations> {
-        if self.store.is_closed() {
-            return Err(Error::Closed);
-        }
+        self.check_open()?;
         let clock = &self.config.clock;
         let now_ms = clock.now_ms();
         let moment = WeekMinute::at(now_ms, clock.offset_minutes());
@@ -203,7 +204,13 @@ impl Noctule {
     /// Closes the database and lets go of the directory; later calls give [`Error::Closed`].
     /// A night that is under way ends at its next step with that error.
     pub fn close(&self) {
+        self.closed.store(true, Ordering::Release);
         self.store.close();
+    }
+
+    /// Asks no lock: a serving thread must not wait for a transaction of the night.
+    fn check_open(&self) -> Result<()> {
+        if self.closed.load(Ordering::Acquire) { Err(Error::Closed) } else { Ok(()) }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -277,3 +284,6 @@ impl std::fmt::Debug for Noctule {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests;

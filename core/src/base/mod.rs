@@ -4,6 +4,7 @@
 
 pub mod budget;
 pub mod clock;
+pub mod day;
 pub mod error;
 pub mod geo;
 pub mod ids;
@@ -17,6 +18,7 @@ pub mod week;
 
 pub use budget::{Budget, CancelToken, StopReason};
 pub use clock::{Clock, ManualClock, SystemClock};
+pub use day::Day;
 pub use error::{Error, Result};
 pub use geo::GeoPoint;
 pub use ids::{ContextId, EventId, ItemId, SurfaceId};

@@ -115,10 +115,15 @@ impl SlateMaker<'_> {
                 scored.push((index, popular, BASELINE_NEARBY_WEIGHT * near));
             }
         }
-        scored.sort_unstable_by(|a, b| {
+        let best_first = |a: &(u32, f32, f32), b: &(u32, f32, f32)| {
             (b.1 + b.2).total_cmp(&(a.1 + a.2)).then_with(|| a.0.cmp(&b.0))
-        });
-        scored.truncate(surface.length);
+        };
+        // Only the slate's own length is put in order, not the catalogue.
+        if surface.length < scored.len() {
+            scored.select_nth_unstable_by(surface.length, best_first);
+            scored.truncate(surface.length);
+        }
+        scored.sort_unstable_by(best_first);
         let slot = |(index, popular, near): (u32, f32, f32)| {
             let mut parts = vec![(ReasonKind::PopularInContext, popular)];
             if near > 0.0 {

@@ -21,7 +21,7 @@ impl Noctule {
     /// [`crate::base::Error::AlreadyRunning`] while a night runs: cancel it first; the storage
     /// errors; [`crate::base::Error::Closed`].
     pub fn erase(&self) -> Result<()> {
-        let _working = self.begin_work("a night")?;
+        let _working = self.begin_work()?;
         {
             let _recording = lock(&self.recording);
             let identity = Identity::generate(None);

@@ -4,14 +4,14 @@ use std::path::Path;
 use std::sync::{Arc, TryLockError};
 
 use super::{Noctule, lock};
-use crate::base::{Error, Refusal, Result};
+use crate::base::{Day, Error, Refusal, Result};
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, SlateMaker, Treatment, order_of_work};
 use crate::release::rows as releases;
 use crate::release::{
     MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, installed_path, prune, stage,
 };
-use crate::slates::{Slate, rows as slates};
+use crate::slates::{Slate, rows};
 
 impl Noctule {
     /// Verifies the release in `directory`, copies it into the profile and makes it the active one
@@ -26,10 +26,8 @@ impl Noctule {
     /// [`Error::StorageFull`], [`Error::Storage`], [`Error::Closed`]. The active release is then
     /// the one it was.
     pub fn install_release(&self, directory: &Path) -> Result<ReleaseName> {
-        let _working = self.begin_work("an installation")?;
-        if self.store.is_closed() {
-            return Err(Error::Closed);
-        }
+        let _working = self.begin_work()?;
+        self.check_open()?;
         let releases_dir = self.config.directory.join("releases");
         let seen = self.store.read(releases::seen)?;
         let (app, now_ms) = (&self.config.app, self.config.clock.now_ms());
@@ -43,19 +41,10 @@ impl Noctule {
         loaded.verify_codes()?;
         self.check_plan(&verified.manifest)?;
         let loaded = Arc::new(loaded);
+        let mut stand_ins = self.stand_ins(&loaded)?;
         self.store.write("activating a release", |transaction| {
             releases::activate(transaction, &verified)?;
-            let profile = self.profile(profiles::load(transaction));
-            let treatment = Treatment { policy: Policy::Baseline, arm: None };
-            let maker = self.maker(&loaded, &profile, treatment, false);
-            for item in order_of_work(maker.plan, &profile.openings) {
-                if slates::inputs_of(transaction, &item.key())?.is_none() {
-                    let mut slate: Slate =
-                        maker.make(item.surface, item.context_index, item.context)?;
-                    slates::publish(transaction, &mut slate, &[])?;
-                }
-            }
-            Ok(())
+            rows::publish_stand_ins(transaction, &mut stand_ins)
         })?;
         let installed = self.store.read(releases::installed)?;
         {
@@ -67,22 +56,38 @@ impl Noctule {
         self.fill_shelf()?;
         let keep: Vec<ReleaseName> =
             installed.into_iter().map(|installed| installed.release).collect();
-        prune(&releases_dir, &keep)?;
+        // The new release is active: what cannot be tidied away now is tidied away next time.
+        let _ = prune(&releases_dir, &keep);
         Ok(verified.manifest.release)
+    }
+
+    /// The rule-based baseline for each slate of the plan that is not on the shelf.
+    fn stand_ins(&self, loaded: &LoadedRelease) -> Result<Vec<Slate>> {
+        let profile = self.profile(self.store.read(profiles::load));
+        let shelf = self.shelf.snapshot();
+        let treatment = Treatment { policy: Policy::Baseline, arm: None };
+        let maker = self.maker(loaded, &profile, treatment, false);
+        let work = order_of_work(maker.plan, &profile.openings).into_iter();
+        let missing = work.filter(|item| !shelf.slates.contains_key(&item.key()));
+        missing.map(|item| maker.make(item.surface, item.context_index, item.context)).collect()
     }
 
     /// The active release, opened on the first call and kept open.
     pub(super) fn loaded(&self) -> Result<Option<Arc<LoadedRelease>>> {
-        let mut state = self.state();
-        if let Some(loaded) = &state.loaded {
-            return Ok(Some(Arc::clone(loaded)));
-        }
-        let Some(active) = state.installed.first() else { return Ok(None) };
+        let active = {
+            let state = self.state();
+            if let Some(loaded) = &state.loaded {
+                return Ok(Some(Arc::clone(loaded)));
+            }
+            state.installed.first().cloned()
+        };
+        // Opened without the lock, which `record` needs; there is one opener, the work's owner.
+        let Some(active) = active else { return Ok(None) };
         let directory = installed_path(&self.config.directory.join("releases"), &active.release);
         let loaded = Arc::new(LoadedRelease::open(&directory, &active.manifest_sha256)?);
         // The app may have come with another plan since the release was installed.
         self.check_plan(loaded.release.manifest())?;
-        state.loaded = Some(Arc::clone(&loaded));
+        self.state().loaded = Some(Arc::clone(&loaded));
         Ok(Some(loaded))
     }
 
@@ -93,10 +98,8 @@ impl Noctule {
         treatment: Treatment,
         at_night: bool,
     ) -> SlateMaker<'a> {
-        const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
         let clock = &self.config.clock;
         let now_ms = clock.now_ms();
-        let local_ms = now_ms.saturating_add(i64::from(clock.offset_minutes()) * 60_000);
         let policy = loaded.policy(treatment.policy);
         SlateMaker {
             loaded,
@@ -104,15 +107,17 @@ impl Noctule {
             profile,
             treatment: Treatment { policy, ..treatment },
             now_ms,
-            day: local_ms.div_euclid(DAY_MS),
+            day: Day::at(now_ms, clock.offset_minutes()).0,
             at_night,
         }
     }
 
-    pub(super) fn begin_work(&self, what: &'static str) -> Result<std::sync::MutexGuard<'_, ()>> {
+    pub(super) fn begin_work(&self) -> Result<std::sync::MutexGuard<'_, ()>> {
         match self.working.try_lock() {
             Ok(guard) => Ok(guard),
-            Err(TryLockError::WouldBlock) => Err(Error::AlreadyRunning { what }),
+            Err(TryLockError::WouldBlock) => {
+                Err(Error::AlreadyRunning { what: "a night or an installation" })
+            }
             Err(TryLockError::Poisoned(_)) => {
                 self.working.clear_poison();
                 Ok(lock(&self.working))

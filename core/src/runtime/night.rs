@@ -28,7 +28,7 @@ impl Noctule {
         cancel: &CancelToken,
         progress: &dyn Progress,
     ) -> Result<NightReport> {
-        let _working = self.begin_work("a night")?;
+        let _working = self.begin_work()?;
         let spending = Spending::begin(budget, cancel);
         let now_ms = self.config.clock.now_ms();
         let run = self.store.write("opening the night's journal", |transaction| {
@@ -89,7 +89,11 @@ impl Noctule {
         Ok(learned)
     }
 
+    /// The inputs of the slate of `key`; none when it is not on the shelf, as after damage.
     fn published_inputs(&self, key: &SlateKey) -> Result<Option<Vec<u8>>> {
+        if !self.shelf.snapshot().slates.contains_key(key) {
+            return Ok(None);
+        }
         self.store.read(|connection| slates::inputs_of(connection, key))
     }
 

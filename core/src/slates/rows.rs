@@ -72,6 +72,14 @@ pub fn publish(transaction: &Transaction<'_>, slate: &mut Slate, inputs: &[u8]) 
     Ok(slate.generation)
 }
 
+/// Publishes slates that no night made; the next night finds no digest and makes them anew.
+///
+/// # Errors
+/// As [`publish`].
+pub fn publish_stand_ins(transaction: &Transaction<'_>, slates: &mut [Slate]) -> Result<()> {
+    slates.iter_mut().try_for_each(|slate| publish(transaction, slate, &[]).map(drop))
+}
+
 /// The digest with which the slate of `key` was published, if there is one.
 ///
 /// # Errors

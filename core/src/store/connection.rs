@@ -105,12 +105,6 @@ impl Store {
         self.guard().take();
     }
 
-    /// Whether [`Store::close`] was called.
-    #[must_use]
-    pub fn is_closed(&self) -> bool {
-        self.guard().is_none()
-    }
-
     /// A panic while the lock was held left no half-done transaction: its drop rolled it back.
     fn guard(&self) -> MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)

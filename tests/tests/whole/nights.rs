@@ -183,3 +183,27 @@ fn every_slot_is_explained_to_its_score_and_because_of_names_the_history() {
     }
     assert!(named > 100, "{named} reasons named an item");
 }
+
+#[test]
+fn a_damaged_slate_is_left_out_and_made_again_by_the_next_night_of_the_same_day() {
+    let scratch = tempfile::tempdir().unwrap();
+    let phone = Phone::with(&Town::default(), scratch.path());
+    phone.whole_night();
+    let before = phone.slates(3);
+    phone.close();
+    // Titles stand in the slates and nowhere else in the database.
+    let file = phone.directory().join("noctule.sqlite");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let title = b" of town@1";
+    let places: Vec<usize> =
+        (0..bytes.len() - title.len()).filter(|at| bytes[*at..].starts_with(title)).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|at| bytes[*at] ^= 1);
+    std::fs::write(&file, bytes).unwrap();
+    let phone = phone.reopen();
+    assert_eq!(phone.status().unwrap().damaged.len(), 6);
+    assert_eq!(phone.slate("home", 0).empty_reason, Some(EmptyReason::NoSlate));
+    phone.whole_night();
+    let pairs = phone.slates(3).into_iter().zip(before);
+    assert!(pairs.into_iter().all(|(new, old)| names(&new) == names(&old)));
+}

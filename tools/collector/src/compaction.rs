@@ -6,12 +6,13 @@
 //! is in the output exactly once, whatever the moment of the crash.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::Ordering;
 use std::sync::mpsc as channel;
+
+use noctule_core::base::Day;
 
 use crate::disk;
 use crate::error::{Error, Result};
@@ -23,8 +24,6 @@ use crate::table;
 
 /// Folder of the lines that did not fit the schema.
 pub(crate) const REJECTED: &str = "_rejected";
-
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// Answers a flush once everything before it is Parquet.
 pub(crate) type FlushReply = channel::Sender<Result<()>>;
@@ -93,9 +92,9 @@ pub(crate) fn compact(
 }
 
 fn publish_events(output: &Path, number: u64, contents: &Contents) -> Result<u64> {
-    let mut partitions: BTreeMap<(&str, i64), Vec<&StoredEvent<'_>>> = BTreeMap::new();
+    let mut partitions: BTreeMap<(&str, Day), Vec<&StoredEvent<'_>>> = BTreeMap::new();
     for stored in &contents.events {
-        let day = stored.event.at_ms.div_euclid(DAY_MS);
+        let day = Day::at(stored.event.at_ms, 0);
         partitions.entry((&stored.app, day)).or_default().push(stored);
     }
     for ((app, day), rows) in &mut partitions {
@@ -103,22 +102,21 @@ fn publish_events(output: &Path, number: u64, contents: &Contents) -> Result<u64
         // in the order in which they happened.
         rows.sort_by_key(|row| (row.installation, row.event.sequence));
         let name = format!("part-{number:012}.parquet");
-        let path = output.join(format!("app={app}")).join(format!("day={}", date(*day))).join(name);
+        let path = output.join(format!("app={app}")).join(format!("day={day}")).join(name);
         disk::publish(&path, |file, path| table::write(file, path, app, rows))?;
     }
     Ok(partitions.len() as u64)
 }
 
 fn publish_rejections(output: &Path, number: u64, lines: &[StoredRejection<'_>]) -> Result<u64> {
-    let mut partitions: BTreeMap<(&str, i64), Vec<&StoredRejection<'_>>> = BTreeMap::new();
+    let mut partitions: BTreeMap<(&str, Day), Vec<&StoredRejection<'_>>> = BTreeMap::new();
     for line in lines {
-        let day = line.received_ms.div_euclid(DAY_MS);
+        let day = Day::at(line.received_ms, 0);
         partitions.entry((&line.app, day)).or_default().push(line);
     }
     for ((app, day), lines) in &partitions {
         let folder = output.join(REJECTED).join(format!("app={app}"));
-        let path =
-            folder.join(format!("day={}", date(*day))).join(format!("part-{number:012}.ndjson"));
+        let path = folder.join(format!("day={day}")).join(format!("part-{number:012}.ndjson"));
         disk::publish(&path, |mut file, path| {
             let mut text = Vec::new();
             for line in lines {
@@ -188,39 +186,4 @@ fn files_of_partitions(output: &Path) -> Result<Vec<(String, PathBuf)>> {
         }
     }
     Ok(files)
-}
-
-/// The date of a day since 1970-01-01 in the proleptic Gregorian calendar, by the algorithm
-/// `civil_from_days` of Howard Hinnant (chrono-Compatible Low-Level Date Algorithms, 2021).
-fn date(day: i64) -> String {
-    let shifted = day + 719_468;
-    let era = shifted.div_euclid(146_097);
-    let day_of_era = shifted.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day_of_month = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    let mut text = String::new();
-    // Writing to a string cannot fail.
-    let _ = write!(text, "{year:04}-{month:02}-{day_of_month:02}");
-    text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn days_become_dates() {
-        // python3 -c "import datetime as d; print(d.date(1970,1,1) + d.timedelta(20780))"
-        let days =
-            [(0, "1970-01-01"), (59, "1970-03-01"), (20_780, "2026-11-23"), (47_481, "2099-12-31")];
-        for (day, expected) in days {
-            assert_eq!(date(day), expected);
-        }
-        assert_eq!(date(11_016), "2000-02-29");
-    }
 }

@@ -2,20 +2,18 @@
 
 use std::fmt;
 
-use noctule_core::base::ContextId;
+use noctule_core::base::{ContextId, Day};
 use noctule_core::release::{Architecture, Policy};
 
 use crate::inspect::{Inspection, SignatureState};
 
 /// Milliseconds of a day.
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-
 impl fmt::Display for Inspection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "release     {} for {}", self.release, self.app)?;
         writeln!(f, "manifest    {}", self.manifest_sha256)?;
         writeln!(f, "signature   {}", self.signature)?;
-        let (from, until) = (date(self.created_ms), date(self.expires_ms));
+        let (from, until) = (Day::at(self.created_ms, 0), Day::at(self.expires_ms, 0));
         writeln!(f, "valid       {from} to {until}")?;
         write_architecture(f, &self.architecture)?;
         writeln!(f, "items       {}", self.items)?;
@@ -105,34 +103,9 @@ fn size(bytes: u64) -> String {
     }
 }
 
-/// The day (UTC) of a moment in Unix milliseconds, as in RFC 3339; by the algorithm
-/// `civil_from_days` of Howard Hinnant ("chrono-Compatible Low-Level Date Algorithms").
-fn date(unix_ms: i64) -> String {
-    let days = unix_ms.div_euclid(DAY_MS) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
-    format!("{year:04}-{month:02}-{day:02}")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn days_are_those_of_the_calendar() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(951_782_400_000), "2000-02-29");
-        assert_eq!(date(1_790_000_000_000), "2026-09-21");
-        assert_eq!(date(-1), "1969-12-31");
-        assert_eq!(date(253_402_300_799_999), "9999-12-31");
-    }
 
     #[test]
     fn control_characters_of_a_release_do_not_reach_the_terminal() {

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use noctule_core::base::Day;
+
 use crate::audit::audit;
-use crate::calendar::Day;
 use crate::coverage::coverage;
 use crate::error::{Error, Result};
 use crate::estimates::{Estimate, Tally, difference, paired_change, rate};

@@ -10,7 +10,6 @@
 
 mod ab;
 mod audit;
-mod calendar;
 mod coverage;
 mod csv;
 mod distributions;
@@ -24,13 +23,13 @@ mod visits;
 
 pub use ab::{AbSettings, ab_report};
 pub use audit::{Audit, audit};
-pub use calendar::Day;
 pub use coverage::Coverage;
 pub use csv::render_csv;
 pub use distributions::student_t_quantile;
 pub use error::{Error, Result};
 pub use estimates::{Estimate, Tally, difference, paired_change, rate};
 pub use feedback::{Feedback, FeedbackRow, Word};
+pub use noctule_core::base::Day;
 pub use page::{
     DemoStory, ItemStory, JourneyStep, Making, Page, PhoneStory, ReasonStory, SlateStory, headline,
     render_html,

@@ -2,8 +2,9 @@
 
 use serde::Serialize;
 
+use noctule_core::base::Day;
+
 use crate::audit::Audit;
-use crate::calendar::Day;
 use crate::coverage::Coverage;
 use crate::estimates::Estimate;
 

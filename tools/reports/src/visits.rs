@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use noctule_core::base::Day;
+
 use crate::ab::AbSettings;
-use crate::calendar::Day;
 use crate::feedback::{Feedback, FeedbackRow, Word};
 
 /// One showing of a slate to one installation: all impressions of the same installation, surface,

@@ -8,7 +8,8 @@ use std::fmt::Write as _;
 
 use super::axes::{Frame, axis, axis_percent, both, colour, ends, grid, shortened, ticks};
 use super::markup::{escape, percent, points};
-use crate::calendar::Day;
+use noctule_core::base::Day;
+
 use crate::estimates::Estimate;
 use crate::report::{AbReport, ArmReport};
 

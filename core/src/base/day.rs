@@ -1,9 +1,14 @@
-//! Days as dates.
+//! Days, counted and as dates.
 
 /// Milliseconds of a day.
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
 /// A day, counted from 1970-01-01; displayed as `YYYY-MM-DD`.
+///
+/// ```
+/// use noctule_core::base::Day;
+/// assert_eq!(Day::at(1_790_000_000_000, 0).to_string(), "2026-09-21");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Day(pub i64);
 
@@ -71,7 +76,15 @@ mod tests {
             ("2026-11-20", "Fri")
         );
         assert_eq!((Day(0).to_string().as_str(), Day(0).weekday()), ("1970-01-01", "Thu"));
-        assert_eq!(Day(11_016).to_string(), "2000-02-29");
+        let more = [
+            (59, "1970-03-01"),
+            (11_016, "2000-02-29"),
+            (20_780, "2026-11-23"),
+            (47_481, "2099-12-31"),
+        ];
+        for (day, date) in more.into_iter().chain([(-1, "1969-12-31"), (2_932_896, "9999-12-31")]) {
+            assert_eq!(Day(day).to_string(), date);
+        }
     }
 
     #[test]

@@ -12,6 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 pub use config::Config;
 pub use status::Status;
 
+use crate::base::ids::check_app;
 use crate::base::{Error, GeoPoint, Profile, Result, Seed, SeededRandom, WeekMinute};
 use crate::feedback::{self, FeedbackEvent, rows as events};
 use crate::learning::rows as profiles;
@@ -81,12 +82,14 @@ impl Noctule {
     /// [`Error::SchemaTooNew`], [`Error::File`], [`Error::Storage`]. A damaged slate is no error:
     /// see [`Status::damaged`].
     pub fn open(config: Config) -> Result<Self> {
-        crate::base::ids::check("app", &config.app)?;
+        check_app("app", &config.app)?;
         if let Some(plan) = &config.plan {
             plan.validate()?;
         }
         let store = Store::open(&config.directory)?;
-        erase::finish_scrub(&store)?;
+        // Overwriting needs free space. Without it the profile serves all the same, and the next
+        // opening tries again.
+        let _ = erase::finish_scrub(&store);
         let identity = store.write("opening the profile", |transaction| {
             Identity::load_or_create(transaction, config.seed)
         })?;
@@ -158,7 +161,7 @@ impl Noctule {
     pub fn set_place(&self, place: Option<GeoPoint>) -> Result<()> {
         let _recording = lock(&self.recording);
         self.store.write("setting the place", |transaction| {
-            let mut profile = self.profile(profiles::load(transaction));
+            let mut profile = self.profile(profiles::load(transaction))?;
             profile.place = place;
             profiles::save(transaction, &profile)
         })
@@ -169,6 +172,8 @@ impl Noctule {
     /// # Errors
     /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`], [`Error::Closed`].
     pub fn next_transfer(&self) -> Result<Transfer> {
+        // An erasure in between would send the new user's events under the old pseudonym.
+        let _recording = lock(&self.recording);
         let sender = {
             let state = self.state();
             Sender {
@@ -194,7 +199,7 @@ impl Noctule {
         self.store.write("finishing a transfer", |transaction| {
             let mut queue = QueueState::load(transaction)?;
             if queue.finished(transaction, id, outcome, now_ms, &mut random)? {
-                let learned = self.profile(profiles::load(transaction)).learned_through;
+                let learned = self.profile(profiles::load(transaction))?.learned_through;
                 events::remove_through(transaction, learned.min(queue.acknowledged_through))?;
             }
             Ok(())
@@ -218,16 +223,18 @@ impl Noctule {
     }
 
     /// The stored profile; one that is damaged or was never written begins anew, and what is still
-    /// on disk of its feedback is learned again.
-    fn profile(&self, stored: Result<Option<Profile>>) -> Profile {
+    /// on disk of its feedback is learned again. A profile that could not be read for another
+    /// reason may be whole: that stays an error, so that nothing is written over it.
+    fn profile(&self, stored: Result<Option<Profile>>) -> Result<Profile> {
         let seed = self.state().identity.seed;
         match stored {
-            Ok(Some(profile)) => profile,
-            Ok(None) => Profile { seed, ..Profile::default() },
-            Err(error) => {
+            Ok(Some(profile)) => Ok(profile),
+            Ok(None) => Ok(Profile { seed, ..Profile::default() }),
+            Err(error @ Error::Damaged { .. }) => {
                 self.state().damaged.push(error.to_string());
-                Profile { seed, ..Profile::default() }
+                Ok(Profile { seed, ..Profile::default() })
             }
+            Err(error) => Err(error),
         }
     }
 
@@ -237,7 +244,7 @@ impl Noctule {
         let (plan, slates, damaged, today) = self.store.read(|connection| {
             let plan = releases::active_plan(connection)?;
             let (slates, damaged) = slates::load_all(connection)?;
-            let profile = self.profile(profiles::load(connection));
+            let profile = self.profile(profiles::load(connection))?;
             let mut today = Today::of(&profile);
             let all = usize::MAX;
             events::each_after(connection, profile.learned_through, all, |event| {

@@ -139,6 +139,7 @@ impl Worker<'_> {
                 event.generation.unwrap()
             ));
         }
-        self.phone.transfer_finished(&request.id, &acknowledgement(&request.id)).unwrap();
+        let acknowledged = acknowledgement(&request.id, lines.len() - 1);
+        self.phone.transfer_finished(&request.id, &acknowledged).unwrap();
     }
 }

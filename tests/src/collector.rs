@@ -62,7 +62,7 @@ impl Collector {
             assert_eq!(sequence, expected, "a gap in batch {}", request.id);
             self.take(sequence, delivered(line));
         }
-        acknowledgement(&request.id)
+        acknowledgement(&request.id, lines.len() - 1)
     }
 
     /// Takes everything that `phone` has to send; its clock goes on where it waits.
@@ -114,8 +114,8 @@ pub fn answer(status: u16, body: &str) -> TransferOutcome {
     TransferOutcome::Answer { status, body: body.into(), retry_after_s: None }
 }
 
-/// The answer that makes a batch safe.
+/// The answer that makes a batch of so many events safe.
 #[must_use]
-pub fn acknowledgement(id: &str) -> TransferOutcome {
-    answer(200, &format!(r#"{{"batch_id":"{id}","accepted":1,"repeated":0}}"#))
+pub fn acknowledgement(id: &str, accepted: usize) -> TransferOutcome {
+    answer(200, &format!(r#"{{"batch_id":"{id}","accepted":{accepted},"repeated":0}}"#))
 }

@@ -11,7 +11,7 @@ use super::{Error, Result};
 
 /// Refuses what no identifier may hold: nothing, more than [`ID_BYTES_MAX`] bytes, control
 /// characters (which would break lines in logs, URLs and newline-delimited files).
-pub(crate) fn check(kind: &'static str, text: &str) -> Result<()> {
+fn check(kind: &'static str, text: &str) -> Result<()> {
     if text.is_empty() {
         return Err(Error::invalid(kind, "is empty"));
     }
@@ -23,6 +23,30 @@ pub(crate) fn check(kind: &'static str, text: &str) -> Result<()> {
         return Err(Error::invalid(kind, "holds a control character"));
     }
     Ok(())
+}
+
+/// Bytes of an app's name.
+const APP_BYTES_MAX: usize = 64;
+
+/// Refuses what is no app's name: it becomes a folder's name in the collector's output, so it is 1
+/// to 64 of `a-z`, `A-Z`, `0-9`, `.`, `_` and `-`, and does not begin with a dot.
+///
+/// ```
+/// use noctule_core::base::ids::check_app;
+/// assert!(check_app("app", "com.example.town").is_ok());
+/// assert!(check_app("app", "../town").is_err());
+/// ```
+///
+/// # Errors
+/// [`Error::InvalidInput`] for `field`.
+pub fn check_app(field: &str, app: &str) -> Result<()> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
+    let length = 1..=APP_BYTES_MAX;
+    if length.contains(&app.len()) && !app.starts_with('.') && app.chars().all(plain) {
+        return Ok(());
+    }
+    let rule = "use a-z, A-Z, 0-9, '.', '_' and '-', at most 64, not a dot first";
+    Err(Error::invalid(field, format!("is no app's name: {rule}")))
 }
 
 macro_rules! identifier {

@@ -6,6 +6,7 @@ use super::manifest::{
     CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, SIGNATURE_FILE,
 };
 use super::{Architecture, Experiment, Manifest, Plan};
+use crate::base::ids::check_app;
 use crate::base::limits::{
     ARMS_MAX, CANDIDATES_MAX, CONTEXTS_MAX, DIMENSIONS_MAX, ID_BYTES_MAX, RANKER_FEATURES_MAX,
     RELEASE_BYTES_MAX, RELEASE_FILES_MAX, SLATE_LENGTH_MAX, SURFACES_MAX, TENSORS_MAX, VERSION_MAX,
@@ -207,7 +208,10 @@ impl Manifest {
             return Err(Refusal::FormatTooNew { found: self.format, supported: MANIFEST_FORMAT });
         }
         within("format", self.format as usize, 1, MANIFEST_FORMAT as usize)?;
-        name("app", &self.app)?;
+        if check_app("app", &self.app).is_err() {
+            let reason = "must be 1 to 64 of a-z, A-Z, 0-9, '.', '_' and '-', not a dot first";
+            return refuse("app", reason);
+        }
         if !is_release_name(&self.release.name) {
             return refuse("release.name", "must be 1 to 64 characters of a-z, 0-9, '-' and '_'");
         }

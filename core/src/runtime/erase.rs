@@ -38,8 +38,9 @@ impl Noctule {
             state.identity = identity;
             state.damaged.clear();
         }
-        finish_scrub(&self.store)?;
-        self.fill_shelf()
+        // What is in memory goes first: it must not be served when the overwriting fails.
+        self.fill_shelf()?;
+        finish_scrub(&self.store)
     }
 }
 

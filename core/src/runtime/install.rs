@@ -63,7 +63,7 @@ impl Noctule {
 
     /// The rule-based baseline for each slate of the plan that is not on the shelf.
     fn stand_ins(&self, loaded: &LoadedRelease) -> Result<Vec<Slate>> {
-        let profile = self.profile(self.store.read(profiles::load));
+        let profile = self.profile(self.store.read(profiles::load))?;
         let shelf = self.shelf.snapshot();
         let treatment = Treatment { policy: Policy::Baseline, arm: None };
         let maker = self.maker(loaded, &profile, treatment, false);

@@ -72,7 +72,7 @@ impl Noctule {
     fn learn(&self) -> Result<(Profile, u64)> {
         let _recording = lock(&self.recording);
         let learned = self.store.write("learning", |transaction| {
-            let before = self.profile(profiles::load(transaction));
+            let before = self.profile(profiles::load(transaction))?;
             let after = before.learned_through;
             let mut labels = Labels::new(before, LabelWeights::default());
             events::each_after(transaction, after, usize::MAX, |event| {

@@ -26,6 +26,8 @@ const BACKOFF_BASE_MS: u64 = 5_000;
 const BACKOFF_CAP_MS: u64 = 6 * 60 * 60 * 1_000;
 /// Longest pause a server may ask for.
 const RETRY_AFTER_CAP_MS: u64 = 24 * 60 * 60 * 1_000;
+/// No pause is longer.
+const PAUSE_MAX_MS: i64 = RETRY_AFTER_CAP_MS as i64;
 
 /// What the app should do next.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -102,13 +104,14 @@ pub struct QueueState {
 }
 
 impl QueueState {
-    /// Reads the state.
+    /// Reads the state. One that is damaged begins anew: events that are still here are sent again,
+    /// and the collector drops what it has.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Damaged`].
+    /// [`Error::Storage`].
     pub fn load(connection: &Connection) -> Result<Self> {
         match meta::get(connection, STATE)? {
-            Some(bytes) => blob::decode("the upload queue", FORMAT, &bytes),
+            Some(bytes) => Ok(blob::decode("the upload queue", FORMAT, &bytes).unwrap_or_default()),
             None => Ok(Self::default()),
         }
     }
@@ -134,10 +137,10 @@ impl QueueState {
         if events::last_sequence(transaction)? <= self.acknowledged_through {
             return Ok(Transfer::Done);
         }
-        // A clock that was set back must not make a pause endless.
-        if now_ms < self.not_before_ms {
-            let longest = now_ms.saturating_add(RETRY_AFTER_CAP_MS as i64);
-            return Ok(Transfer::Wait { until_ms: self.not_before_ms.min(longest) });
+        // No pause is longer than the cap: one that seems so was set by a clock that ran ahead.
+        let pause_ms = self.not_before_ms.saturating_sub(now_ms);
+        if pause_ms > 0 && pause_ms <= PAUSE_MAX_MS {
+            return Ok(Transfer::Wait { until_ms: self.not_before_ms });
         }
         let (after, limit) = match self.batch {
             Some((_, first, last)) => (first - 1, (last - first + 1) as usize),
@@ -203,7 +206,12 @@ impl QueueState {
         if Uuid::from_bytes(batch).to_string() != id {
             return Ok(false);
         }
-        let acknowledged = acknowledgement(outcome).filter(|ack| ack.batch_id.to_string() == id);
+        let sent = last - first + 1;
+        let acknowledged = acknowledgement(outcome).filter(|acknowledged| {
+            // Every event of the batch is accounted for, or the answer is about something else.
+            let told = u64::from(acknowledged.accepted) + acknowledged.rejected.len() as u64;
+            acknowledged.batch_id.to_string() == id && told == sent
+        });
         if let Some(acknowledged) = acknowledged {
             self.acknowledged_through = last;
             self.rejected += acknowledged.rejected.len() as u64;

@@ -40,9 +40,13 @@ impl Device {
     }
 
     fn finish(&mut self, id: &str, outcome: &TransferOutcome) -> bool {
+        self.finish_at(id, outcome, 1_000)
+    }
+
+    fn finish_at(&mut self, id: &str, outcome: &TransferOutcome, now_ms: i64) -> bool {
         let mut random = SeededRandom::new(Seed(1));
         let state = &mut self.state;
-        let finish = |t: &Transaction<'_>| state.finished(t, id, outcome, 1_000, &mut random);
+        let finish = |t: &Transaction<'_>| state.finished(t, id, outcome, now_ms, &mut random);
         self.store.write("test", finish).unwrap()
     }
 }
@@ -51,8 +55,8 @@ fn answer(status: u16, body: &str) -> TransferOutcome {
     TransferOutcome::Answer { status, body: body.into(), retry_after_s: None }
 }
 
-fn ack(id: &str) -> TransferOutcome {
-    answer(200, &format!(r#"{{"batch_id":"{id}","accepted":1,"repeated":0}}"#))
+fn ack(id: &str, accepted: usize) -> TransferOutcome {
+    answer(200, &format!(r#"{{"batch_id":"{id}","accepted":{accepted},"repeated":0}}"#))
 }
 
 fn lines(request: &UploadRequest) -> Vec<serde_json::Value> {
@@ -68,10 +72,10 @@ fn batches_leave_in_order_until_nothing_is_left() {
     let found = lines(&first);
     assert_eq!(found.len(), BATCH_EVENTS_MAX + 1);
     assert_eq!((&found[0]["first_sequence"], &found[1]["sequence"]), (&1.into(), &1.into()));
-    assert!(device.finish(&first.id, &ack(&first.id)));
+    assert!(device.finish(&first.id, &ack(&first.id, BATCH_EVENTS_MAX)));
     let second = device.upload(0);
     assert_eq!(lines(&second)[0]["events"], 3);
-    assert!(device.finish(&second.id, &ack(&second.id)));
+    assert!(device.finish(&second.id, &ack(&second.id, 3)));
     assert_eq!(device.next(0), Transfer::Done);
 }
 
@@ -96,7 +100,9 @@ fn only_a_200_that_names_the_batch_removes_it() {
     let mut outcomes: Vec<TransferOutcome> =
         (100..600).filter(|status| *status != 200).map(|status| answer(status, "")).collect();
     outcomes.extend([
-        ack(&other),
+        ack(&other, 1),
+        ack(&request.id, 0),
+        ack(&request.id, 2),
         answer(200, ""),
         answer(200, "<html>captive portal</html>"),
         answer(201, "{}"),
@@ -108,8 +114,8 @@ fn only_a_200_that_names_the_batch_removes_it() {
     }
     let Transfer::Wait { until_ms } = device.next(1_000) else { panic!("no pause") };
     assert_eq!(device.upload(until_ms).id, request.id);
-    assert!(!device.finish(&other, &ack(&other)), "another transfer's outcome changes nothing");
-    assert!(device.finish(&request.id, &ack(&request.id)));
+    assert!(!device.finish(&other, &ack(&other, 1)), "another transfer's outcome changes nothing");
+    assert!(device.finish(&request.id, &ack(&request.id, 1)));
 }
 
 #[test]
@@ -137,4 +143,23 @@ fn pauses_grow_stay_below_the_cap_and_obey_the_server() {
     let later = TransferOutcome::Answer { status: 503, body: vec![], retry_after_s };
     device.finish(&request.id, &later);
     assert_eq!(device.next(1_000), Transfer::Wait { until_ms: 1_000 + 3_600_000 });
+}
+
+#[test]
+fn a_clock_that_ran_ahead_makes_no_endless_pause() {
+    let mut device = Device::with_events(1);
+    let a_year = 365 * 24 * 3_600_000;
+    let request = device.upload(a_year);
+    device.finish_at(&request.id, &answer(500, ""), a_year);
+    assert!(matches!(device.next(a_year), Transfer::Wait { .. }));
+    assert_eq!(device.upload(0).id, request.id);
+}
+
+#[test]
+fn a_damaged_queue_begins_anew_and_sends_what_is_there() {
+    let mut device = Device::with_events(3);
+    device.upload(0);
+    device.store.write("test", |t| meta::put(t, STATE, b"damaged")).unwrap();
+    device.state = device.store.read(QueueState::load).unwrap();
+    assert_eq!(lines(&device.upload(0))[0]["events"], 3);
 }

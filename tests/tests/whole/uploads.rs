@@ -26,7 +26,7 @@ fn whatever_is_no_acknowledgement_of_the_batch_keeps_the_data() {
     let first = upload(&phone);
     let portal = "<!DOCTYPE html><title>Free WiFi</title><p>Please accept our terms.";
     let other = "00000000-0000-4000-8000-000000000000";
-    let TransferOutcome::Answer { body: of_another, .. } = acknowledgement(other) else {
+    let TransferOutcome::Answer { body: of_another, .. } = acknowledgement(other, 3) else {
         unreachable!("an acknowledgement is an answer");
     };
     let outcomes = [
@@ -53,9 +53,9 @@ fn whatever_is_no_acknowledgement_of_the_batch_keeps_the_data() {
         assert_eq!(again.id, first.id);
         assert_eq!(lines(&again)[1..], lines(&first)[1..]);
     }
-    phone.transfer_finished(other, &acknowledgement(other)).unwrap();
+    phone.transfer_finished(other, &acknowledgement(other, 3)).unwrap();
     assert_eq!(phone.status().unwrap().pending_events, 3, "an outcome of another transfer");
-    phone.transfer_finished(&first.id, &acknowledgement(&first.id)).unwrap();
+    phone.transfer_finished(&first.id, &acknowledgement(&first.id, 3)).unwrap();
     let phone = phone.reopen();
     assert_eq!(phone.status().unwrap().pending_events, 0);
     assert_eq!(phone.next_transfer().unwrap(), Transfer::Done);

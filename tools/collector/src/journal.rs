@@ -91,7 +91,7 @@ impl Segment {
         };
         // After a failed write-through the kernel may call the pages clean: only what was
         // acknowledged before is known to be on the disk, so everything behind it goes.
-        match self.file.set_len(self.length) {
+        match self.file.set_len(self.length).and_then(|()| self.file.sync_all()) {
             Ok(()) => Err(AppendError::Undone(error)),
             Err(undo) => Err(AppendError::Unknown(undo)),
         }

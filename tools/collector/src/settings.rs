@@ -110,8 +110,7 @@ pub(crate) const APP_NAME_RULE: &str =
 /// Whether an app's name can be a folder's name as it is, on every file system and in every
 /// reader of Hive partitions.
 pub(crate) fn app_name_is_plain(app: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    !app.is_empty() && app.len() <= 64 && !app.starts_with('.') && app.chars().all(plain)
+    noctule_core::base::ids::check_app("app", app).is_ok()
 }
 
 #[cfg(test)]

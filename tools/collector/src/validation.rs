@@ -8,7 +8,7 @@ use noctule_core::upload::BatchHeader;
 const AT_MS_END: i64 = 4_102_444_800_000;
 
 /// Characters of a reason that go back to the device.
-const REASON_CHARS_MAX: usize = 200;
+const REASON_CHARS_MAX: usize = 80;
 
 /// Reads one event line, or says why it does not fit.
 pub(crate) fn parse_event(batch: &BatchHeader, line: &[u8]) -> Result<RecordedEvent, String> {

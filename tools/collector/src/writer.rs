@@ -128,7 +128,8 @@ impl Writer {
                 match command {
                     Command::Store { batch, received_ms, reply } => {
                         self.add(&mut group, batch, received_ms, reply);
-                        let full = group.waiting.len() >= GROUP_BATCHES;
+                        let full = group.waiting.len() >= GROUP_BATCHES
+                            || group.lines.len() as u64 >= SEGMENT_BYTES;
                         next = if full { None } else { inbox.try_recv().ok() };
                     }
                     Command::Flush { reply } => {

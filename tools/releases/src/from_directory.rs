@@ -107,6 +107,8 @@ pub fn pack_from_directory(
         None => read_json::<Training>(source, TRAINING_FILE)?.architecture,
     };
     let catalogue = Catalogue::read(&source.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
+    // Its counts size what is read next.
+    description.plan.validate()?;
     let items = read_items(source, &architecture, &description.plan, catalogue.len())?;
     let model = read_model(source, &architecture)?;
     let created_ms = description.created_ms.unwrap_or(now_ms);

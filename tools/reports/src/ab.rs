@@ -49,6 +49,10 @@ impl Default for AbSettings {
     }
 }
 
+/// Arms of one report: an experiment has at most 16, and a folder may hold several. Devices name
+/// their arms themselves, and each costs a pass over all visits.
+const ARMS_SHOWN_MAX: usize = 64;
+
 /// Makes the report of an experiment.
 ///
 /// Memory grows with the feedback; time with it times the logarithm of the installations.
@@ -73,6 +77,9 @@ pub fn ab_report(feedback: &Feedback, settings: &AbSettings) -> Result<AbReport>
     let days: Vec<Day> = days.into_iter().collect();
     let contexts = observed.contexts();
     let arms: BTreeSet<Word> = observed.visits.iter().map(|visit| visit.arm).collect();
+    if arms.len() > ARMS_SHOWN_MAX {
+        return Err(Error::TooManyArms { found: arms.len(), limit: ARMS_SHOWN_MAX });
+    }
     let names: Vec<&str> = arms.iter().map(|arm| feedback.text(*arm)).collect();
     let control = control(&names, settings)?;
     let mut reports: Vec<ArmReport> = arms

@@ -72,6 +72,15 @@ pub enum Error {
         limit: usize,
     },
 
+    /// More arms than experiments have: devices sent names that no release gave them.
+    #[error("{found} arms, at most {limit} are reported on")]
+    TooManyArms {
+        /// Distinct names.
+        found: usize,
+        /// Arms of one report.
+        limit: usize,
+    },
+
     /// A setting that makes no sense.
     #[error("{setting}: {reason}")]
     InvalidSetting {

@@ -40,6 +40,11 @@ pub fn open(path: &Path) -> Result<File> {
         let source = std::io::Error::from(std::io::ErrorKind::IsADirectory);
         return Err(Error::File { path: path.to_path_buf(), action: "opening", source });
     }
+    // The length of a pipe or a device says nothing of what it would give.
+    if !metadata.is_file() {
+        let source = std::io::Error::from(std::io::ErrorKind::InvalidInput);
+        return Err(Error::File { path: path.to_path_buf(), action: "opening", source });
+    }
     let found = metadata.len();
     if found > FILE_BYTES_MAX {
         let (path, what) = (path.to_path_buf(), "length in bytes");

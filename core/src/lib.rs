@@ -43,7 +43,9 @@ pub mod experiments;
 
 pub mod upload;
 
+pub mod delivery;
+
 pub mod runtime;
 
 pub use base::{Error, Result};
-pub use runtime::{Config, Noctule, Receipt, Status};
+pub use runtime::{Config, DeliveryStatus, Noctule, Receipt, Status};

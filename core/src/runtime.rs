@@ -1,19 +1,22 @@
 //! [`Noctule`]: opens the rooms and wires them. Wiring only.
 
 mod config;
+mod delivery;
 mod erase;
 mod install;
 mod night;
 mod status;
+mod transfers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use config::Config;
-pub use status::Status;
+pub use status::{DeliveryStatus, Status};
 
 use crate::base::ids::check_app;
-use crate::base::{Error, GeoPoint, Profile, Result, Seed, SeededRandom, WeekMinute};
+use crate::base::{Error, GeoPoint, Profile, Result, WeekMinute};
+use crate::delivery::Session;
 use crate::feedback::{self, FeedbackEvent, rows as events};
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, Treatment};
@@ -22,7 +25,6 @@ use crate::release::{Experiment, Plan, Policy};
 use crate::serving::{RecommendRequest, Recommendations, Shelf, Snapshot, Today};
 use crate::slates::rows as slates;
 use crate::store::{Identity, Store};
-use crate::upload::{QueueState, Sender, Transfer, TransferOutcome};
 
 /// One profile: a directory with its database, its releases and its slates.
 ///
@@ -52,6 +54,8 @@ pub struct Noctule {
     working: Mutex<()>,
     /// Held while feedback is written and noted, and while it is learned.
     recording: Mutex<()>,
+    /// What delivery keeps in memory; held while it chooses or settles a transfer.
+    delivery: Mutex<Session>,
 }
 
 /// What is known of the active release without opening it.
@@ -106,6 +110,7 @@ impl Noctule {
             state: Mutex::new(state),
             working: Mutex::new(()),
             recording: Mutex::new(()),
+            delivery: Mutex::new(Session::default()),
         };
         noctule.fill_shelf()?;
         Ok(noctule)
@@ -164,45 +169,6 @@ impl Noctule {
             let mut profile = self.profile(profiles::load(transaction))?;
             profile.place = place;
             profiles::save(transaction, &profile)
-        })
-    }
-
-    /// What the app's HTTP client should do next for the feedback.
-    ///
-    /// # Errors
-    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`], [`Error::Closed`].
-    pub fn next_transfer(&self) -> Result<Transfer> {
-        // An erasure in between would send the new user's events under the old pseudonym.
-        let _recording = lock(&self.recording);
-        let sender = {
-            let state = self.state();
-            Sender {
-                app: self.config.app.clone(),
-                installation: state.identity.installation,
-                experiment: state.experiment.as_ref().map(|experiment| experiment.key.clone()),
-            }
-        };
-        let now_ms = self.config.clock.now_ms();
-        self.store.write("choosing the next transfer", |transaction| {
-            QueueState::load(transaction)?.next(transaction, &sender, now_ms)
-        })
-    }
-
-    /// Takes note of how a transfer ended. What was acknowledged and learned is removed.
-    ///
-    /// # Errors
-    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`], [`Error::Closed`].
-    pub fn transfer_finished(&self, id: &str, outcome: &TransferOutcome) -> Result<()> {
-        let now_ms = self.config.clock.now_ms();
-        let seed = Seed(self.state().identity.seed).derive(&["backoff", id, &now_ms.to_string()]);
-        let mut random = SeededRandom::new(seed);
-        self.store.write("finishing a transfer", |transaction| {
-            let mut queue = QueueState::load(transaction)?;
-            if queue.finished(transaction, id, outcome, now_ms, &mut random)? {
-                let learned = self.profile(profiles::load(transaction))?.learned_through;
-                events::remove_through(transaction, learned.min(queue.acknowledged_through))?;
-            }
-            Ok(())
         })
     }
 

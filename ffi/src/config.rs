@@ -32,6 +32,33 @@ pub struct Config {
     /// Lets releases pass that nobody signed: for a developer's own machine, never for an app.
     #[uniffi(default = false)]
     pub allow_unsigned_for_development: bool,
+    /// `root.json` of the repository whose releases the app takes. With it the repository's roles
+    /// decide, and `trusted_keys` are not asked.
+    #[uniffi(default = None)]
+    pub trusted_root: Option<Vec<u8>>,
+    /// Lets `next_transfer` fetch new releases from that repository.
+    #[uniffi(default = None)]
+    pub delivery: Option<DeliveryPolicy>,
+}
+
+/// Which releases to follow, how often to look, and what may go over a metered network.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct DeliveryPolicy {
+    /// The line of releases that this app follows.
+    pub line: String,
+    /// Milliseconds between two looks for a new release; six hours.
+    #[uniffi(default = 21600000)]
+    pub check_every_ms: i64,
+    /// Bytes of the largest transfer over a metered network; a larger one waits.
+    #[uniffi(default = 524288)]
+    pub metered_bytes_max: u64,
+}
+
+impl From<DeliveryPolicy> for noctule_core::delivery::DeliveryPolicy {
+    fn from(policy: DeliveryPolicy) -> Self {
+        let DeliveryPolicy { line, check_every_ms, metered_bytes_max } = policy;
+        Self { line, check_every_ms, metered_bytes_max }
+    }
 }
 
 impl TryFrom<Config> for noctule_core::Config {
@@ -48,6 +75,8 @@ impl TryFrom<Config> for noctule_core::Config {
             trusted_keys: keys(&config.trusted_keys)?,
             allow_unsigned_for_development: config.allow_unsigned_for_development,
             plan: config.plan.as_deref().map(plan).transpose()?,
+            trusted_root: config.trusted_root,
+            delivery: config.delivery.map(Into::into),
             clock: Arc::new(SystemClock { offset_minutes }),
             ..Self::new(config.directory, config.app)
         })
@@ -103,6 +132,8 @@ mod tests {
             utc_offset_minutes: -360,
             plan: None,
             allow_unsigned_for_development: false,
+            trusted_root: None,
+            delivery: None,
         }
     }
 

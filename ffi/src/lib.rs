@@ -22,7 +22,7 @@ mod transfer;
 
 pub use answer::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier};
 pub use cancel::CancelToken;
-pub use config::Config;
+pub use config::{Config, DeliveryPolicy};
 pub use error::RecommenderError;
 pub use feedback::{EventKind, FeedbackEvent, Receipt};
 pub use night::{Budget, NightOutcome, NightReport, StopReason};
@@ -31,7 +31,7 @@ pub use progress::{ListenerError, NightStep, ProgressListener};
 pub use reason::{Reason, ReasonKind};
 pub use recommender::Recommender;
 pub use status::{Policy, ReleaseName, Status};
-pub use transfer::{Header, Transfer, TransferOutcome, UploadRequest};
+pub use transfer::{FetchRequest, Header, Network, Transfer, TransferOutcome, UploadRequest};
 
 uniffi::setup_scaffolding!("noctule");
 

@@ -8,8 +8,9 @@ use noctule_core::{Noctule, upload};
 use crate::feedback::core_events;
 use crate::progress::Listening;
 use crate::{
-    Budget, CancelToken, Config, FeedbackEvent, GeoPoint, NightReport, ProgressListener, Receipt,
-    RecommendRequest, Recommendations, ReleaseName, Result, Status, Transfer, TransferOutcome,
+    Budget, CancelToken, Config, FeedbackEvent, GeoPoint, Network, NightReport, ProgressListener,
+    Receipt, RecommendRequest, Recommendations, ReleaseName, Result, Status, Transfer,
+    TransferOutcome,
 };
 
 /// One profile: a directory with its database, its releases and its slates.
@@ -27,6 +28,8 @@ use crate::{
 ///     utc_offset_minutes: 60,
 ///     plan: None,
 ///     allow_unsigned_for_development: false,
+///     trusted_root: None,
+///     delivery: None,
 /// })?;
 /// let request = RecommendRequest { surface: "home".into(), context: None, limit: None };
 /// let answer = recommender.recommend(request)?;
@@ -108,18 +111,29 @@ impl Recommender {
         Ok(self.noctule.record(&core_events(events)?)?.into())
     }
 
-    /// What the app's HTTP client should do next for the feedback.
+    /// What the app's HTTP client should do next: feedback goes first, then a new release comes.
+    /// The call behind its last byte verifies, examines and activates it.
     ///
     /// # Errors
-    /// `Storage`, `StorageFull`, `Closed`.
-    pub fn next_transfer(&self) -> Result<Transfer> {
-        Ok(self.noctule.next_transfer()?.into())
+    /// `ReleaseRefused` when a release that has arrived is refused: the active one stays, and this
+    /// one is not fetched again. `Storage`, `StorageFull`, `Closed`.
+    pub fn next_transfer(&self, network: Network) -> Result<Transfer> {
+        Ok(self.noctule.next_transfer(network.into())?.into())
     }
 
-    /// Takes note of how the transfer `id` ended. Nothing is removed before it was acknowledged.
+    /// Forgets the release that is on its way and frees its space.
     ///
     /// # Errors
     /// `Storage`, `StorageFull`, `Closed`.
+    pub fn cancel_delivery(&self) -> Result<()> {
+        Ok(self.noctule.cancel_delivery()?)
+    }
+
+    /// Takes note of how the transfer `id` ended. Nothing is removed before it was acknowledged,
+    /// and nothing that was fetched is used before its digest is checked.
+    ///
+    /// # Errors
+    /// `ReleaseRefused` when the repository's metadata is refused; `Storage`, `StorageFull`, `Closed`.
     pub fn transfer_finished(&self, id: &str, outcome: TransferOutcome) -> Result<()> {
         let outcome: upload::TransferOutcome = outcome.into();
         Ok(self.noctule.transfer_finished(id, &outcome)?)

@@ -11,6 +11,7 @@ from noctule import (
     EventKind,
     FeedbackEvent,
     GeoPoint,
+    Network,
     NightOutcome,
     Recommender,
     RecommenderError,
@@ -52,7 +53,7 @@ class WithRelease(RecommenderTest):
         receipt = self.recommender.record([FeedbackEvent(kind=kind, **shown) for kind in kinds])
         self.assertEqual((receipt.first_sequence, receipt.last_sequence), (2, 4))
 
-        request = self.recommender.next_transfer().request
+        request = self.recommender.next_transfer(Network.UNMETERED).request
         self.assertEqual(request.path, "/v1/batches")
         headers = {header.name.lower(): header.value for header in request.headers}
         self.assertEqual(headers["content-encoding"], "gzip")
@@ -65,7 +66,7 @@ class WithRelease(RecommenderTest):
         body = json.dumps(answer).encode()
         outcome = TransferOutcome.ANSWER(status=200, body=body)
         self.recommender.transfer_finished(request.id, outcome)
-        self.assertTrue(self.recommender.next_transfer().is_DONE())
+        self.assertTrue(self.recommender.next_transfer(Network.UNMETERED).is_DONE())
         self.assertEqual(self.recommender.status().pending_events, 0)
         self.assertEqual(self.night().learned_events, 3)
 
@@ -79,9 +80,9 @@ class WithRelease(RecommenderTest):
 
     def test_without_an_answer_the_transfer_waits_and_keeps_its_events(self):
         self.recommender.record([FeedbackEvent(kind=EventKind.CLICK(), item="item-1")])
-        request = self.recommender.next_transfer().request
+        request = self.recommender.next_transfer(Network.UNMETERED).request
         self.recommender.transfer_finished(request.id, TransferOutcome.NO_ANSWER("no network"))
-        waiting = self.recommender.next_transfer()
+        waiting = self.recommender.next_transfer(Network.UNMETERED)
         self.assertTrue(waiting.is_WAIT())
         self.assertGreater(waiting.until_ms, 0)
         self.assertEqual(self.recommender.status().pending_events, 1)

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use noctule_core::base::{Budget, CancelToken, Clock, Seed, SeededRandom, Step};
 use noctule_core::feedback::FeedbackEvent;
-use noctule_core::upload::Transfer;
+use noctule_core::upload::{Network, Transfer};
 use noctule_tests::collector::{acknowledgement, answer, delivered, lines};
 use noctule_tests::phone::event;
 use noctule_tests::{Phone, Town};
@@ -122,7 +122,10 @@ impl Worker<'_> {
 
     fn transfer(&mut self) {
         say("begin transfer");
-        let Transfer::Upload(request) = self.phone.next_transfer().unwrap() else { return };
+        let Transfer::Upload(request) = self.phone.next_transfer(Network::Unmetered).unwrap()
+        else {
+            return;
+        };
         if self.random.chance(0.2) {
             self.phone.transfer_finished(&request.id, &answer(500, "")).unwrap();
             return;

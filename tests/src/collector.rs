@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::io::Read;
 
-use noctule_core::upload::{Transfer, TransferOutcome, UploadRequest};
+use noctule_core::upload::{Network, Transfer, TransferOutcome, UploadRequest};
 use serde_json::Value;
 
 use crate::Phone;
@@ -68,7 +68,7 @@ impl Collector {
     /// Takes everything that `phone` has to send; its clock goes on where it waits.
     pub fn drain(&mut self, phone: &Phone) {
         loop {
-            match phone.next_transfer().unwrap() {
+            match phone.next_transfer(Network::Unmetered).unwrap() {
                 Transfer::Upload(request) => {
                     let before = phone.status().unwrap().pending_events;
                     let outcome = self.receive(&request);
@@ -78,6 +78,7 @@ impl Collector {
                 }
                 Transfer::Wait { until_ms } => phone.clock.set(until_ms),
                 Transfer::Done => return,
+                other => panic!("{other:?}"),
             }
         }
     }

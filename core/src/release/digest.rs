@@ -40,7 +40,7 @@ pub fn sha256_of_file(path: &Path) -> Result<String> {
     }
 }
 
-pub(super) fn hex(hasher: Sha256) -> String {
+pub(crate) fn hex(hasher: Sha256) -> String {
     let mut text = String::with_capacity(64);
     for byte in hasher.finalize() {
         // Writing to a string does not fail.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::base::{Clock, SystemClock};
+use crate::delivery::DeliveryPolicy;
 use crate::release::Plan;
 
 /// What [`crate::Noctule::open`] needs to know.
@@ -17,6 +18,8 @@ pub struct Config {
     pub trusted_keys: Vec<[u8; 32]>,
     /// Lets releases pass that nobody signed: for a developer's own machine, never for an app.
     pub allow_unsigned_for_development: bool,
+    /// Lets [`crate::Noctule::next_transfer`] fetch new releases; needs a `trusted_root`.
+    pub delivery: Option<DeliveryPolicy>,
     /// Replaces the plan of the release. Its contexts must be those of the release.
     pub plan: Option<Plan>,
     /// Tells the time.
@@ -33,6 +36,7 @@ impl Config {
             app: app.into(),
             trusted_keys: Vec::new(),
             allow_unsigned_for_development: false,
+            delivery: None,
             plan: None,
             clock: Arc::new(SystemClock::default()),
             seed: None,

@@ -6,6 +6,17 @@ use crate::feedback::rows as events;
 use crate::release::Policy;
 use crate::upload::QueueState;
 
+/// How far a release on its way is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeliveryStatus {
+    /// Its name and version, as `town@3`.
+    pub release: String,
+    /// Bytes of its files that are here.
+    pub bytes_here: u64,
+    /// Bytes of all its files; 0 until its manifest is here.
+    pub bytes_total: u64,
+}
+
 /// How a profile stands.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Status {
@@ -25,6 +36,8 @@ pub struct Status {
     pub rejected: u64,
     /// Slates on the shelf.
     pub slates: u32,
+    /// The release that is on its way, if one is.
+    pub delivery: Option<DeliveryStatus>,
     /// Stored values that failed their checksum since this was opened, and what replaced them was
     /// the baseline or a new profile.
     pub damaged: Vec<String>,
@@ -40,6 +53,7 @@ impl Noctule {
         let (recorded, queue) = self.store.read(|connection| {
             Ok((events::last_sequence(connection)?, QueueState::load(connection)?))
         })?;
+        let delivery = self.delivery_status()?;
         let state = self.state();
         let treatment = state.treatment();
         Ok(Status {
@@ -51,6 +65,7 @@ impl Noctule {
             pending_events: recorded.saturating_sub(queue.acknowledged_through),
             rejected: queue.rejected,
             slates: self.shelf.snapshot().slates.len() as u32,
+            delivery,
             damaged: state.damaged.clone(),
         })
     }

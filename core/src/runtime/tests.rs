@@ -44,6 +44,6 @@ fn a_closed_handle_refuses_every_call() {
     assert!(matches!(noctule.recommend(&request), Err(Error::Closed)));
     assert!(matches!(noctule.record(&[]), Err(Error::Closed)));
     assert!(matches!(noctule.status(), Err(Error::Closed)));
-    assert!(matches!(noctule.next_transfer(), Err(Error::Closed)));
+    assert!(matches!(noctule.next_transfer(Network::Unmetered), Err(Error::Closed)));
     assert!(matches!(noctule.erase(), Err(Error::Closed)));
 }

@@ -6,4 +6,6 @@ pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, RejectedEvent};
 
 mod rows;
 
-pub use rows::{QueueState, Sender, Transfer, TransferOutcome, UploadRequest};
+pub use rows::{QueueState, Sender};
+
+pub use crate::base::{FetchRequest, Network, Transfer, TransferOutcome, UploadRequest};

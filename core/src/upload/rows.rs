@@ -13,67 +13,12 @@ use uuid::Uuid;
 
 use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader};
 use crate::base::limits::BATCH_EVENTS_MAX;
-use crate::base::{Error, Result, SeededRandom};
+use crate::base::{Error, Pause, Result, SeededRandom, Transfer, TransferOutcome, UploadRequest};
 use crate::feedback::rows as events;
 use crate::store::{blob, meta};
 
 const FORMAT: u8 = 1;
 const STATE: &str = "upload";
-
-/// First pause after a failure: long enough for a lift, short enough for a walk.
-const BACKOFF_BASE_MS: u64 = 5_000;
-/// Longest pause: a server that was down at night is asked again in the morning.
-const BACKOFF_CAP_MS: u64 = 6 * 60 * 60 * 1_000;
-/// Longest pause a server may ask for.
-const RETRY_AFTER_CAP_MS: u64 = 24 * 60 * 60 * 1_000;
-/// No pause is longer.
-const PAUSE_MAX_MS: i64 = RETRY_AFTER_CAP_MS as i64;
-
-/// What the app should do next.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Transfer {
-    /// Send this.
-    Upload(UploadRequest),
-    /// Ask again then; there is something to send, but the last attempt failed.
-    Wait {
-        /// Unix milliseconds.
-        until_ms: i64,
-    },
-    /// Nothing to do.
-    Done,
-}
-
-/// A request for the app's HTTP client: a POST to the collector.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct UploadRequest {
-    /// Names the transfer in `transfer_finished`.
-    pub id: String,
-    /// Path below the collector's address.
-    pub path: &'static str,
-    /// Headers to set.
-    pub headers: Vec<(&'static str, &'static str)>,
-    /// The body.
-    pub body: Vec<u8>,
-}
-
-/// How a transfer ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TransferOutcome {
-    /// The server answered.
-    Answer {
-        /// HTTP status.
-        status: u16,
-        /// Body of the answer; what is longer than 64 KiB may be cut.
-        body: Vec<u8>,
-        /// Seconds of the `Retry-After` header, if there was one.
-        retry_after_s: Option<u64>,
-    },
-    /// There was no answer.
-    NoAnswer {
-        /// For the log.
-        reason: String,
-    },
-}
 
 /// Who sends.
 #[derive(Debug, Clone)]
@@ -93,10 +38,7 @@ pub struct QueueState {
     pub acknowledged_through: u64,
     /// The batch under way: its id, first and last sequence number.
     batch: Option<([u8; 16], u64, u64)>,
-    /// Failures in a row.
-    failures: u32,
-    /// Not before, Unix milliseconds.
-    not_before_ms: i64,
+    pause: Pause,
     /// Events of the next batch, at most.
     events_max: Option<u32>,
     /// Events the collector has refused one by one (it keeps them apart).
@@ -137,10 +79,8 @@ impl QueueState {
         if events::last_sequence(transaction)? <= self.acknowledged_through {
             return Ok(Transfer::Done);
         }
-        // No pause is longer than the cap: one that seems so was set by a clock that ran ahead.
-        let pause_ms = self.not_before_ms.saturating_sub(now_ms);
-        if pause_ms > 0 && pause_ms <= PAUSE_MAX_MS {
-            return Ok(Transfer::Wait { until_ms: self.not_before_ms });
+        if let Some(until_ms) = self.pause.until(now_ms) {
+            return Ok(Transfer::Wait { until_ms });
         }
         let (after, limit) = match self.batch {
             Some((_, first, last)) => (first - 1, (last - first + 1) as usize),
@@ -215,32 +155,20 @@ impl QueueState {
         if let Some(acknowledged) = acknowledged {
             self.acknowledged_through = last;
             self.rejected += acknowledged.rejected.len() as u64;
-            (self.batch, self.failures, self.not_before_ms) = (None, 0, 0);
+            self.batch = None;
+            self.pause.over();
             self.save(transaction)?;
             return Ok(true);
         }
-        self.failures = self.failures.saturating_add(1);
-        let mut pause = backoff_ms(self.failures, random);
-        if let TransferOutcome::Answer { status, retry_after_s, .. } = outcome {
-            if let Some(seconds) = retry_after_s {
-                pause = pause.max(seconds.saturating_mul(1_000).min(RETRY_AFTER_CAP_MS));
-            }
-            if *status == 413 && last > first {
-                // Too large: the same events again, in halves, under new names.
-                self.events_max = Some(((last - first).div_ceil(2)).max(1) as u32);
-                self.batch = None;
-            }
+        self.pause.failed(now_ms, outcome.retry_after_s(), random);
+        if outcome.status() == Some(413) && last > first {
+            // Too large: the same events again, in halves, under new names.
+            self.events_max = Some(((last - first).div_ceil(2)).max(1) as u32);
+            self.batch = None;
         }
-        self.not_before_ms = now_ms.saturating_add(pause as i64);
         self.save(transaction)?;
         Ok(false)
     }
-}
-
-/// Full jitter: uniform between nothing and the exponential bound.
-fn backoff_ms(failures: u32, random: &mut SeededRandom) -> u64 {
-    let doubled = BACKOFF_BASE_MS.saturating_mul(1 << failures.min(20));
-    (random.uniform() * doubled.min(BACKOFF_CAP_MS) as f64) as u64 + BACKOFF_BASE_MS
 }
 
 fn acknowledgement(outcome: &TransferOutcome) -> Option<Acknowledgement> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use noctule_core::base::{ContextId, GeoPoint, SurfaceId};
 use noctule_core::feedback::FeedbackEvent;
 use noctule_core::serving::Tier;
-use noctule_core::upload::Transfer;
+use noctule_core::upload::{Network, Transfer};
 use noctule_tests::phone::event;
 use noctule_tests::{Phone, Town};
 
@@ -65,7 +65,7 @@ fn no_file_of_the_profile_holds_anything_of_the_user_after_erasure() {
         phone.record(half).unwrap();
         phone.record(&[event("like", "item-7")]).unwrap();
         phone.whole_night();
-        assert!(matches!(phone.next_transfer().unwrap(), Transfer::Upload(_)));
+        assert!(matches!(phone.next_transfer(Network::Unmetered).unwrap(), Transfer::Upload(_)));
     }
     phone.record(&events[..50]).unwrap();
     assert!(!holding(phone.directory(), &words).is_empty(), "the canaries were never there");
@@ -80,7 +80,7 @@ fn no_file_of_the_profile_holds_anything_of_the_user_after_erasure() {
     assert_eq!((status.recorded, status.pending_events, status.slates), (0, 0, 0));
     assert_ne!(status.installation, before.installation);
     assert_eq!(status.release, before.release);
-    assert_eq!(phone.next_transfer().unwrap(), Transfer::Done);
+    assert_eq!(phone.next_transfer(Network::Unmetered).unwrap(), Transfer::Done);
     let directory = phone.directory().to_path_buf();
     phone.close();
     assert_eq!(holding(&directory, &words), [] as [PathBuf; 0], "after closing");

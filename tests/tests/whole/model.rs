@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use noctule_core::base::Clock;
 use noctule_core::feedback::FeedbackEvent;
-use noctule_core::upload::{Transfer, TransferOutcome, UploadRequest};
+use noctule_core::upload::{Network, Transfer, TransferOutcome, UploadRequest};
 use noctule_tests::collector::answer;
 use noctule_tests::phone::event;
 use noctule_tests::town::DAY_MS;
@@ -99,7 +99,7 @@ impl Run {
         let now_ms = self.phone.clock.now_ms();
         self.phone.clock.set(now_ms + DAY_MS / 4 + 10_000);
         let nothing = self.model.recorded == self.model.acknowledged;
-        match self.phone.next_transfer().unwrap() {
+        match self.phone.next_transfer(Network::Unmetered).unwrap() {
             Transfer::Upload(request) => {
                 assert!(!nothing);
                 self.model.under_way.get_or_insert(self.model.recorded);

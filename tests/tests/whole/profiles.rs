@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use noctule_core::base::{Budget, CancelToken, ContextId, Error, ItemId, NoProgress, SurfaceId};
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 use noctule_core::serving::{EmptyReason, RecommendRequest};
-use noctule_core::upload::{Transfer, TransferOutcome};
+use noctule_core::upload::{Network, Transfer, TransferOutcome};
 use noctule_core::{Noctule, Result};
 use noctule_tests::collector::lines;
 use noctule_tests::phone::{check_whole, config, event};
@@ -144,7 +144,7 @@ fn a_closed_handle_answers_every_call_with_closed_and_lets_go_of_the_directory()
         phone.record(&[event("like", "item-1")]).map(drop),
         phone.install_release(&scratch.path().join("1")).map(drop),
         phone.set_place(None),
-        phone.next_transfer().map(drop),
+        phone.next_transfer(Network::Unmetered).map(drop),
         phone.transfer_finished("x", &answer),
         phone.status().map(drop),
         phone.erase(),
@@ -227,7 +227,7 @@ fn an_event_about_an_unknown_item_is_stored_and_sent_and_does_not_disturb_the_ni
     for (surface, length) in SURFACES {
         check_whole(&phone.slate(surface, 0), length);
     }
-    let Transfer::Upload(request) = phone.next_transfer().unwrap() else {
+    let Transfer::Upload(request) = phone.next_transfer(Network::Unmetered).unwrap() else {
         panic!("nothing to send");
     };
     let lines = lines(&request);

@@ -1,6 +1,6 @@
 //! Feedback leaves the phone only when the collector has said that it is safe.
 
-use noctule_core::upload::{Transfer, TransferOutcome, UploadRequest};
+use noctule_core::upload::{Network, Transfer, TransferOutcome, UploadRequest};
 use noctule_tests::collector::{acknowledgement, answer, lines};
 use noctule_tests::phone::event;
 use noctule_tests::town::{DAY_MS, NOW_MS};
@@ -13,7 +13,7 @@ fn with_events(scratch: &tempfile::TempDir) -> Phone {
 }
 
 fn upload(phone: &Phone) -> UploadRequest {
-    match phone.next_transfer().unwrap() {
+    match phone.next_transfer(Network::Unmetered).unwrap() {
         Transfer::Upload(request) => request,
         other => panic!("{other:?}"),
     }
@@ -44,7 +44,7 @@ fn whatever_is_no_acknowledgement_of_the_batch_keeps_the_data() {
         phone = phone.reopen();
         let status = phone.status().unwrap();
         assert_eq!((status.recorded, status.pending_events), (3, 3), "{outcome:?}");
-        let Transfer::Wait { until_ms } = phone.next_transfer().unwrap() else {
+        let Transfer::Wait { until_ms } = phone.next_transfer(Network::Unmetered).unwrap() else {
             panic!("no pause after {outcome:?}");
         };
         assert!(until_ms <= NOW_MS + (2 * day + 2) * DAY_MS);
@@ -58,7 +58,7 @@ fn whatever_is_no_acknowledgement_of_the_batch_keeps_the_data() {
     phone.transfer_finished(&first.id, &acknowledgement(&first.id, 3)).unwrap();
     let phone = phone.reopen();
     assert_eq!(phone.status().unwrap().pending_events, 0);
-    assert_eq!(phone.next_transfer().unwrap(), Transfer::Done);
+    assert_eq!(phone.next_transfer(Network::Unmetered).unwrap(), Transfer::Done);
 }
 
 #[test]

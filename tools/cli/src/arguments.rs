@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, verify,
+    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, update,
+    verify,
 };
 use crate::demo;
 
@@ -52,6 +53,8 @@ pub(crate) enum Command {
     Inspect(inspect::Inspect),
     /// Run the night job on a profile.
     Night(night::Night),
+    /// Fetch and install the newest release that a repository offers.
+    Update(update::Update),
     /// Ask a profile for recommendations.
     Recommend(recommend::Recommend),
     /// Record feedback events in a profile.

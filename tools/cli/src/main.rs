@@ -55,6 +55,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Verify(asked) => commands::verify::run(asked, output),
         Command::Inspect(asked) => commands::inspect::run(asked, output),
         Command::Night(asked) => commands::night::run(asked, output),
+        Command::Update(asked) => commands::update::run(asked, output),
         Command::Recommend(asked) => commands::recommend::run(asked, output),
         Command::Record(asked) => commands::record::run(asked, output),
         Command::Collect(asked) => commands::collect::run(asked, output),

@@ -50,6 +50,17 @@ pub enum Error {
         reason: String,
     },
 
+    /// A server did not give what was asked of it.
+    #[error("{base}: {reason}; the next try is due at {until_ms} (Unix ms)")]
+    Server {
+        /// Address of the server.
+        base: String,
+        /// How the last request ended.
+        reason: String,
+        /// End of the pause, Unix milliseconds.
+        until_ms: i64,
+    },
+
     /// The core refused the release, or a file of it.
     #[error(transparent)]
     Core(#[from] noctule_core::base::Error),

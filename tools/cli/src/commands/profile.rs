@@ -1,9 +1,10 @@
 //! Opening a profile directory.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use noctule_core::base::SystemClock;
+use noctule_core::delivery::DeliveryPolicy;
 use noctule_core::{Config, Noctule};
 
 use super::verify::public_keys;
@@ -30,6 +31,23 @@ impl Profile {
     pub(crate) fn open(&self, action: &'static str, keys: &[PathBuf]) -> Result<Noctule> {
         let mut config = Config::new(self.directory.clone(), self.app.clone());
         config.trusted_keys = public_keys(action, keys)?.into_iter().map(|key| key.0).collect();
+        let clock = SystemClock { offset_minutes: self.offset_minutes };
+        config.clock = std::sync::Arc::new(clock);
+        Noctule::open(config).map_err(Error::failed(action))
+    }
+
+    /// Opens the profile as that of an app that ships the `root.json` in the file `root` and
+    /// follows `line`.
+    pub(crate) fn open_following(
+        &self,
+        action: &'static str,
+        root: &Path,
+        line: &str,
+    ) -> Result<Noctule> {
+        let bytes = std::fs::read(root).map_err(|error| Error::at(action, root, error))?;
+        let mut config = Config::new(self.directory.clone(), self.app.clone());
+        config.trusted_root = Some(bytes);
+        config.delivery = Some(DeliveryPolicy::following(line));
         let clock = SystemClock { offset_minutes: self.offset_minutes };
         config.clock = std::sync::Arc::new(clock);
         Noctule::open(config).map_err(Error::failed(action))

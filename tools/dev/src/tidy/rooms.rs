@@ -6,7 +6,7 @@ use super::imports::imports;
 use super::source::Source;
 
 /// The rooms in the order in which data flows; each may import those before it.
-const ROOMS: [&str; 19] = [
+const ROOMS: &[&str] = &[
     "base",
     "store",
     "catalogue",
@@ -25,6 +25,7 @@ const ROOMS: [&str; 19] = [
     "experiments",
     "monitoring",
     "upload",
+    "delivery",
     "runtime",
 ];
 

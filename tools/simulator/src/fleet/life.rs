@@ -10,7 +10,7 @@ use noctule_core::base::{
 };
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 use noctule_core::serving::{RecommendRequest, Recommendations};
-use noctule_core::upload::{Transfer, TransferOutcome};
+use noctule_core::upload::{Network, Transfer, TransferOutcome};
 use noctule_core::{Config, Noctule, Receipt};
 
 use super::FleetSettings;
@@ -206,7 +206,8 @@ impl<'a> Handset<'a> {
         let failed = |action| Error::phone(self.phone, action);
         let mut last = String::from("the phone waits");
         loop {
-            match self.library.next_transfer().map_err(failed("asking what to upload"))? {
+            let next = self.library.next_transfer(Network::Unmetered);
+            match next.map_err(failed("asking what to upload"))? {
                 Transfer::Upload(request) => {
                     let outcome = uplink.send(&request);
                     self.delivered.count(&outcome);
@@ -220,7 +221,10 @@ impl<'a> Handset<'a> {
                 Transfer::Wait { until_ms } => {
                     return Ok(Uploaded::Later { until_ms, reason: last });
                 }
-                Transfer::Done => return Ok(Uploaded::All),
+                // These phones follow no repository: there is nothing to fetch.
+                Transfer::Fetch(_) | Transfer::WaitForUnmetered { .. } | Transfer::Done => {
+                    return Ok(Uploaded::All);
+                }
             }
         }
     }

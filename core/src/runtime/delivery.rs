@@ -1,0 +1,382 @@
+//! New releases come: which bytes to fetch next, and what to make of those that are there.
+
+use std::path::PathBuf;
+
+use super::status::DeliveryStatus;
+use super::{Noctule, lock};
+use crate::base::{CancelToken, Error, Network, Refusal, Result, Transfer, TransferOutcome};
+use crate::delivery::{
+    DeliveryPolicy, DeliveryState, Incoming, NextFile, Pending, Purpose, Session,
+};
+use crate::release::rows as releases;
+use crate::release::{Manifest, delta, installed_path};
+use crate::trust::{Current, ReleaseTarget, Update, in_rollout, rows as trusted};
+
+/// Milliseconds until an installation is tried again when a night was under way.
+const BUSY_PAUSE_MS: i64 = 60_000;
+
+/// What came of one step of delivery.
+enum Step {
+    /// The app's turn.
+    Hand(Transfer),
+    /// Another step may follow.
+    Again,
+}
+
+impl Noctule {
+    /// The next fetch alone, for an app whose feedback goes another way; see
+    /// [`Noctule::next_transfer`].
+    ///
+    /// # Errors
+    /// Those of [`Noctule::next_transfer`].
+    pub fn next_fetch(&self, network: Network) -> Result<Transfer> {
+        let Some(policy) = &self.config.delivery else { return Ok(Transfer::Done) };
+        let mut session = lock(&self.delivery);
+        loop {
+            let state = self.store.read(DeliveryState::load)?;
+            let now_ms = self.config.clock.now_ms();
+            if let Some(until_ms) = state.pause.until(now_ms) {
+                return Ok(Transfer::Wait { until_ms });
+            }
+            let step = match &state.pending {
+                Some(pending) => self.step(&mut session, pending, network, policy)?,
+                None if state.is_look_due(now_ms, policy.check_every_ms) => {
+                    self.look(&mut session, policy)?
+                }
+                None => Step::Hand(Transfer::Done),
+            };
+            if let Step::Hand(transfer) = step {
+                return Ok(transfer);
+            }
+        }
+    }
+
+    /// Goes on with the look for a new release.
+    fn look(&self, session: &mut Session, policy: &DeliveryPolicy) -> Result<Step> {
+        if session.update.is_none() {
+            let set = self.trusted_set()?;
+            session.update = Some(Update::begin(set, self.config.clock.now_ms()));
+        }
+        let wanted = session.update.as_ref().and_then(Update::wanted);
+        if let Some(wanted) = wanted {
+            let destination = Incoming::metadata_path(&self.releases_dir())?;
+            remove_if_there(&destination)?;
+            return Ok(Step::Hand(session.fetch_metadata(&wanted, destination)));
+        }
+        let Some(update) = session.update.take() else { return Ok(Step::Again) };
+        let set = update.finish()?;
+        let now_ms = self.config.clock.now_ms();
+        let offered = match set.current(now_ms) {
+            Ok(offered) => offered,
+            Err(error) => {
+                self.pause_delivery("metadata", None)?;
+                return Err(error);
+            }
+        };
+        self.obey_halt(&offered)?;
+        let pending = self.choose(&offered, policy)?;
+        self.store.write("noting what the repository offers", |transaction| {
+            let mut state = DeliveryState::load(transaction)?;
+            state.looked_ms = Some(now_ms);
+            state.pause.over();
+            state.pending = pending.clone();
+            state.save(transaction)
+        })?;
+        let keep = pending.as_ref().map(|pending| pending.manifest_sha256.as_str());
+        Incoming::clear(&self.releases_dir(), keep)?;
+        Ok(Step::Again)
+    }
+
+    /// The newest release that is offered to this installation and is not here.
+    fn choose(&self, offered: &Current<'_>, policy: &DeliveryPolicy) -> Result<Option<Pending>> {
+        let state = self.store.read(DeliveryState::load)?;
+        let seen = self.store.read(releases::seen)?;
+        let active = self.state().installed.first().cloned();
+        let installation = self.state().identity.installation.to_string();
+        let newest = seen.iter().find(|seen| seen.release.name == policy.line);
+        let floor = newest.map_or(0, |seen| seen.release.version);
+        let fits = |target: &ReleaseTarget| {
+            target.name == policy.line
+                && !target.halted
+                && target.version >= floor
+                && active.as_ref().is_none_or(|a| a.manifest_sha256 != target.manifest_sha256)
+                && !state.has_refused(&target.manifest_sha256)
+                && in_rollout(target, &installation)
+        };
+        let mut fitting: Vec<&ReleaseTarget> = offered.releases().filter(|t| fits(t)).collect();
+        fitting.sort_by_key(|target| std::cmp::Reverse(target.version));
+        for target in fitting {
+            if self.was_reverted(&target.manifest_sha256)? {
+                continue;
+            }
+            let from = active.as_ref().map(|active| &active.manifest_sha256);
+            let delta = from.and_then(|from| offered.delta(from, &target.manifest_sha256));
+            return Ok(Some(Pending {
+                release: format!("{}@{}", target.name, target.version),
+                manifest_sha256: target.manifest_sha256.clone(),
+                manifest_length: target.length,
+                delta: delta.map(|delta| (delta.sha256.clone(), delta.length)),
+            }));
+        }
+        Ok(None)
+    }
+
+    /// One step towards the release `pending`.
+    fn step(
+        &self,
+        session: &mut Session,
+        pending: &Pending,
+        network: Network,
+        policy: &DeliveryPolicy,
+    ) -> Result<Step> {
+        let releases_dir = self.releases_dir();
+        let arriving = session.arriving(&releases_dir, &pending.manifest_sha256)?;
+        if arriving.manifest.is_none() {
+            let (sha256, length) = (&pending.manifest_sha256, pending.manifest_length);
+            match arriving.incoming.manifest(sha256, length) {
+                Ok(Ok(manifest)) => {
+                    if let Err(error) = self.check_offer(&manifest, sha256) {
+                        return self.refuse(session, pending, error);
+                    }
+                    if let Some((installed, old)) = self.active_manifest() {
+                        arriving.incoming.take_over(&installed, &old, &manifest)?;
+                    }
+                    arriving.manifest = Some(manifest);
+                }
+                Ok(Err(next)) => return self.fetch(session, &next, network, policy),
+                Err(error) => return self.refuse(session, pending, error),
+            }
+        }
+        let Some(manifest) = arriving.manifest.clone() else { return Ok(Step::Again) };
+        let Some(next) = arriving.incoming.next_file(&manifest)? else {
+            return self.install_arrived(session, pending);
+        };
+        let (here, total) = arriving.incoming.progress(&manifest);
+        if let Some((sha256, length)) = &pending.delta
+            && total - here > *length
+        {
+            return match arriving.incoming.delta(sha256, *length)? {
+                Some(next) => self.fetch(session, &next, network, policy),
+                None => self.apply_delta(session, pending, &manifest),
+            };
+        }
+        self.fetch(session, &next, network, policy)
+    }
+
+    /// Hands out `next`, or begins a pause when what came last was wrong.
+    fn fetch(
+        &self,
+        session: &mut Session,
+        next: &NextFile,
+        network: Network,
+        policy: &DeliveryPolicy,
+    ) -> Result<Step> {
+        if next.spoiled {
+            self.pause_delivery(&next.sha256, None)?;
+            return Ok(Step::Again);
+        }
+        Ok(Step::Hand(session.fetch_file(next, network, policy)))
+    }
+
+    /// Makes the files of the new release from those of the active one.
+    fn apply_delta(
+        &self,
+        session: &mut Session,
+        pending: &Pending,
+        manifest: &Manifest,
+    ) -> Result<Step> {
+        let arriving = session.arriving(&self.releases_dir(), &pending.manifest_sha256)?;
+        let applied = match self.active_manifest() {
+            Some((installed, _)) => {
+                let path = arriving.incoming.delta_path();
+                let (out, never) = (arriving.incoming.directory(), CancelToken::new());
+                delta::apply(&path, &installed, manifest, out, &never)
+            }
+            None => Err(Error::refused(".delta", Refusal::Missing)),
+        };
+        match applied {
+            // A delta that is whole and fits no file here: the files are fetched themselves.
+            Ok(()) | Err(Error::ReleaseRefused { .. }) => self.give_up_delta()?,
+            Err(error) => return Err(error),
+        }
+        Ok(Step::Again)
+    }
+
+    fn give_up_delta(&self) -> Result<()> {
+        self.change_delivery(|state| {
+            if let Some(pending) = &mut state.pending {
+                pending.delta = None;
+            }
+        })
+    }
+
+    /// All bytes are here: verified, examined, active; or refused and remembered.
+    fn install_arrived(&self, session: &mut Session, pending: &Pending) -> Result<Step> {
+        if !self.is_still_offered(&pending.manifest_sha256)? {
+            // Halted or expired since: the next look finds what there is.
+            session.incoming = None;
+            self.change_delivery(|state| {
+                state.pending = None;
+                state.looked_ms = None;
+            })?;
+            return Ok(Step::Again);
+        }
+        let arriving = session.arriving(&self.releases_dir(), &pending.manifest_sha256)?;
+        match self.install_staged(arriving.incoming.directory(), &pending.manifest_sha256) {
+            Ok(_) => {
+                self.change_delivery(|state| {
+                    state.pending = None;
+                    state.pause.over();
+                })?;
+                session.incoming = None;
+                Incoming::clear(&self.releases_dir(), None)?;
+                Ok(Step::Again)
+            }
+            Err(Error::AlreadyRunning { .. }) => {
+                let until_ms = self.config.clock.now_ms().saturating_add(BUSY_PAUSE_MS);
+                Ok(Step::Hand(Transfer::Wait { until_ms }))
+            }
+            Err(Error::ReleaseRefused {
+                refusal: Refusal::WrongHash { .. } | Refusal::WrongLength { .. } | Refusal::Missing,
+                ..
+            }) => {
+                // What was right when it came is not any more: the disk, not the publisher.
+                arriving.incoming.start_over()?;
+                arriving.manifest = None;
+                self.pause_delivery(&pending.manifest_sha256, None)?;
+                Ok(Step::Again)
+            }
+            Err(error) => self.refuse(session, pending, error),
+        }
+    }
+
+    /// Whether the repository vouches for the release of this manifest, as far as is known.
+    fn is_still_offered(&self, manifest_sha256: &str) -> Result<bool> {
+        let set = self.trusted_set()?;
+        let offered = set.current(self.config.clock.now_ms());
+        let target = offered.ok().and_then(|offered| offered.release_of(manifest_sha256).cloned());
+        Ok(target.is_some_and(|target| !target.halted))
+    }
+
+    /// Remembers that `pending` was refused, so that it is not fetched again.
+    fn refuse(&self, session: &mut Session, pending: &Pending, error: Error) -> Result<Step> {
+        let Error::ReleaseRefused { .. } = error else { return Err(error) };
+        self.change_delivery(|state| state.refuse(&pending.manifest_sha256, error.to_string()))?;
+        session.incoming = None;
+        Incoming::clear(&self.releases_dir(), None)?;
+        Err(error)
+    }
+
+    /// Takes note of how the fetch `id` ended. One of another process has left its bytes in its
+    /// file, where the next step finds them.
+    pub(super) fn fetch_finished(&self, id: &str, outcome: &TransferOutcome) -> Result<()> {
+        let mut session = lock(&self.delivery);
+        let Some(under_way) = session.take(id) else { return Ok(()) };
+        match (outcome.status(), under_way.purpose) {
+            (Some(200), Purpose::Metadata) => {
+                let bytes = read_bounded(&under_way.destination, under_way.end)?;
+                self.advance(&mut session, id, |update| update.accept(&bytes))
+            }
+            (Some(404), Purpose::Metadata) => self.advance(&mut session, id, Update::missing),
+            (Some(200 | 206), Purpose::Release) => Ok(()),
+            (Some(416), Purpose::Release) => {
+                // The server's file is shorter than what is here: one of the two is wrong.
+                remove_if_there(&under_way.destination)?;
+                self.pause_delivery(id, outcome.retry_after_s())
+            }
+            _ => self.pause_delivery(id, outcome.retry_after_s()),
+        }
+    }
+
+    /// Goes on with the look; what was verified of it stays, what is refused ends it.
+    fn advance(
+        &self,
+        session: &mut Session,
+        id: &str,
+        step: impl FnOnce(&mut Update) -> Result<()>,
+    ) -> Result<()> {
+        let Some(update) = &mut session.update else { return Ok(()) };
+        let result = step(update);
+        let set = update.set().clone();
+        self.store.write("keeping the repository's metadata", |t| trusted::save(t, &set))?;
+        if let Err(error) = result {
+            session.update = None;
+            self.pause_delivery(id, None)?;
+            return Err(error);
+        }
+        Ok(())
+    }
+
+    /// Makes the next call of [`Noctule::next_transfer`] look for a new release, however short the
+    /// last look is ago: for a button, or a message that was pushed.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Closed`].
+    pub fn look_for_release(&self) -> Result<()> {
+        self.change_delivery(|state| state.looked_ms = None)
+    }
+
+    /// Forgets the release that is on its way and frees its space; the next look may choose it again.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::File`], [`Error::Closed`].
+    pub fn cancel_delivery(&self) -> Result<()> {
+        let mut session = lock(&self.delivery);
+        *session = Session::default();
+        self.change_delivery(|state| state.pending = None)?;
+        Incoming::clear(&self.releases_dir(), None)
+    }
+
+    /// How far the release on its way is.
+    pub(super) fn delivery_status(&self) -> Result<Option<DeliveryStatus>> {
+        let state = self.store.read(DeliveryState::load)?;
+        let Some(pending) = state.pending else { return Ok(None) };
+        // While it is being installed nobody waits for the answer to this.
+        let session = self.delivery.try_lock().ok();
+        let arriving = session.as_ref().and_then(|session| session.incoming.as_ref());
+        let progress = arriving
+            .and_then(|arriving| Some(arriving.incoming.progress(arriving.manifest.as_ref()?)));
+        let (bytes_here, bytes_total) = progress.unwrap_or((0, 0));
+        Ok(Some(DeliveryStatus { release: pending.release, bytes_here, bytes_total }))
+    }
+
+    fn pause_delivery(&self, id: &str, retry_after_s: Option<u64>) -> Result<()> {
+        let (now_ms, mut random) = (self.config.clock.now_ms(), self.backoff_random(id));
+        self.change_delivery(|state| state.pause.failed(now_ms, retry_after_s, &mut random))
+    }
+
+    fn change_delivery(&self, change: impl FnOnce(&mut DeliveryState)) -> Result<()> {
+        self.store.write("noting how delivery stands", |transaction| {
+            let mut state = DeliveryState::load(transaction)?;
+            change(&mut state);
+            state.save(transaction)
+        })
+    }
+
+    /// The manifest of the active release and where it lies; none when it cannot be read.
+    fn active_manifest(&self) -> Option<(PathBuf, Manifest)> {
+        let active = self.state().installed.first().cloned()?;
+        let directory = installed_path(&self.releases_dir(), &active.release);
+        let manifest = Manifest::read_installed(&directory, &active.manifest_sha256).ok()?;
+        Some((directory, manifest))
+    }
+}
+
+fn remove_if_there(path: &std::path::Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file(path, "removing")(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// At most one byte more than `limit`, which shows that there is more.
+fn read_bounded(path: &std::path::Path, limit: u64) -> Result<Vec<u8>> {
+    use std::io::Read as _;
+    let file = std::fs::File::open(path).map_err(Error::file(path, "opening"))?;
+    let mut bytes = Vec::new();
+    let read = file.take(limit.saturating_add(1)).read_to_end(&mut bytes);
+    read.map_err(Error::file(path, "reading"))?;
+    Ok(bytes)
+}

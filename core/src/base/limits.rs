@@ -71,6 +71,9 @@ pub const HOURS_MAX: usize = 64;
 /// Files of one release: three today, and each costs an open, a hash and a flush.
 pub const RELEASE_FILES_MAX: usize = 64;
 
+/// Bytes of a delta's header: 64 files and 64 sources with names of 128 bytes take about 20 kB.
+pub const DELTA_HEADER_BYTES_MAX: usize = 32 * 1024;
+
 /// Greatest version of a release: exact as a number in every JSON reader (2^53 - 1).
 pub const VERSION_MAX: u64 = (1 << 53) - 1;
 

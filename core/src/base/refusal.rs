@@ -164,4 +164,36 @@ pub enum Refusal {
     /// A file name that leaves the release directory or is a symbolic link.
     #[error("not a plain file of the release directory")]
     UnsafePath,
+    /// The delta starts from another release than the one that is installed.
+    #[error("starts from the release of manifest {expected}, installed is that of {found}")]
+    DeltaBase {
+        /// SHA-256 of the manifest that the delta starts from, lower-case hex.
+        expected: String,
+        /// SHA-256 of the installed manifest, lower-case hex.
+        found: String,
+    },
+    /// The delta makes other files than the manifest binds.
+    #[error("the delta is not one to this release: {reason}")]
+    DeltaTarget {
+        /// What differs.
+        reason: &'static str,
+    },
+    /// What the delta says about a file cannot be followed.
+    #[error("the delta's records cannot be followed at byte {offset}: {reason}")]
+    DeltaRecords {
+        /// Bytes of the new file that were made before; 0 in the delta's header.
+        offset: u64,
+        /// What is wrong with them.
+        reason: &'static str,
+    },
+    /// The delta copies bytes that the older file does not have.
+    #[error("the delta copies {length} bytes from {offset} on of a file of {have} bytes")]
+    DeltaCopy {
+        /// First byte.
+        offset: u64,
+        /// Number of bytes.
+        length: u64,
+        /// Length of the older file.
+        have: u64,
+    },
 }

@@ -204,7 +204,7 @@ fn create(path: &Path) -> Result<File> {
 }
 
 /// Makes renames and new names in `directory` durable.
-fn sync_directory(directory: &Path) -> Result<()> {
+pub(super) fn sync_directory(directory: &Path) -> Result<()> {
     // Windows knows no handle of a directory to flush; there the rename itself is durable.
     if cfg!(unix) {
         let opened = File::open(directory).map_err(Error::file(directory, "opening"))?;

@@ -4,6 +4,7 @@
 //! signature to the last value ([`verify`]), copied to where the device keeps it ([`install`]) and
 //! opened from there ([`open`]). The format stands in `core/docs/formats/release.md`.
 
+pub mod delta;
 pub mod digest;
 pub mod dtype;
 pub mod experiment;

@@ -308,7 +308,7 @@ pub(super) fn is_release_name(name: &str) -> bool {
 }
 
 /// A name that stays in its directory on every system: 1 to 128 of `[A-Za-z0-9._-]`, no dot first.
-fn is_plain_name(name: &str) -> bool {
+pub(super) fn is_plain_name(name: &str) -> bool {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-');
     (1..=128).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(allowed)
 }

@@ -206,7 +206,7 @@ pub(super) fn check_contents(directory: &Path, manifest: &Manifest) -> Result<us
 }
 
 /// Length of `file` in `directory`; a symbolic link, a directory or a device is refused.
-fn plain_length(directory: &Path, file: &str) -> Result<u64> {
+pub(super) fn plain_length(directory: &Path, file: &str) -> Result<u64> {
     let path = directory.join(file);
     let metadata = match std::fs::symlink_metadata(&path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {

@@ -2,9 +2,11 @@
 //!
 //! Errors, identifiers, time, budgets, progress, seeded randomness, limits, and the profile.
 
+pub mod bucket;
 pub mod budget;
 pub mod clock;
 pub mod day;
+pub mod digest;
 pub mod error;
 pub mod geo;
 pub mod ids;
@@ -14,6 +16,7 @@ pub mod profile;
 pub mod progress;
 pub mod random;
 pub mod refusal;
+pub mod trust_refusal;
 pub mod week;
 
 pub use budget::{Budget, CancelToken, StopReason};
@@ -26,4 +29,5 @@ pub use profile::{HistoryItem, Profile};
 pub use progress::{NoProgress, Progress, Step};
 pub use random::{Seed, SeededRandom};
 pub use refusal::Refusal;
+pub use trust_refusal::TrustRefusal;
 pub use week::{Days, Span, WeekMinute};

@@ -6,10 +6,11 @@ use super::imports::imports;
 use super::source::Source;
 
 /// The rooms in the order in which data flows; each may import those before it.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "base",
     "store",
     "catalogue",
+    "trust",
     "release",
     "model",
     "scoring",

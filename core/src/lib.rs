@@ -15,6 +15,8 @@ pub mod store;
 
 pub mod catalogue;
 
+pub mod trust;
+
 pub mod release;
 
 pub mod model;

@@ -42,6 +42,24 @@ impl Day {
         (year_of_era + era * 400 + i64::from(month <= 2), month, day)
     }
 
+    /// The day of a date in the proleptic Gregorian calendar, by the algorithm `days_from_civil`
+    /// of the same source; `None` when there is no such day.
+    #[must_use]
+    pub fn of_date(year: i64, month: i64, day: i64) -> Option<Self> {
+        if !(0..=9_999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
+            return None;
+        }
+        let shifted_year = year - i64::from(month <= 2);
+        let era = shifted_year.div_euclid(400);
+        let year_of_era = shifted_year.rem_euclid(400);
+        let shifted_month = (month + 9) % 12;
+        let day_of_year = (153 * shifted_month + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let found = Self(era * 146_097 + day_of_era - 719_468);
+        // The 31st of a shorter month would be the first of the next one.
+        (found.date() == (year, month, day)).then_some(found)
+    }
+
     /// Short English name of the day of the week.
     #[must_use]
     pub fn weekday(self) -> &'static str {
@@ -84,6 +102,17 @@ mod tests {
         ];
         for (day, date) in more.into_iter().chain([(-1, "1969-12-31"), (2_932_896, "9999-12-31")]) {
             assert_eq!(Day(day).to_string(), date);
+        }
+    }
+
+    #[test]
+    fn dates_are_days_and_other_dates_are_none() {
+        for day in (-719_528..=2_932_896).step_by(17) {
+            let (year, month, date) = Day(day).date();
+            assert_eq!(Day::of_date(year, month, date), Some(Day(day)));
+        }
+        for (year, month, day) in [(2026, 2, 29), (2026, 4, 31), (2026, 13, 1), (2026, 1, 0)] {
+            assert_eq!(Day::of_date(year, month, day), None);
         }
     }
 

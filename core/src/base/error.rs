@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Refusal;
+use super::{Refusal, TrustRefusal};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -117,6 +117,17 @@ pub enum Error {
         refusal: Refusal,
     },
 
+    /// Metadata of a repository was refused, or a release that it does not vouch for; what was
+    /// trusted before stays.
+    #[error("not trusted: {file}: {refusal}")]
+    TrustRefused {
+        /// The file below the repository (`metadata/timestamp.json`).
+        file: String,
+        /// The reason.
+        #[source]
+        refusal: TrustRefusal,
+    },
+
     /// A model could not be evaluated (shapes, or a value that is not finite).
     #[error("model: {reason}")]
     Model {
@@ -134,6 +145,11 @@ impl Error {
     /// An [`Error::ReleaseRefused`] for `file`.
     pub fn refused(file: impl Into<String>, refusal: Refusal) -> Self {
         Self::ReleaseRefused { file: file.into(), refusal }
+    }
+
+    /// An [`Error::TrustRefused`] for `file`.
+    pub fn untrusted(file: impl Into<String>, refusal: TrustRefusal) -> Self {
+        Self::TrustRefused { file: file.into(), refusal }
     }
 
     /// An [`Error::Damaged`] value.

@@ -82,3 +82,24 @@ pub const ARMS_MAX: usize = 16;
 
 /// Features of a ranker.
 pub const RANKER_FEATURES_MAX: usize = 128;
+
+/// Bytes of a repository's `root.json`: what python-tuf allows by default; 64 keys take 20 kB.
+pub const ROOT_BYTES_MAX: u64 = 512_000;
+
+/// Bytes of `timestamp.json`: it names one file.
+pub const TIMESTAMP_BYTES_MAX: u64 = 16_384;
+
+/// Bytes of `snapshot.json`: it names one file here, and up to 1,024 where others delegate.
+pub const SNAPSHOT_BYTES_MAX: u64 = 256 * 1024;
+
+/// Bytes of `targets.json`: about 4,000 releases and deltas.
+pub const TARGETS_BYTES_MAX: u64 = 2_000_000;
+
+/// Root files followed in one refresh: years of rotations, and an end to a malicious chain.
+pub const ROOTS_PER_UPDATE_MAX: u32 = 256;
+
+/// Keys of a repository's root, and signatures of one metadata file.
+pub const TRUST_KEYS_MAX: usize = 64;
+
+/// Depth of nested objects and lists in metadata: targets with custom data need 6.
+pub const METADATA_DEPTH_MAX: usize = 16;

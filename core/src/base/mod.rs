@@ -2,9 +2,11 @@
 //!
 //! Errors, identifiers, time, budgets, progress, seeded randomness, limits, and the profile.
 
+pub mod bucket;
 pub mod budget;
 pub mod clock;
 pub mod day;
+pub mod digest;
 pub mod error;
 pub mod geo;
 pub mod ids;
@@ -16,6 +18,7 @@ pub mod progress;
 pub mod random;
 pub mod refusal;
 pub mod transfer;
+pub mod trust_refusal;
 pub mod week;
 
 pub use budget::{Budget, CancelToken, StopReason};
@@ -30,4 +33,5 @@ pub use progress::{NoProgress, Progress, Step};
 pub use random::{Seed, SeededRandom};
 pub use refusal::Refusal;
 pub use transfer::{FetchRequest, Network, Transfer, TransferOutcome, UploadRequest};
+pub use trust_refusal::TrustRefusal;
 pub use week::{Days, Span, WeekMinute};

@@ -1,29 +1,10 @@
 //! Experiments: deterministic assignment of an installation to an arm.
 //!
-//! The hash is version 2 of GrowthBook's published standard: FNV-1a (32 bits) of the decimal
-//! FNV-1a of salt and value, modulo 10,000. The same installation gets the same arm in every
-//! language and on every server that follows it.
+//! The hash is that of [`crate::base::bucket`], which roll-outs use too.
+
+pub use crate::base::bucket::bucket;
 
 use crate::release::{Arm, Experiment};
-
-/// A number in [0, 1) in steps of 1/10,000 that `value` always gets under `salt`.
-///
-/// ```
-/// use noctule_core::experiments::bucket;
-/// assert_eq!(bucket("town-1", "installation"), bucket("town-1", "installation"));
-/// assert!((0.0..1.0).contains(&bucket("town-1", "another")));
-/// ```
-#[must_use]
-pub fn bucket(salt: &str, value: &str) -> f64 {
-    let inner = fnv1a(&format!("{salt}{value}"));
-    f64::from(fnv1a(&inner.to_string()) % 10_000) / 10_000.0
-}
-
-/// FNV-1a of 32 bits (Fowler, Noll and Vo) over the UTF-8 bytes.
-fn fnv1a(text: &str) -> u32 {
-    text.bytes()
-        .fold(0x811c_9dc5, |hash: u32, byte| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193))
-}
 
 /// The begin and end of each arm's share of [0, 1), for `shares` of which `coverage` takes part.
 ///

@@ -12,16 +12,7 @@ use crate::base::{Error, Result};
 /// Bytes read at a time: large enough for the disk, small beside any phone's memory.
 pub(super) const CHUNK_BYTES: usize = 256 * 1024;
 
-/// SHA-256 of `bytes`, 64 lower-case hexadecimal digits.
-///
-/// ```
-/// let digest = noctule_core::release::sha256_hex(b"abc");
-/// assert!(digest.starts_with("ba7816bf8f01cfea"));
-/// ```
-#[must_use]
-pub fn sha256_hex(bytes: &[u8]) -> String {
-    hex(Sha256::new().chain_update(bytes))
-}
+pub use crate::base::digest::sha256_hex;
 
 /// SHA-256 of the file at `path`, read in pieces.
 ///

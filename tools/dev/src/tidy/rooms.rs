@@ -10,6 +10,7 @@ const ROOMS: &[&str] = &[
     "base",
     "store",
     "catalogue",
+    "trust",
     "release",
     "model",
     "scoring",

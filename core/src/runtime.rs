@@ -5,6 +5,7 @@ mod erase;
 mod install;
 mod night;
 mod status;
+mod trust;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

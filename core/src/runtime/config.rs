@@ -15,6 +15,9 @@ pub struct Config {
     pub app: String,
     /// Ed25519 public keys whose signature on a release counts. Without any, no release passes.
     pub trusted_keys: Vec<[u8; 32]>,
+    /// The bytes of a repository's `root.json`: releases then need the repository's word (see
+    /// [`crate::trust`]), and neither `trusted_keys` nor detached signatures count.
+    pub trusted_root: Option<Vec<u8>>,
     /// Lets releases pass that nobody signed: for a developer's own machine, never for an app.
     pub allow_unsigned_for_development: bool,
     /// Replaces the plan of the release. Its contexts must be those of the release.
@@ -32,6 +35,7 @@ impl Config {
             directory: directory.into(),
             app: app.into(),
             trusted_keys: Vec::new(),
+            trusted_root: None,
             allow_unsigned_for_development: false,
             plan: None,
             clock: Arc::new(SystemClock::default()),
@@ -46,6 +50,7 @@ impl std::fmt::Debug for Config {
             .field("directory", &self.directory)
             .field("app", &self.app)
             .field("trusted_keys", &self.trusted_keys.len())
+            .field("trusted_root", &self.trusted_root.is_some())
             .field("plan", &self.plan.is_some())
             .finish_non_exhaustive()
     }

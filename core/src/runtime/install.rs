@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, TryLockError};
 
+use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
 use crate::base::{Day, Error, Refusal, Result};
 use crate::learning::rows as profiles;
@@ -20,8 +21,12 @@ impl Noctule {
     /// Each slate of the plan that is not there yet gets a rule-based stand-in at once, so that
     /// the first `recommend` has something to show before the first night.
     ///
+    /// With [`super::Config::trusted_root`] the directory also holds the repository's `metadata`,
+    /// which must be fresh and name the release's manifest as a target that is not halted.
+    ///
     /// # Errors
-    /// [`Error::ReleaseRefused`] with the file and the reason; [`Error::AlreadyRunning`];
+    /// [`Error::ReleaseRefused`] and [`Error::TrustRefused`] with the file and the reason;
+    /// [`Error::AlreadyRunning`];
     /// [`Error::InvalidInput`] when the app's plan does not fit; [`Error::File`],
     /// [`Error::StorageFull`], [`Error::Storage`], [`Error::Closed`]. The active release is then
     /// the one it was.
@@ -29,14 +34,22 @@ impl Noctule {
         let _working = self.begin_work()?;
         self.check_open()?;
         let releases_dir = self.config.directory.join("releases");
-        let seen = self.store.read(releases::seen)?;
         let (app, now_ms) = (&self.config.app, self.config.clock.now_ms());
-        let trust = if self.config.allow_unsigned_for_development {
+        let target = self.trusted_set()?.map(|stored| self.target_in(directory, stored));
+        let target = target.transpose()?;
+        let trust = if let Some(target) = &target {
+            Trust::of_manifest(app, digest_of(target)?, now_ms)
+        } else if self.config.allow_unsigned_for_development {
             Trust::unsigned_for_development(app, now_ms)
         } else {
             Trust::signed_by(app, &self.config.trusted_keys, now_ms)
         };
+        // Read after the metadata, which may have changed what counts as seen.
+        let seen = self.store.read(releases::seen)?;
         let verified = stage(directory, &releases_dir, &trust.having_seen(&seen))?;
+        if let Some(target) = &target {
+            check_same(target, &verified)?;
+        }
         let loaded = LoadedRelease::open(&verified.directory, &verified.manifest_sha256)?;
         loaded.verify_codes()?;
         self.check_plan(&verified.manifest)?;

@@ -7,6 +7,7 @@ mod install;
 mod night;
 mod status;
 mod transfers;
+mod trust;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

@@ -35,4 +35,6 @@ pub use open::OpenRelease;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
 pub use tensors::{TensorInfo, TensorLayout};
 pub use values::check_finite;
-pub use verify::{SeenRelease, SignatureRule, Trust, VerifiedRelease, verify_directory};
+pub use verify::{
+    SeenRelease, SignatureRule, Trust, VerifiedRelease, manifest_sha256, verify_directory,
+};

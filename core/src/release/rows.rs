@@ -48,6 +48,16 @@ pub fn seen(connection: &Connection) -> Result<Vec<SeenRelease>> {
     Ok(seen.collect())
 }
 
+/// Forgets which versions were seen, so that a version that a thief of keys pushed beyond all
+/// others does not block what comes after the keys were changed.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn forget_seen(transaction: &Transaction<'_>) -> Result<()> {
+    let deleted = transaction.execute("DELETE FROM releases_seen", []);
+    deleted.map(drop).map_err(Error::storage("forgetting the versions seen"))
+}
+
 /// Makes `verified` the active release, the one before it the previous one.
 ///
 /// # Errors

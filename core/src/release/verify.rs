@@ -9,6 +9,7 @@ use super::manifest::{CATALOGUE_FILE, MANIFEST_FILE, SIGNATURE_FILE};
 use super::open::Containers;
 use super::values::{check_finite, check_ranges};
 use super::{Manifest, ReleaseName, signature};
+use crate::base::digest::hex_of;
 use crate::base::limits::MANIFEST_BYTES_MAX;
 use crate::base::{Error, Refusal, Result};
 use crate::catalogue::Catalogue;
@@ -36,6 +37,9 @@ pub enum SignatureRule {
     /// No signature is looked at. For a developer's own machine: anyone who can write to the
     /// release directory then decides what the device shows.
     UnsignedForDevelopment,
+    /// No signature is looked at: the manifest must have this SHA-256, which something else that is
+    /// trusted (a target of [`crate::trust`]) names.
+    Digest([u8; 32]),
 }
 
 /// What a device believes: whom it trusts, which app it is, what time it is, what it has seen.
@@ -65,6 +69,12 @@ impl<'a> Trust<'a> {
     pub fn unsigned_for_development(app: &'a str, now_ms: i64) -> Self {
         let signature = SignatureRule::UnsignedForDevelopment;
         Self { app, keys: &[], now_ms, seen: &[], signature }
+    }
+
+    /// Trusts the release for `app` whose manifest has this SHA-256, and no other.
+    #[must_use]
+    pub fn of_manifest(app: &'a str, sha256: [u8; 32], now_ms: i64) -> Self {
+        Self { app, keys: &[], now_ms, seen: &[], signature: SignatureRule::Digest(sha256) }
     }
 
     /// The same, having seen `seen`.
@@ -139,11 +149,17 @@ impl Head {
             Err(Error::ReleaseRefused { refusal: Refusal::Missing, .. }) => None,
             Err(error) => return Err(error),
         };
-        if trust.signature == SignatureRule::Required {
-            signature::verify(&manifest_bytes, signature.as_deref(), trust.keys)?;
+        let manifest_sha256 = sha256_hex(&manifest_bytes);
+        match trust.signature {
+            SignatureRule::Required => {
+                signature::verify(&manifest_bytes, signature.as_deref(), trust.keys)?;
+            }
+            SignatureRule::Digest(expected) => {
+                check_digest(MANIFEST_FILE, &hex_of(&expected), manifest_sha256.clone())?;
+            }
+            SignatureRule::UnsignedForDevelopment => {}
         }
         let manifest = Manifest::parse(&manifest_bytes)?;
-        let manifest_sha256 = sha256_hex(&manifest_bytes);
         check_acceptable(&manifest, &manifest_sha256, trust)
             .map_err(|refusal| Error::refused(MANIFEST_FILE, refusal))?;
         Ok(Self { manifest, manifest_sha256, manifest_bytes, signature })
@@ -218,6 +234,14 @@ pub(super) fn plain_length(directory: &Path, file: &str) -> Result<u64> {
         return Err(Error::refused(file, Refusal::UnsafePath));
     }
     Ok(metadata.len())
+}
+
+/// SHA-256 of the manifest in `directory`: what a target of a repository names.
+///
+/// # Errors
+/// [`Error::ReleaseRefused`] when it is missing, no plain file or too long; [`Error::File`].
+pub fn manifest_sha256(directory: &Path) -> Result<String> {
+    Ok(sha256_hex(&read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX)?))
 }
 
 /// The whole content of a small file.

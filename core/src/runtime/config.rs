@@ -16,6 +16,9 @@ pub struct Config {
     pub app: String,
     /// Ed25519 public keys whose signature on a release counts. Without any, no release passes.
     pub trusted_keys: Vec<[u8; 32]>,
+    /// The bytes of a repository's `root.json`: releases then need the repository's word (see
+    /// [`crate::trust`]), and neither `trusted_keys` nor detached signatures count.
+    pub trusted_root: Option<Vec<u8>>,
     /// Lets releases pass that nobody signed: for a developer's own machine, never for an app.
     pub allow_unsigned_for_development: bool,
     /// Lets [`crate::Noctule::next_transfer`] fetch new releases; needs a `trusted_root`.
@@ -35,6 +38,7 @@ impl Config {
             directory: directory.into(),
             app: app.into(),
             trusted_keys: Vec::new(),
+            trusted_root: None,
             allow_unsigned_for_development: false,
             delivery: None,
             plan: None,
@@ -50,6 +54,7 @@ impl std::fmt::Debug for Config {
             .field("directory", &self.directory)
             .field("app", &self.app)
             .field("trusted_keys", &self.trusted_keys.len())
+            .field("trusted_root", &self.trusted_root.is_some())
             .field("plan", &self.plan.is_some())
             .finish_non_exhaustive()
     }

@@ -10,7 +10,7 @@ use crate::delivery::{
 };
 use crate::release::rows as releases;
 use crate::release::{Manifest, delta, installed_path};
-use crate::trust::{Current, ReleaseTarget, Update, in_rollout, rows as trusted};
+use crate::trust::{Current, ReleaseTarget, Update, in_rollout};
 
 /// Milliseconds until an installation is tried again when a night was under way.
 const BUSY_PAUSE_MS: i64 = 60_000;
@@ -54,7 +54,7 @@ impl Noctule {
     /// Goes on with the look for a new release.
     fn look(&self, session: &mut Session, policy: &DeliveryPolicy) -> Result<Step> {
         if session.update.is_none() {
-            let set = self.trusted_set()?;
+            let Some(set) = self.trusted_set()? else { return Ok(Step::Hand(Transfer::Done)) };
             session.update = Some(Update::begin(set, self.config.clock.now_ms()));
         }
         let wanted = session.update.as_ref().and_then(Update::wanted);
@@ -212,7 +212,7 @@ impl Noctule {
 
     /// All bytes are here: verified, examined, active; or refused and remembered.
     fn install_arrived(&self, session: &mut Session, pending: &Pending) -> Result<Step> {
-        if !self.is_still_offered(&pending.manifest_sha256)? {
+        let Some(target) = self.offered(&pending.manifest_sha256)? else {
             // Halted or expired since: the next look finds what there is.
             session.incoming = None;
             self.change_delivery(|state| {
@@ -220,9 +220,9 @@ impl Noctule {
                 state.looked_ms = None;
             })?;
             return Ok(Step::Again);
-        }
+        };
         let arriving = session.arriving(&self.releases_dir(), &pending.manifest_sha256)?;
-        match self.install_staged(arriving.incoming.directory(), &pending.manifest_sha256) {
+        match self.install_staged(arriving.incoming.directory(), &target) {
             Ok(_) => {
                 self.change_delivery(|state| {
                     state.pending = None;
@@ -250,12 +250,12 @@ impl Noctule {
         }
     }
 
-    /// Whether the repository vouches for the release of this manifest, as far as is known.
-    fn is_still_offered(&self, manifest_sha256: &str) -> Result<bool> {
-        let set = self.trusted_set()?;
-        let offered = set.current(self.config.clock.now_ms());
-        let target = offered.ok().and_then(|offered| offered.release_of(manifest_sha256).cloned());
-        Ok(target.is_some_and(|target| !target.halted))
+    /// The target that vouches for the release of this manifest now, as far as is known.
+    fn offered(&self, manifest_sha256: &str) -> Result<Option<ReleaseTarget>> {
+        let Some(set) = self.trusted_set()? else { return Ok(None) };
+        let Ok(current) = set.current(self.config.clock.now_ms()) else { return Ok(None) };
+        let target = current.release_of(manifest_sha256).filter(|target| !target.halted);
+        Ok(target.cloned())
     }
 
     /// Remembers that `pending` was refused, so that it is not fetched again.
@@ -297,8 +297,8 @@ impl Noctule {
     ) -> Result<()> {
         let Some(update) = &mut session.update else { return Ok(()) };
         let result = step(update);
-        let set = update.set().clone();
-        self.store.write("keeping the repository's metadata", |t| trusted::save(t, &set))?;
+        let mut set = update.set().clone();
+        self.keep_trusted_set(&mut set)?;
         if let Err(error) = result {
             session.update = None;
             self.pause_delivery(id, None)?;

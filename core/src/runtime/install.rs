@@ -1,17 +1,20 @@
 //! Installing a release, and the baseline that stands in until the first night.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, TryLockError};
 
+use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
 use crate::base::{Day, Error, Refusal, Result};
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, SlateMaker, Treatment, order_of_work};
 use crate::release::rows as releases;
 use crate::release::{
-    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, installed_path, prune, stage,
+    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, installed_path, prune, stage,
+    stage_owned,
 };
 use crate::slates::{Slate, rows};
+use crate::trust::ReleaseTarget;
 
 impl Noctule {
     /// Verifies the release in `directory`, copies it into the profile and makes it the active one
@@ -20,30 +23,69 @@ impl Noctule {
     /// Each slate of the plan that is not there yet gets a rule-based stand-in at once, so that
     /// the first `recommend` has something to show before the first night.
     ///
+    /// With [`super::Config::trusted_root`] the directory also holds the repository's `metadata`,
+    /// which must be fresh and name the release's manifest as a target that is not halted.
+    ///
     /// # Errors
-    /// [`Error::ReleaseRefused`] with the file and the reason; [`Error::AlreadyRunning`];
+    /// [`Error::ReleaseRefused`] and [`Error::TrustRefused`] with the file and the reason;
+    /// [`Error::AlreadyRunning`];
     /// [`Error::InvalidInput`] when the app's plan does not fit; [`Error::File`],
     /// [`Error::StorageFull`], [`Error::Storage`], [`Error::Closed`]. The active release is then
     /// the one it was.
     pub fn install_release(&self, directory: &Path) -> Result<ReleaseName> {
         let _working = self.begin_work()?;
         self.check_open()?;
-        let releases_dir = self.config.directory.join("releases");
-        let seen = self.store.read(releases::seen)?;
+        let releases_dir = self.releases_dir();
         let (app, now_ms) = (&self.config.app, self.config.clock.now_ms());
-        let trust = if self.config.allow_unsigned_for_development {
+        let target = self.trusted_set()?.map(|stored| self.target_in(directory, stored));
+        let target = target.transpose()?;
+        let trust = if let Some(target) = &target {
+            Trust::of_manifest(app, digest_of(target)?, now_ms)
+        } else if self.config.allow_unsigned_for_development {
             Trust::unsigned_for_development(app, now_ms)
         } else {
             Trust::signed_by(app, &self.config.trusted_keys, now_ms)
         };
+        // Read after the metadata, which may have changed what counts as seen.
+        let seen = self.store.read(releases::seen)?;
         let verified = stage(directory, &releases_dir, &trust.having_seen(&seen))?;
+        if let Some(target) = &target {
+            check_same(target, &verified)?;
+        }
+        self.activate(&verified)
+    }
+
+    /// Installs the release in `staged`, which delivery has filled and `target` vouches for,
+    /// without copying it. Otherwise as [`Self::install_release`].
+    pub(super) fn install_staged(
+        &self,
+        staged: &Path,
+        target: &ReleaseTarget,
+    ) -> Result<ReleaseName> {
+        let _working = self.begin_work()?;
+        self.check_open()?;
+        let trust =
+            Trust::of_manifest(&self.config.app, digest_of(target)?, self.config.clock.now_ms());
+        let seen = self.store.read(releases::seen)?;
+        let verified = stage_owned(staged, &self.releases_dir(), &trust.having_seen(&seen))?;
+        check_same(target, &verified)?;
+        self.activate(&verified)
+    }
+
+    /// Where releases are installed, and where those lie that are on their way.
+    pub(super) fn releases_dir(&self) -> PathBuf {
+        self.config.directory.join("releases")
+    }
+
+    /// Makes a verified release the active one.
+    fn activate(&self, verified: &VerifiedRelease) -> Result<ReleaseName> {
         let loaded = LoadedRelease::open(&verified.directory, &verified.manifest_sha256)?;
         loaded.verify_codes()?;
         self.check_plan(&verified.manifest)?;
         let loaded = Arc::new(loaded);
         let mut stand_ins = self.stand_ins(&loaded)?;
         self.store.write("activating a release", |transaction| {
-            releases::activate(transaction, &verified)?;
+            releases::activate(transaction, verified)?;
             rows::publish_stand_ins(transaction, &mut stand_ins)
         })?;
         let installed = self.store.read(releases::installed)?;
@@ -57,8 +99,8 @@ impl Noctule {
         let keep: Vec<ReleaseName> =
             installed.into_iter().map(|installed| installed.release).collect();
         // The new release is active: what cannot be tidied away now is tidied away next time.
-        let _ = prune(&releases_dir, &keep);
-        Ok(verified.manifest.release)
+        let _ = prune(&self.releases_dir(), &keep);
+        Ok(verified.manifest.release.clone())
     }
 
     /// The rule-based baseline for each slate of the plan that is not on the shelf.
@@ -83,7 +125,7 @@ impl Noctule {
         };
         // Opened without the lock, which `record` needs; there is one opener, the work's owner.
         let Some(active) = active else { return Ok(None) };
-        let directory = installed_path(&self.config.directory.join("releases"), &active.release);
+        let directory = installed_path(&self.releases_dir(), &active.release);
         let loaded = Arc::new(LoadedRelease::open(&directory, &active.manifest_sha256)?);
         // The app may have come with another plan since the release was installed.
         self.check_plan(loaded.release.manifest())?;

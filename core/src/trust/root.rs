@@ -6,8 +6,9 @@ use ed25519_dalek::VerifyingKey;
 
 use super::fields::{Fields, field};
 use super::json::Json;
-use super::signed::{Head, Signed, bytes_of_hex, key_id, shortened};
+use super::signed::{Head, Signed, key_id, shortened};
 use crate::base::TrustRefusal;
+use crate::base::digest::bytes_of_hex;
 use crate::base::limits::TRUST_KEYS_MAX;
 
 /// A role of the specification.
@@ -102,7 +103,7 @@ fn keys(fields: &Fields<'_>) -> Result<BTreeMap<String, VerifyingKey>, TrustRefu
         let key = key.as_ref().and_then(usable_key);
         let key = key.ok_or_else(|| TrustRefusal::BadKey { key: shortened(id) })?;
         if !points.insert(key.to_bytes()) {
-            let place = fields.path("");
+            let place = "signed.keys".to_owned();
             return Err(TrustRefusal::DuplicateKey { place, key: shortened(id) });
         }
         keys.insert(id.clone(), key);

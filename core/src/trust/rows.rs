@@ -3,7 +3,6 @@
 use rusqlite::{Connection, Transaction};
 
 use super::TrustedSet;
-use super::root::Role;
 use crate::base::Result;
 use crate::store::meta;
 
@@ -35,6 +34,5 @@ pub fn load(connection: &Connection, root: &[u8]) -> Result<TrustedSet> {
 /// # Errors
 /// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`].
 pub fn save(transaction: &Transaction<'_>, set: &TrustedSet) -> Result<()> {
-    debug_assert!(set.version(Role::Root).is_some());
     meta::put(transaction, KEY, &set.encode()?)
 }

@@ -8,6 +8,7 @@ use super::fields::{Fields, date_time_ms, field};
 use super::json::Json;
 use super::root::{Role, RoleKeys};
 use crate::base::TrustRefusal;
+use crate::base::digest::bytes_of_hex;
 use crate::base::limits::{TRUST_KEYS_MAX, VERSION_MAX};
 
 /// Bytes of a key id: SHA-256 in hexadecimal needs 64.
@@ -121,18 +122,6 @@ pub(super) fn key_id(text: &str) -> Result<&str, String> {
 /// A key id as errors show it.
 pub(super) fn shortened(key: &str) -> String {
     key.chars().take(16).collect()
-}
-
-pub(super) fn bytes_of_hex<const N: usize>(text: &str) -> Option<[u8; N]> {
-    if text.len() != 2 * N {
-        return None;
-    }
-    let mut bytes = [0; N];
-    for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
-        let digit = |character: u8| char::from(character).to_digit(16);
-        *byte = (digit(pair[0])? * 16 + digit(pair[1])?) as u8;
-    }
-    Some(bytes)
 }
 
 /// The versions, lengths and hashes of files that `meta` names.

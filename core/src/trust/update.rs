@@ -155,10 +155,11 @@ impl Update {
     /// # Errors
     /// [`Error::TrustRefused`] with [`TrustRefusal::Incomplete`] when something is still wanted.
     pub fn finish(self) -> Result<TrustedSet> {
-        match self.wanted() {
-            None => Ok(self.set),
-            Some(wanted) => Err(Error::untrusted(wanted.path, TrustRefusal::Incomplete)),
+        if self.step == Step::Done {
+            return Ok(self.set);
         }
+        let path = self.wanted().map_or_else(|| METADATA_FOLDER.to_owned(), |wanted| wanted.path);
+        Err(Error::untrusted(path, TrustRefusal::Incomplete))
     }
 
     /// Section 5.3: signed by thresholds of the old root's and of its own keys, the next version.

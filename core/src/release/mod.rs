@@ -36,5 +36,6 @@ pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surf
 pub use tensors::{TensorInfo, TensorLayout};
 pub use values::check_finite;
 pub use verify::{
-    SeenRelease, SignatureRule, Trust, VerifiedRelease, manifest_sha256, verify_directory,
+    SeenRelease, SignatureRule, Trust, VerifiedRelease, check_offer, manifest_sha256,
+    read_manifest, verify_directory,
 };

@@ -166,6 +166,16 @@ impl Head {
     }
 }
 
+/// Whether the release of this manifest could be installed, as far as the manifest tells: before
+/// the rest of it is fetched.
+///
+/// # Errors
+/// [`Error::ReleaseRefused`] as [`verify_directory`].
+pub fn check_offer(manifest: &Manifest, manifest_sha256: &str, trust: &Trust<'_>) -> Result<()> {
+    check_acceptable(manifest, manifest_sha256, trust)
+        .map_err(|refusal| Error::refused(MANIFEST_FILE, refusal))
+}
+
 /// Whether a manifest of these bytes is for this app, this time and newer than what was seen.
 fn check_acceptable(manifest: &Manifest, sha256: &str, trust: &Trust<'_>) -> Result<(), Refusal> {
     if manifest.app != trust.app {
@@ -242,6 +252,16 @@ pub(super) fn plain_length(directory: &Path, file: &str) -> Result<u64> {
 /// [`Error::ReleaseRefused`] when it is missing, no plain file or too long; [`Error::File`].
 pub fn manifest_sha256(directory: &Path) -> Result<String> {
     Ok(sha256_hex(&read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX)?))
+}
+
+/// The manifest of the installed release in `directory`, whose SHA-256 is known.
+///
+/// # Errors
+/// [`Error::ReleaseRefused`] when it is missing or another; [`Error::File`].
+pub fn read_manifest(directory: &Path, manifest_sha256: &str) -> Result<Manifest> {
+    let bytes = read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX)?;
+    check_digest(MANIFEST_FILE, manifest_sha256, sha256_hex(&bytes))?;
+    Manifest::parse(&bytes)
 }
 
 /// The whole content of a small file.

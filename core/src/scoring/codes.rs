@@ -120,7 +120,7 @@ mod tests {
         assert_eq!(pack(&codes, 3), bytes);
         let mut room = Vec::new();
         assert_eq!(Codes::Int4(&bytes).rows(0..2, 3, &mut room), codes);
-        assert_eq!(Codes::Int4(&bytes).rows(1..2, 3, &mut room), codes[3..]);
+        assert_eq!(Codes::Int4(&bytes).rows(1..2, 3, &mut room), &codes[3..]);
         assert_eq!(Codes::Int4(&[0x8f]).rows(0..1, 2, &mut room), [-1, -8]);
     }
 

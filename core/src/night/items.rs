@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::base::{Error, Refusal, Result};
-use crate::release::OpenRelease;
-use crate::scoring::{ItemMatrix, MappedFile};
+use crate::release::{Architecture, Dtype, OpenRelease, TensorInfo};
+use crate::scoring::{Codes, ItemMatrix, MappedFile, Vectors};
 
 /// `items.safetensors` of an installed release: read through a memory map, never copied.
 #[derive(Debug)]
@@ -14,15 +14,17 @@ pub struct ItemTensors {
     contexts: usize,
     popularity: std::ops::Range<u64>,
     context_popularity: std::ops::Range<u64>,
-    vectors: Option<Vectors>,
+    vectors: Option<Place>,
 }
 
+/// Where the vectors lie, and in which form.
 #[derive(Debug)]
-struct Vectors {
+struct Place {
     dimensions: usize,
-    codes: std::ops::Range<u64>,
+    codes: TensorInfo,
     scale: std::ops::Range<u64>,
-    embedding: std::ops::Range<u64>,
+    /// None when the codes are the vectors.
+    embedding: Option<TensorInfo>,
 }
 
 impl ItemTensors {
@@ -39,14 +41,14 @@ impl ItemTensors {
                 Err(Error::refused(file_name(&release.items_path()), refusal))
             }
         };
-        let vectors = match layout.get("embedding") {
-            None => None,
-            Some(tensor) => Some(Vectors {
-                dimensions: tensor.shape.get(1).map_or(0, |size| *size as usize),
-                codes: range("codes")?,
+        let vectors = match (release.architecture(), layout.get("codes")) {
+            (Architecture::MatrixFactorization { dimensions, .. }, Some(codes)) => Some(Place {
+                dimensions: *dimensions,
+                codes: codes.clone(),
                 scale: range("scale")?,
-                embedding: range("embedding")?,
+                embedding: layout.get("embedding").cloned(),
             }),
+            _ => None,
         };
         Ok(Self {
             file: MappedFile::open(&release.items_path())?,
@@ -83,12 +85,31 @@ impl ItemTensors {
     /// # Errors
     /// As [`Self::popularity`].
     pub fn matrix(&self) -> Result<Option<ItemMatrix<'_>>> {
-        let Some(vectors) = &self.vectors else { return Ok(None) };
-        let count = self.items * vectors.dimensions;
-        let codes = self.file.i8_values("codes", vectors.codes.clone(), count)?;
-        let scales = self.file.f32_values("scale", vectors.scale.clone(), self.items)?;
-        let exact = self.file.f32_values("embedding", vectors.embedding.clone(), count)?;
-        ItemMatrix::new(codes, scales, exact, vectors.dimensions).map(Some)
+        let Some(Place { dimensions, codes, scale, embedding }) = &self.vectors else {
+            return Ok(None);
+        };
+        let (n, d) = (self.items, *dimensions);
+        let scales = self.file.f32_values("scale", scale.clone(), n)?;
+        let place = codes.begin..codes.end;
+        // The schema lets no other dtypes through.
+        let codes = match codes.dtype {
+            Dtype::U8 => Codes::Int4(self.file.u8_values("codes", place, n * d.div_ceil(2))?),
+            _ => Codes::Int8(self.file.i8_values("codes", place, n * d)?),
+        };
+        let halves =
+            |info: &TensorInfo| self.file.u16_values("embedding", info.begin..info.end, n * d);
+        let vectors = match embedding {
+            None => Vectors::Coded,
+            Some(info) => match info.dtype {
+                Dtype::F16 => Vectors::F16(halves(info)?),
+                Dtype::BF16 => Vectors::Bf16(halves(info)?),
+                _ => {
+                    let place = info.begin..info.end;
+                    Vectors::F32(self.file.f32_values("embedding", place, n * d)?)
+                }
+            },
+        };
+        ItemMatrix::stored(codes, scales, vectors, d).map(Some)
     }
 }
 

@@ -1,5 +1,6 @@
 //! One slate, from candidates to reasons. Pure: no store, no clock.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -155,7 +156,7 @@ impl SlateMaker<'_> {
         let candidates =
             candidates::generate(self.plan.candidates, Some(nearest), rows.within, eligible)?;
         let values = self.feature_values(&candidates, features, rows, |index| {
-            exact_score(&folded.user.vector, row(index))
+            exact_score(&folded.user.vector, &row(index))
         });
         let scores = model.ranker.score(&values, features.len())?;
         let ranked = candidates.iter().zip(scores);
@@ -168,7 +169,7 @@ impl SlateMaker<'_> {
                 let at = candidates.iter().position(|index| *index == placed.index).unwrap_or(0);
                 let line = &values[at * features.len()..(at + 1) * features.len()];
                 let vector = row(placed.index);
-                let reasons = reasons(placed, features, line, weights, &folded, vector);
+                let reasons = reasons(placed, features, line, weights, &folded, &vector);
                 self.slot(placed, reasons)
             })
             .collect()
@@ -178,7 +179,7 @@ impl SlateMaker<'_> {
     fn fold_in<'m>(
         &self,
         context: &ContextId,
-        row: &dyn Fn(u32) -> &'m [f32],
+        row: &dyn Fn(u32) -> Cow<'m, [f32]>,
     ) -> Result<FoldedIn<'_>> {
         let (model, _) = self.loaded.model()?;
         let (mut chosen, mut passed, mut items) = (Vec::new(), Vec::new(), Vec::new());
@@ -202,7 +203,9 @@ impl SlateMaker<'_> {
             }
         }
         chosen.extend(passed);
-        let mut user = model.fold_in.solve(&chosen)?;
+        let observations: Vec<(&[f32], f32, f32)> =
+            chosen.iter().map(|(row, weight, target)| (&**row, *weight, *target)).collect();
+        let mut user = model.fold_in.solve(&observations)?;
         if items.is_empty() {
             // Nothing was ever chosen: the vector is zero, and no part of it needs explaining.
             user = model.fold_in.solve(&[])?;

@@ -12,6 +12,7 @@ pub mod install;
 pub mod manifest;
 pub mod open;
 pub mod plan;
+mod ranges;
 pub mod rows;
 mod schema;
 pub mod signature;

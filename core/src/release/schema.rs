@@ -2,40 +2,65 @@
 
 use super::dtype::Dtype;
 use super::manifest::{ITEMS_FILE, MODEL_FILE};
+use super::ranges::Range;
 use super::tensors::{TensorInfo, TensorLayout};
 use super::{Architecture, Manifest, TensorEntry};
 use crate::base::limits::ITEMS_MAX;
 use crate::base::{Error, Refusal, Result};
-
-/// What holds for the values of a tensor beyond being finite.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Range {
-    /// Nothing.
-    Finite,
-    /// At least 0.
-    NotNegative,
-    /// -127 to 127: codes that are as many below zero as above.
-    Symmetric,
-}
-
-impl Range {
-    pub(super) fn reason(self) -> &'static str {
-        match self {
-            Self::Finite => "is not finite",
-            Self::NotNegative => "is negative, at least 0 is needed",
-            Self::Symmetric => "is -128, -127 to 127 is needed",
-        }
-    }
-}
 
 /// One tensor that a release needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Needed {
     file: &'static str,
     pub(super) name: &'static str,
+    /// The forms it may have, each of another dtype; one at least.
+    forms: Vec<Form>,
+    optional: bool,
+}
+
+/// A form that a tensor may have.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Form {
     dtype: Dtype,
     shape: Vec<u64>,
-    pub(super) range: Range,
+    range: Range,
+}
+
+impl Needed {
+    /// What holds for the values when they are of `dtype`.
+    pub(super) fn range(&self, dtype: Dtype) -> Range {
+        let form = self.forms.iter().find(|form| form.dtype == dtype);
+        form.map_or(Range::Finite, |form| form.range)
+    }
+
+    fn f32(file: &'static str, name: &'static str, shape: &[u64], range: Range) -> Self {
+        let form = Form { dtype: Dtype::F32, shape: shape.to_vec(), range };
+        Self { file, name, forms: vec![form], optional: false }
+    }
+
+    /// The item vectors; without them they are what the codes say.
+    fn embedding(items: u64, d: u64) -> Self {
+        let form = |dtype| Form { dtype, shape: vec![items, d], range: Range::Finite };
+        let forms = [Dtype::F32, Dtype::F16, Dtype::BF16].map(form).to_vec();
+        Self { file: ITEMS_FILE, name: "embedding", forms, optional: true }
+    }
+
+    /// The codes: int8, or int4 and two a byte.
+    fn codes(items: u64, d: u64) -> Self {
+        let int8 = Form { dtype: Dtype::I8, shape: vec![items, d], range: Range::Symmetric };
+        let range = Range::Int4 { row: d };
+        let int4 = Form { dtype: Dtype::U8, shape: vec![items, d.div_ceil(2)], range };
+        Self { file: ITEMS_FILE, name: "codes", forms: vec![int8, int4], optional: false }
+    }
+
+    /// Checks that `info` has one of the forms.
+    fn check(&self, info: &TensorInfo) -> Result<(), Refusal> {
+        if let Some(form) = self.forms.iter().find(|form| form.dtype == info.dtype) {
+            return agree(self.name, info, form.dtype.name(), &form.shape);
+        }
+        let names: Vec<&str> = self.forms.iter().map(|form| form.dtype.name()).collect();
+        agree(self.name, info, &names.join(" or "), &info.shape)
+    }
 }
 
 /// All tensors that a release needs.
@@ -46,21 +71,19 @@ impl Schema {
     /// The tensors of `architecture` for a catalogue of `items` and a plan of `contexts`.
     pub(super) fn new(architecture: &Architecture, contexts: u64, items: u64) -> Self {
         let mut needed = Vec::new();
-        let mut add = |file, name, dtype, shape: &[u64], range| {
-            needed.push(Needed { file, name, dtype, shape: shape.to_vec(), range });
+        let mut add = |file, name, shape: &[u64], range| {
+            needed.push(Needed::f32(file, name, shape, range));
         };
-        add(ITEMS_FILE, "popularity", Dtype::F32, &[items], Range::NotNegative);
-        let by_context = [contexts, items];
-        add(ITEMS_FILE, "context_popularity", Dtype::F32, &by_context, Range::NotNegative);
+        add(ITEMS_FILE, "popularity", &[items], Range::NotNegative);
+        add(ITEMS_FILE, "context_popularity", &[contexts, items], Range::NotNegative);
         if let Architecture::MatrixFactorization { dimensions, ranker_features, .. } = architecture
         {
             let (d, features) = (*dimensions as u64, ranker_features.len() as u64);
-            add(ITEMS_FILE, "embedding", Dtype::F32, &[items, d], Range::Finite);
-            add(ITEMS_FILE, "codes", Dtype::I8, &[items, d], Range::Symmetric);
-            add(ITEMS_FILE, "scale", Dtype::F32, &[items], Range::NotNegative);
-            add(MODEL_FILE, "gram", Dtype::F32, &[d, d], Range::Finite);
-            add(MODEL_FILE, "ranker.weight", Dtype::F32, &[1, features], Range::Finite);
-            add(MODEL_FILE, "ranker.bias", Dtype::F32, &[1], Range::Finite);
+            add(ITEMS_FILE, "scale", &[items], Range::Scale);
+            add(MODEL_FILE, "gram", &[d, d], Range::Finite);
+            add(MODEL_FILE, "ranker.weight", &[1, features], Range::Finite);
+            add(MODEL_FILE, "ranker.bias", &[1], Range::Finite);
+            needed.extend([Needed::embedding(items, d), Needed::codes(items, d)]);
         }
         Self(needed)
     }
@@ -76,9 +99,12 @@ impl Schema {
         for needed in self.of(file) {
             let tensor = needed.name.to_owned();
             let Some(info) = layout.get(needed.name) else {
+                if needed.optional {
+                    continue;
+                }
                 return Err(Refusal::MissingTensor { tensor });
             };
-            agree(&tensor, info, needed.dtype.name(), &needed.shape)?;
+            needed.check(info)?;
             if info.begin % info.dtype.bytes() != 0 {
                 let reason =
                     format!("begins at byte {}, not aligned to {}", info.begin, info.dtype);

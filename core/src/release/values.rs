@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::digest::CHUNK_BYTES;
 use super::dtype::Dtype;
-use super::schema::{Range, Schema};
+use super::schema::Schema;
 use super::tensors::{TensorInfo, TensorLayout};
 use crate::base::{Error, Refusal, Result};
 
@@ -19,9 +19,9 @@ use crate::base::{Error, Refusal, Result};
 pub fn check_finite(path: &Path, file: &str, layout: &TensorLayout) -> Result<()> {
     let mut opened = File::open(path).map_err(Error::file(path, "opening"))?;
     for (name, info) in layout.iter() {
-        let found = first(&mut opened, info, |chunk| first_not_finite(info.dtype, chunk))
-            .map_err(Error::file(path, "reading"))?;
-        if let Some(index) = found {
+        let judge = |_, piece: &[u8]| Some((first_not_finite(info.dtype, piece)?, ()));
+        let found = first(&mut opened, info, judge).map_err(Error::file(path, "reading"))?;
+        if let Some((index, ())) = found {
             let tensor = name.to_owned();
             return Err(Error::refused(file, Refusal::NotFinite { tensor, index }));
         }
@@ -42,27 +42,25 @@ pub(super) fn check_ranges(
     let mut opened = File::open(path).map_err(Error::file(path, "opening"))?;
     for needed in schema.of(file) {
         let Some(info) = layout.get(needed.name) else { continue };
-        let judge = |chunk: &[u8]| match needed.range {
-            Range::Finite => None,
-            Range::NotNegative => first_negative(chunk),
-            Range::Symmetric => chunk.iter().position(|code| *code == i8::MIN as u8),
-        };
+        let range = needed.range(info.dtype);
+        let judge = |first, piece: &[u8]| range.first_outside(first, piece);
         let found = first(&mut opened, info, judge).map_err(Error::file(path, "reading"))?;
-        if let Some(index) = found {
+        if let Some((index, reason)) = found {
             let field = format!("tensor {}[{index}]", needed.name);
-            let reason = needed.range.reason().to_owned();
+            let reason = reason.to_owned();
             return Err(Error::refused(file, Refusal::Field { field, reason }));
         }
     }
     Ok(())
 }
 
-/// Index of the first value of the tensor that `judge` finds in a piece of it.
-fn first(
+/// Index of the first value of the tensor that `judge` finds in a piece of it, and what it says;
+/// it gets the index of the piece's first value.
+fn first<R>(
     file: &mut File,
     info: &TensorInfo,
-    judge: impl Fn(&[u8]) -> Option<usize>,
-) -> std::io::Result<Option<u64>> {
+    judge: impl Fn(u64, &[u8]) -> Option<(usize, R)>,
+) -> std::io::Result<Option<(u64, R)>> {
     file.seek(SeekFrom::Start(info.begin))?;
     let mut rest = info.end - info.begin;
     let mut index = 0;
@@ -72,8 +70,8 @@ fn first(
         let length = chunk.len().min(usize::try_from(rest).unwrap_or(CHUNK_BYTES));
         let piece = &mut chunk[..length];
         file.read_exact(piece)?;
-        if let Some(at) = judge(piece) {
-            return Ok(Some(index + at as u64));
+        if let Some((at, said)) = judge(index, piece) {
+            return Ok(Some((index + at as u64, said)));
         }
         index += length as u64 / info.dtype.bytes();
         rest -= length as u64;
@@ -101,8 +99,4 @@ fn first_not_finite(dtype: Dtype, chunk: &[u8]) -> Option<usize> {
 fn first_with_exponent(chunk: &[u8], exponent: u16) -> Option<usize> {
     let mut values = chunk.as_chunks::<2>().0.iter();
     values.position(|two| u16::from_le_bytes(*two) & exponent == exponent)
-}
-
-fn first_negative(chunk: &[u8]) -> Option<usize> {
-    chunk.as_chunks::<4>().0.iter().position(|four| f32::from_le_bytes(*four) < 0.0)
 }

@@ -11,12 +11,19 @@
 //! of which s t q.c is known from the integer dot product q.c. For the rest (Hölder)
 //!
 //! ```text
-//! |r.c| <= |r|_1 max|c|  <= 128 |r|_1
-//! |x.e| <= |x|_1 max|e|  <= s (1/2 + 2^-14) |x|_1    (rounding to nearest; `ItemMatrix::verify`)
+//! |r.c| <= |r|_1 max|c|  <= C |r|_1
+//! |x.e| <= |x|_1 max|e|  <= s (E + 2^-14) |x|_1
 //! ```
 //!
-//! so x.y lies within s B of s t q.c, where B = 128 |r|_1 + (1/2 + 2^-14) |x|_1 depends on the
-//! query alone. One addition for each row makes the bound, and no norm is stored beside the codes.
+//! so x.y lies within s B of s t q.c, where B = C |r|_1 + (E + 2^-14) |x|_1 depends on the query
+//! and the form of the matrix alone. One addition for each row makes the bound, and no norm is
+//! stored beside the codes.
+//!
+//! - C is the greatest absolute code: 128 for int8, 8 for int4.
+//! - E is 1/2 where vectors are stored, in whatever precision: y are the stored values, and rounding
+//!   to the nearest code leaves half a step (`ItemMatrix::verify`). Where the codes are the vectors,
+//!   y = s c but for one rounding to f32, at most 2^-24 * 128 steps = 2^-17 steps (a
+//!   subnormal product is exact: it is a multiple of the least f32, as s is): E is 0.
 //!
 //! # Rounding
 //! What is compared are not real numbers. Written in units of s |x|_1:
@@ -28,19 +35,21 @@
 //! - B itself is rounded to f32: 129 * 2^-24 < 2^-16.9. |x|_1 and |r|_1 are summed in f64: < 2^-30.
 //!
 //! Together with the 2^-14 of above this is less than 2^-12, and B is taken as
-//! 128 |r|_1 + (1/2 + 2^-12) |x|_1. Products that underflow are off by 2^-149 more, and `floor`
+//! C |r|_1 + (E + 2^-12) |x|_1. What is said with 128 and 1/2 holds for less, too. Products that underflow are off by 2^-149 more, and `floor`
 //! allows for it.
 //!
 //! # Units
 //! The query is multiplied by the power of two that brings its greatest value to between 1 and 2,
 //! so that neither a tiny nor a huge query leaves the range of f32; "scan units" are these.
 
-use super::quantise::quantise_row;
+use super::item_matrix::ItemMatrix;
+use super::quantise::{CODE_MAX, quantise_row};
+use super::vectors::Vectors;
 
-/// Share of |x|_1 by which a row's own quantisation and all rounding can move a score.
-const ROW_STEPS: f64 = 0.5 + 1.0 / 4096.0;
-/// Greatest absolute code that an i8 can hold.
-const CODE_BOUND: f64 = 128.0;
+/// E: share of a step that a vector can lie from its codes.
+const HALF_A_STEP: f64 = 0.5;
+/// Share of |x|_1 by which all rounding can move a score.
+const ROUNDING: f64 = 1.0 / 4096.0;
 /// Share by which two values must differ so that their roundings to f32 differ, with room.
 const F32_ROUNDING: f64 = 1.0 / (1 << 22) as f64;
 /// Four times the least positive f32: what underflow can hide, with room.
@@ -60,8 +69,8 @@ pub(super) struct CoarseQuery {
 }
 
 impl CoarseQuery {
-    /// Quantises `query`, whose values are finite; `None` when all are zero.
-    pub(super) fn new(query: &[f32]) -> Option<Self> {
+    /// Quantises `query`, whose values are finite, for `matrix`; `None` when all are zero.
+    pub(super) fn new(query: &[f32], matrix: &ItemMatrix<'_>) -> Option<Self> {
         let largest = query.iter().fold(0.0f32, |most, value| most.max(value.abs()));
         if largest == 0.0 {
             return None;
@@ -70,14 +79,19 @@ impl CoarseQuery {
         let exponent = (f64::from(largest).to_bits() >> 52) as i32 - 1023;
         let unit = 2f64.powi(-exponent);
         let mut codes = vec![0; query.len()];
-        let step = quantise_row(query, unit, &mut codes);
+        let step = quantise_row(query, unit, CODE_MAX, &mut codes);
         let (mut size, mut residual) = (0.0, 0.0);
         for (value, code) in query.iter().zip(&codes) {
             let value = f64::from(*value) * unit;
             size += value.abs();
             residual += (value - f64::from(step) * f64::from(*code)).abs();
         }
-        let slack = (CODE_BOUND * residual + ROW_STEPS * size) as f32;
+        let row_steps = match matrix.vectors {
+            Vectors::F32(_) | Vectors::F16(_) | Vectors::Bf16(_) => HALF_A_STEP,
+            Vectors::Coded => 0.0,
+        };
+        let slack = matrix.codes.bound() * residual + (row_steps + ROUNDING) * size;
+        let slack = slack as f32;
         Some(Self { codes, step, slack, unit })
     }
 
@@ -134,7 +148,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::scoring::{Kernel, exact_score, quantise};
+    use crate::scoring::testing::{Form, Stored};
+    use crate::scoring::{Kernel, exact_score};
+
+    /// `query` for a matrix of one row, in single precision and int8.
+    fn coarse(query: &[f32]) -> Option<CoarseQuery> {
+        let d = query.len();
+        let (codes, row) = (vec![0; d], vec![0.0; d]);
+        CoarseQuery::new(query, &ItemMatrix::new(&codes, &[0.0], &row, d).unwrap())
+    }
 
     /// Values over many orders of magnitude, with zeros.
     fn value() -> impl Strategy<Value = f32> {
@@ -154,18 +176,23 @@ mod tests {
             exponent in -120i32..60,
         ) {
             let query: Vec<f32> = query[..d].iter().map(|x| x * 2f32.powi(exponent)).collect();
-            let Some(coarse) = CoarseQuery::new(&query) else { return Ok(()) };
-            let quantised = quantise(&rows[..d * 8], d).unwrap();
-            let codes = quantised.codes.chunks_exact(d).zip(&quantised.scales);
-            for (row, (codes, scale)) in rows.chunks_exact(d).zip(codes) {
-                let products = query.iter().zip(row).map(|(x, y)| f64::from(*x) * f64::from(*y));
-                let exact = products.sum::<f64>() * coarse.unit;
-                let mut dots = [0];
+            for form in Form::all() {
+                let stored = Stored::new(&rows[..d * 8], d, form);
+                let matrix = stored.matrix();
+                let Some(coarse) = CoarseQuery::new(&query, &matrix) else { return Ok(()) };
+                let mut room = Vec::new();
+                let mut dots = [0; 8];
+                let codes = matrix.codes.rows(0..8, d, &mut room);
                 Kernel::fastest().dot_products(&coarse.codes, codes, &mut dots);
-                let [dot] = dots;
-                let (lower, upper) = (coarse.lower(*scale, dot), coarse.upper(*scale, dot));
-                prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{lower} {exact}");
-                prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{upper} {exact}");
+                for ((index, dot), scale) in (0..8).zip(dots).zip(matrix.scales) {
+                    let row = matrix.row(index).unwrap();
+                    let pairs = query.iter().zip(&*row);
+                    let exact = pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
+                    let exact = exact * coarse.unit;
+                    let (lower, upper) = (coarse.lower(*scale, dot), coarse.upper(*scale, dot));
+                    prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{form:?} {exact}");
+                    prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{form:?} {exact}");
+                }
             }
         }
 
@@ -176,11 +203,11 @@ mod tests {
             largest in prop::num::f32::NORMAL | prop::num::f32::SUBNORMAL,
             share in -3.0f64..3.0,
         ) {
-            let Some(coarse) = CoarseQuery::new(&[largest]) else { return Ok(()) };
-            let floor = f64::from(coarse.floor(coarse.in_scan_units(score)));
+            let Some(query) = coarse(&[largest]) else { return Ok(()) };
+            let floor = f64::from(query.floor(query.in_scan_units(score)));
             let near = f64::from(score) * (1.0 + share * 2f64.powi(-21));
             for below in [near, f64::from(other)] {
-                if below * coarse.unit < floor {
+                if below * query.unit < floor {
                     prop_assert!((below as f32) < score, "{below} {score}");
                 }
             }
@@ -190,11 +217,11 @@ mod tests {
     #[test]
     fn the_greatest_value_of_a_query_lies_between_1_and_2_in_scan_units() {
         for largest in [f32::MAX, 1.0, 1.999, 0.3, f32::MIN_POSITIVE, f32::from_bits(1)] {
-            let coarse = CoarseQuery::new(&[0.0, -largest]).unwrap();
-            let scaled = coarse.in_scan_units(largest);
+            let query = coarse(&[0.0, -largest]).unwrap();
+            let scaled = query.in_scan_units(largest);
             assert!((1.0..2.0).contains(&scaled), "{largest}: {scaled}");
         }
-        assert!(CoarseQuery::new(&[0.0, -0.0]).is_none());
+        assert!(coarse(&[0.0, -0.0]).is_none());
     }
 
     #[test]

@@ -1,6 +1,10 @@
 //! The item side of a model as the scan reads it.
 
+use std::borrow::Cow;
+
+use super::codes::Codes;
 use super::quantise::check_dimensions;
+use super::vectors::Vectors;
 use crate::base::limits::ITEMS_MAX;
 use crate::base::{Error, Result};
 
@@ -8,7 +12,7 @@ use crate::base::{Error, Result};
 /// rounding to nearest, and 2^-14 for quantisers that divide in f32.
 const STEP_SHARE: f64 = 0.5 + 1.0 / 16_384.0;
 
-/// Exact embeddings with their int8 codes, borrowed from a memory map or from vectors.
+/// Item vectors with their coarse codes, borrowed from a memory map or from vectors.
 ///
 /// ```
 /// use noctule_core::scoring::{ItemMatrix, quantise};
@@ -16,20 +20,20 @@ const STEP_SHARE: f64 = 0.5 + 1.0 / 16_384.0;
 /// let quantised = quantise(&embeddings, 2)?;
 /// let matrix = ItemMatrix::new(&quantised.codes, &quantised.scales, &embeddings, 2)?;
 /// matrix.verify()?;
-/// assert_eq!((matrix.len(), matrix.row(1)), (2, Some(&[0.6f32, 0.8][..])));
+/// assert_eq!((matrix.len(), matrix.row(1).as_deref()), (2, Some(&[0.6f32, 0.8][..])));
 /// # Ok::<(), noctule_core::base::Error>(())
 /// ```
 #[derive(Debug, Clone, Copy)]
 pub struct ItemMatrix<'a> {
-    pub(super) codes: &'a [i8],
+    pub(super) codes: Codes<'a>,
     pub(super) scales: &'a [f32],
-    pub(super) embeddings: &'a [f32],
+    pub(super) vectors: Vectors<'a>,
     pub(super) dimensions: usize,
 }
 
 impl<'a> ItemMatrix<'a> {
-    /// A matrix of `scales.len()` items: `codes` and `embeddings` are row-major
-    /// n x `dimensions`, `scales` has n values. Looks at the lengths only and so costs nothing.
+    /// A matrix of `scales.len()` items: int8 `codes` and single precision `embeddings` are
+    /// row-major n x `dimensions`, `scales` has n values. As [`Self::stored`].
     ///
     /// # Errors
     /// [`Error::InvalidInput`] when a length does not fit the others or a limit.
@@ -39,19 +43,44 @@ impl<'a> ItemMatrix<'a> {
         embeddings: &'a [f32],
         dimensions: usize,
     ) -> Result<Self> {
+        Self::stored(Codes::Int8(codes), scales, Vectors::F32(embeddings), dimensions)
+    }
+
+    /// A matrix of `scales.len()` items in any form. Looks at the lengths only and so costs
+    /// nothing.
+    ///
+    /// ```
+    /// use noctule_core::scoring::{Codes, ItemMatrix, Vectors};
+    /// // Two codes a byte, and the vectors are what the codes say.
+    /// let matrix = ItemMatrix::stored(Codes::Int4(&[0xe7]), &[0.5], Vectors::Coded, 2)?;
+    /// assert_eq!(matrix.row(0).as_deref(), Some(&[3.5f32, -1.0][..]));
+    /// # Ok::<(), noctule_core::base::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::InvalidInput`] when a length does not fit the others or a limit.
+    pub fn stored(
+        codes: Codes<'a>,
+        scales: &'a [f32],
+        vectors: Vectors<'a>,
+        dimensions: usize,
+    ) -> Result<Self> {
         check_dimensions(dimensions)?;
         let items = scales.len();
         if items > ITEMS_MAX {
             let reason = format!("{items} items, but at most {ITEMS_MAX} are allowed");
             return Err(Error::invalid("scales", reason));
         }
-        for (field, length) in [("codes", codes.len()), ("embeddings", embeddings.len())] {
-            if length != items * dimensions {
-                let reason = format!("{length} values, but {items} x {dimensions} are needed");
-                return Err(Error::invalid(field, reason));
-            }
+        let width = codes.row_bytes(dimensions);
+        if codes.stored() != items * width {
+            let reason = format!("{} bytes, but {items} x {width} are needed", codes.stored());
+            return Err(Error::invalid("codes", reason));
         }
-        Ok(Self { codes, scales, embeddings, dimensions })
+        if let Some(length) = vectors.stored().filter(|length| *length != items * dimensions) {
+            let reason = format!("{length} values, but {items} x {dimensions} are needed");
+            return Err(Error::invalid("embeddings", reason));
+        }
+        Ok(Self { codes, scales, vectors, dimensions })
     }
 
     /// Number of items.
@@ -72,15 +101,28 @@ impl<'a> ItemMatrix<'a> {
         self.dimensions
     }
 
-    /// The exact embedding of the item `index`, if there is such an item.
+    /// The vector of the item `index`, if there is such an item: borrowed where single precision
+    /// is stored, converted otherwise.
     #[must_use]
-    pub fn row(&self, index: u32) -> Option<&'a [f32]> {
-        let begin = (index as usize).checked_mul(self.dimensions)?;
-        self.embeddings.get(begin..begin + self.dimensions)
+    pub fn row(&self, index: u32) -> Option<Cow<'a, [f32]>> {
+        let index = index as usize;
+        let row = || self.vectors.row(index, self.dimensions, self.codes, self.scales);
+        (index < self.len()).then(row)
     }
 
-    /// Checks what [`super::top_k`] relies on: that every embedding is finite and lies within half
-    /// a step (and 2^-14 of a step for rounding) of code * scale.
+    /// Writes the vector of the item `index` to `row`; false, with `row` as it was, when there is
+    /// no such item or `row` has another length.
+    pub fn read_row(&self, index: u32, row: &mut [f32]) -> bool {
+        let index = index as usize;
+        let fits = index < self.len() && row.len() == self.dimensions;
+        if fits {
+            self.vectors.read_row(index, self.codes, self.scales, row);
+        }
+        fits
+    }
+
+    /// Checks what [`super::top_k`] relies on: that every value of a vector is finite and lies
+    /// within half a step (and 2^-14 of a step for rounding) of code * scale.
     ///
     /// Reads everything once, so it belongs where a release is installed, not in front of a
     /// query. A matrix that does not pass is safe to scan, but rows can be missing in the result.
@@ -88,9 +130,8 @@ impl<'a> ItemMatrix<'a> {
     /// # Errors
     /// [`Error::Damaged`] for the first value that does not fit.
     pub fn verify(&self) -> Result<()> {
-        let rows = self.codes.chunks_exact(self.dimensions);
-        let rows = rows.zip(self.embeddings.chunks_exact(self.dimensions)).zip(self.scales);
-        for (index, ((codes, row), scale)) in rows.enumerate() {
+        let (mut row, mut room) = (vec![0.0; self.dimensions], Vec::new());
+        for (index, scale) in self.scales.iter().enumerate() {
             let what = || format!("the scale of item {index}");
             if !(scale.is_finite() && *scale >= 0.0) {
                 return Err(Error::damaged(what(), format!("it is {scale}")));
@@ -100,6 +141,14 @@ impl<'a> ItemMatrix<'a> {
             let near = |(code, value): (&i8, &f32)| {
                 (f64::from(*value) - f64::from(*code) * step).abs() <= STEP_SHARE * step
             };
+            let row = match self.vectors {
+                Vectors::F32(all) => &all[index * self.dimensions..(index + 1) * self.dimensions],
+                _ => {
+                    self.vectors.read_row(index, self.codes, self.scales, &mut row);
+                    &row
+                }
+            };
+            let codes = self.codes.rows(index..index + 1, self.dimensions, &mut room);
             if let Some(at) = codes.iter().zip(row).position(|pair| !near(pair)) {
                 let (code, value) = (codes[at], row[at]);
                 let reason = format!("{code} * {scale} is more than half a step from {value}");
@@ -114,6 +163,7 @@ impl<'a> ItemMatrix<'a> {
 mod tests {
     use super::*;
     use crate::scoring::quantise;
+    use crate::scoring::testing::{Form, Stored};
 
     #[test]
     fn lengths_that_do_not_fit_are_refused() {
@@ -130,9 +180,12 @@ mod tests {
     fn rows_are_found_by_index_and_nothing_lies_behind_the_last() {
         let values = [1.0, 2.0, 3.0, 4.0];
         let matrix = ItemMatrix::new(&[0; 4], &[0.0; 2], &values, 2).unwrap();
-        assert_eq!(matrix.row(1), Some(&values[2..]));
+        assert_eq!(matrix.row(1).as_deref(), Some(&values[2..]));
         assert_eq!(matrix.row(2), None);
         assert_eq!(matrix.row(u32::MAX), None);
+        let mut row = [0.0; 2];
+        assert!(matrix.read_row(0, &mut row) && row == values[..2]);
+        assert!(!matrix.read_row(2, &mut row) && !matrix.read_row(0, &mut [0.0; 3]));
     }
 
     #[test]
@@ -153,5 +206,43 @@ mod tests {
         let not_finite = [0.3, -1.0, 0.0, f32::NAN];
         assert!(verify(&quantised.codes, &quantised.scales, &not_finite).is_err());
         assert!(verify(&quantised.codes, &quantised.scales, &[0.3, -1.0, 0.1, 0.0]).is_err());
+    }
+
+    #[test]
+    fn rows_of_every_form_are_what_is_stored_and_verify() {
+        let values = [0.3f32, -1.0, 2.5, 0.0, 0.0, 0.0, 7e-6, -6e-8, 1.0, 123.0, 6e4, 9.0];
+        for form in Form::all() {
+            for d in [1, 3, 4] {
+                let stored = Stored::new(&values, d, form);
+                let (matrix, rows) = (stored.matrix(), stored.rows());
+                matrix.verify().unwrap();
+                let found = (0..).map_while(|index| matrix.row(index)).flat_map(Cow::into_owned);
+                assert_eq!(found.collect::<Vec<_>>(), rows, "{form:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn packed_codes_and_half_values_of_another_length_are_refused() {
+        let stored = |codes, vectors, d| ItemMatrix::stored(codes, &[0.0; 2], vectors, d);
+        assert!(stored(Codes::Int4(&[0; 4]), Vectors::F16(&[0; 6]), 3).is_ok());
+        assert!(stored(Codes::Int4(&[0; 4]), Vectors::Coded, 4).is_ok());
+        assert!(stored(Codes::Int4(&[0; 3]), Vectors::Coded, 3).is_err());
+        assert!(stored(Codes::Int8(&[0; 4]), Vectors::Coded, 3).is_err());
+        assert!(stored(Codes::Int8(&[0; 6]), Vectors::Bf16(&[0; 5]), 3).is_err());
+    }
+
+    #[test]
+    fn verification_finds_packed_codes_that_are_far_from_half_values() {
+        let (one, scale) = (half::f16::ONE.to_bits(), [1.0 / 7.0]);
+        let verify = |code: u8, bits: u16| {
+            let codes = [code];
+            let bits = [bits];
+            let matrix = ItemMatrix::stored(Codes::Int4(&codes), &scale, Vectors::F16(&bits), 1);
+            matrix.unwrap().verify()
+        };
+        verify(0x07, one).unwrap();
+        assert!(verify(0x06, one).is_err() && verify(0x07, 0x7c00).is_err());
+        assert!(verify(0x07, 0x7e00).is_err());
     }
 }

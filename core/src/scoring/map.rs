@@ -72,7 +72,30 @@ impl MappedFile {
     /// values or does not begin at a multiple of 4, or when this machine is big-endian (the file
     /// is little-endian, and a view cannot swap bytes).
     pub fn f32_values(&self, tensor: &str, range: Range<u64>, count: usize) -> Result<&[f32]> {
-        let bytes = self.bytes(tensor, range, count, size_of::<f32>())?;
+        // SAFETY: every bit pattern is an f32.
+        unsafe { self.wide_values(tensor, range, count) }
+    }
+
+    /// The `count` two-byte values of `tensor` in the bytes `range` of the file, as their bits.
+    ///
+    /// # Errors
+    /// As [`Self::f32_values`], with a multiple of 2.
+    pub fn u16_values(&self, tensor: &str, range: Range<u64>, count: usize) -> Result<&[u16]> {
+        // SAFETY: every bit pattern is a u16.
+        unsafe { self.wide_values(tensor, range, count) }
+    }
+
+    /// The `count` values of several bytes of `tensor`.
+    ///
+    /// # Safety
+    /// Every pattern of `size_of::<T>()` bytes is a T.
+    unsafe fn wide_values<T: Copy>(
+        &self,
+        tensor: &str,
+        range: Range<u64>,
+        count: usize,
+    ) -> Result<&[T]> {
+        let bytes = self.bytes(tensor, range, count, size_of::<T>())?;
         if cfg!(target_endian = "big") {
             let (expected, found) = ("little-endian".to_owned(), "big-endian".to_owned());
             return Err(self.refused(Refusal::Incompatible {
@@ -81,14 +104,24 @@ impl MappedFile {
                 found,
             }));
         }
-        if !bytes.as_ptr().cast::<f32>().is_aligned() {
-            let reason = format!("tensor {tensor} does not begin at a multiple of 4 bytes");
+        if !bytes.as_ptr().cast::<T>().is_aligned() {
+            let size = size_of::<T>();
+            let reason = format!("tensor {tensor} does not begin at a multiple of {size} bytes");
             let expected = "a safetensors file with aligned tensors";
             return Err(self.refused(Refusal::UnknownFormat { expected, reason }));
         }
-        // SAFETY: `bytes` lives as long as `self` and holds 4 * count bytes, the pointer is
-        // aligned, and every bit pattern is an f32. The length fits: it is a part of the map's.
-        Ok(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<f32>(), count) })
+        // SAFETY: `bytes` lives as long as `self` and holds `count` times the size of T, the
+        // pointer is aligned, and the caller promises that every bit pattern is a T. The length
+        // fits: it is a part of the map's.
+        Ok(unsafe { std::slice::from_raw_parts(bytes.as_ptr().cast::<T>(), count) })
+    }
+
+    /// The `count` bytes of `tensor` in the bytes `range` of the file.
+    ///
+    /// # Errors
+    /// As [`Self::i8_values`].
+    pub fn u8_values(&self, tensor: &str, range: Range<u64>, count: usize) -> Result<&[u8]> {
+        self.bytes(tensor, range, count, size_of::<u8>())
     }
 
     /// The `count` i8 values of `tensor` in the bytes `range` of the file.
@@ -153,6 +186,9 @@ mod tests {
         assert_eq!(file.f32_values("a", 4..12, 2).unwrap(), &values[1..3]);
         assert_eq!(file.i8_values("b", 16..19, 3).unwrap(), [-128, 127, -1]);
         assert!(file.i8_values("b", 19..19, 0).unwrap().is_empty());
+        assert_eq!(file.u8_values("b", 16..19, 3).unwrap(), [0x80, 0x7f, 0xff]);
+        assert_eq!(file.u16_values("a", 2..6, 2).unwrap(), [0x3fc0, 0]);
+        assert!(file.u16_values("a", 1..5, 2).is_err() && file.u16_values("a", 0..5, 2).is_err());
         assert_eq!((file.len(), file.is_empty()), (19, false));
     }
 

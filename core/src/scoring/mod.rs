@@ -1,12 +1,12 @@
 //! Memory map, quantised kernels, top-k: the only unsafe code of the library.
 //!
 //! ```text
-//! items.safetensors -> MappedFile -> codes, scales, embeddings -> ItemMatrix -> top_k
-//!                                                    quantise (when a release is packed)
+//! items.safetensors -> MappedFile -> Codes, scales, Vectors -> ItemMatrix -> top_k
+//!                                                 quantise (when a release is packed)
 //! ```
 //!
-//! [`top_k`] reads one byte for each dimension of each item, at the speed of memory, and the exact
-//! embeddings of a few hundred rows; its result is that of scoring every item exactly.
+//! [`top_k`] reads one byte (or half a byte) for each dimension of each item, at the speed of
+//! memory, and the vectors of a few hundred rows; its result is that of scoring every item exactly.
 //!
 //! # Unsafe code
 //! It stands in two places: `map` (mapping a file, and viewing its bytes as numbers) and `kernels`
@@ -15,14 +15,20 @@
 //! elsewhere in the library, may use it.
 
 mod bound;
+mod codes;
 mod item_matrix;
 mod kernels;
 mod map;
 mod quantise;
+#[cfg(test)]
+mod testing;
 mod top_k;
+mod vectors;
 
+pub use codes::Codes;
 pub use item_matrix::ItemMatrix;
 pub use kernels::Kernel;
 pub use map::MappedFile;
-pub use quantise::{Quantised, quantise};
+pub use quantise::{Quantised, QuantisedInt4, quantise, quantise_int4};
 pub use top_k::{Scored, exact_score, top_k, top_k_with};
+pub use vectors::{Vectors, bf16_to_f32, f16_to_f32};

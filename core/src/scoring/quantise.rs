@@ -1,10 +1,13 @@
-//! Symmetric int8 quantisation: a row of f32 values becomes codes and one scale.
+//! Symmetric quantisation: a row of f32 values becomes int8 or int4 codes and one scale.
 
+use super::codes;
 use crate::base::limits::DIMENSIONS_MAX;
 use crate::base::{Error, Result};
 
-/// Greatest absolute code; -128 is not used, so that the range is symmetric.
+/// Greatest absolute int8 code; -128 is not used, so that the range is symmetric.
 pub(super) const CODE_MAX: f64 = 127.0;
+/// Greatest absolute int4 code; -8 is not used.
+const INT4_MAX: f64 = 7.0;
 
 /// Rows of int8 codes with one scale each: value ~ code * scale.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -31,6 +34,38 @@ pub struct Quantised {
 /// [`Error::InvalidInput`] when `dimensions` is not 1 to 1,024, `values` is no whole number of
 /// rows, or a value is not finite (the field names its index).
 pub fn quantise(values: &[f32], dimensions: usize) -> Result<Quantised> {
+    let (codes, scales) = quantise_rows(values, dimensions, CODE_MAX)?;
+    Ok(Quantised { codes, scales })
+}
+
+/// Rows of int4 codes with one scale each: value ~ code * scale.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct QuantisedInt4 {
+    /// Codes, each -7 to 7, two a byte as in [`super::Codes::Int4`]: row-major
+    /// [n, d / 2 rounded up].
+    pub codes: Vec<u8>,
+    /// n scales: the row's greatest absolute value / 7, rounded up; 0 for a row of zeros.
+    pub scales: Vec<f32>,
+}
+
+/// Quantises the rows of `values` (row-major [n, `dimensions`]) to int4, as [`quantise`] does to
+/// int8.
+///
+/// ```
+/// let quantised = noctule_core::scoring::quantise_int4(&[1.0, -0.5, 0.0, 3.5, 0.2, 0.2], 3)?;
+/// assert_eq!(quantised.codes, [0xc7, 0x00, 0x07, 0x00]);
+/// assert_eq!(quantised.scales[1], 0.5);
+/// # Ok::<(), noctule_core::base::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`quantise`].
+pub fn quantise_int4(values: &[f32], dimensions: usize) -> Result<QuantisedInt4> {
+    let (codes, scales) = quantise_rows(values, dimensions, INT4_MAX)?;
+    Ok(QuantisedInt4 { codes: codes::pack(&codes, dimensions), scales })
+}
+
+fn quantise_rows(values: &[f32], dimensions: usize, most: f64) -> Result<(Vec<i8>, Vec<f32>)> {
     check_dimensions(dimensions)?;
     if !values.len().is_multiple_of(dimensions) {
         let reason = format!("{} values are no whole rows of {dimensions}", values.len());
@@ -39,23 +74,23 @@ pub fn quantise(values: &[f32], dimensions: usize) -> Result<Quantised> {
     check_finite("values", values)?;
     let mut codes = vec![0; values.len()];
     let rows = values.chunks_exact(dimensions).zip(codes.chunks_exact_mut(dimensions));
-    let scales = rows.map(|(row, codes)| quantise_row(row, 1.0, codes)).collect();
-    Ok(Quantised { codes, scales })
+    let scales = rows.map(|(row, codes)| quantise_row(row, 1.0, most, codes)).collect();
+    Ok((codes, scales))
 }
 
-/// Quantises the finite `row` * `unit` into `codes` and gives the scale.
+/// Quantises the finite `row` * `unit` into `codes` of at most `most` and gives the scale.
 ///
 /// `unit` is a power of two, so the products are exact in f64. The quotient is rounded once before
 /// it is rounded to a code: the distance is at most (1/2 + 2^-46) steps.
-pub(super) fn quantise_row(row: &[f32], unit: f64, codes: &mut [i8]) -> f32 {
-    let largest = f64::from(row.iter().fold(0.0f32, |most, value| most.max(value.abs()))) * unit;
+pub(super) fn quantise_row(row: &[f32], unit: f64, most: f64, codes: &mut [i8]) -> f32 {
+    let largest = f64::from(row.iter().fold(0.0f32, |top, value| top.max(value.abs()))) * unit;
     if largest == 0.0 {
         codes.fill(0);
         return 0.0;
     }
-    let nearest = (largest / CODE_MAX) as f32;
-    // 24 bits times 7 bits: this product is exact, and so is the comparison.
-    let covers = f64::from(nearest) * CODE_MAX >= largest;
+    let nearest = (largest / most) as f32;
+    // 24 bits times at most 7 bits: this product is exact, and so is the comparison.
+    let covers = f64::from(nearest) * most >= largest;
     let scale = if covers { nearest } else { nearest.next_up() };
     for (value, code) in row.iter().zip(codes) {
         *code = (f64::from(*value) * unit / f64::from(scale)).round() as i8;
@@ -89,16 +124,25 @@ mod tests {
 
     use super::*;
 
-    /// Asserts that every value lies within half a step of what its code stands for.
+    /// Asserts that every value lies within half a step of what its code stands for, in int8 and
+    /// in int4.
     fn assert_within_half_a_step(values: &[f32], dimensions: usize) {
-        let quantised = quantise(values, dimensions).unwrap();
-        let rows = values.chunks_exact(dimensions).zip(quantised.codes.chunks_exact(dimensions));
-        for ((row, codes), scale) in rows.zip(&quantised.scales) {
+        let Quantised { codes, scales } = quantise(values, dimensions).unwrap();
+        assert_near(values, dimensions, &codes, &scales, 127);
+        let quantised = quantise_int4(values, dimensions).unwrap();
+        let mut codes = codes;
+        codes::unpack(&quantised.codes, dimensions, &mut codes);
+        assert_near(values, dimensions, &codes, &quantised.scales, 7);
+    }
+
+    fn assert_near(values: &[f32], dimensions: usize, codes: &[i8], scales: &[f32], most: u8) {
+        let rows = values.chunks_exact(dimensions).zip(codes.chunks_exact(dimensions));
+        for ((row, codes), scale) in rows.zip(scales) {
             for (value, code) in row.iter().zip(codes) {
                 let step = f64::from(*scale);
                 let distance = (f64::from(*value) - f64::from(*code) * step).abs();
                 assert!(distance <= step * (0.5 + 2f64.powi(-46)), "{value} {code} {scale}");
-                assert_ne!(*code, -128);
+                assert!(code.unsigned_abs() <= most);
             }
         }
     }

@@ -17,6 +17,7 @@ use super::bound::{CoarseQuery, exact_scores};
 use super::item_matrix::ItemMatrix;
 use super::kernels::Kernel;
 use super::quantise::check_finite;
+use super::vectors::Vectors;
 use crate::base::{Error, Result};
 
 /// Rows whose sums are computed before they are compared. Short blocks keep the loads going:
@@ -107,7 +108,7 @@ pub fn top_k_with(
     if k == 0 {
         return Ok(Vec::new());
     }
-    let Some(coarse) = CoarseQuery::new(query) else {
+    let Some(coarse) = CoarseQuery::new(query, matrix) else {
         // Every score is 0, and the lowest indices are the best.
         let indices = (0..matrix.len() as u32).filter(|index| is_eligible(*index));
         return Ok(indices.take(k).map(|index| Scored { index, score: 0.0 }).collect());
@@ -157,12 +158,13 @@ impl<'a, F: Fn(u32) -> bool> Scan<'a, F> {
 
     /// Reads all rows, block by block.
     fn run(&mut self, kernel: Kernel) {
-        let mut sums = [0; BLOCK_ROWS];
-        let blocks = self.matrix.codes.chunks(BLOCK_ROWS * self.matrix.dimensions);
-        for (block, codes) in blocks.enumerate() {
-            let sums = &mut sums[..codes.len() / self.matrix.dimensions];
+        let (mut sums, mut room) = ([0; BLOCK_ROWS], Vec::new());
+        for first in (0..self.matrix.len()).step_by(BLOCK_ROWS) {
+            let behind = self.matrix.len().min(first + BLOCK_ROWS);
+            let codes = self.matrix.codes.rows(first..behind, self.matrix.dimensions, &mut room);
+            let sums = &mut sums[..behind - first];
             kernel.dot_products(&self.query.codes, codes, sums);
-            self.offer(block * BLOCK_ROWS, sums);
+            self.offer(first, sums);
         }
     }
 
@@ -211,6 +213,7 @@ impl<'a, F: Fn(u32) -> bool> Scan<'a, F> {
         self.clear();
         self.survivors.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper));
         let mut best: BinaryHeap<Reverse<Ranked>> = BinaryHeap::with_capacity(self.k + 1);
+        let mut room = Vec::new();
         for four in self.survivors.chunks(4) {
             if let Some(Reverse(Ranked(worst))) = best.peek().filter(|_| best.len() == self.k) {
                 let floor = self.query.floor(self.query.in_scan_units(worst.score));
@@ -218,13 +221,9 @@ impl<'a, F: Fn(u32) -> bool> Scan<'a, F> {
                     break;
                 }
             }
-            let d = self.matrix.dimensions;
-            let row = |survivor: &Survivor| {
-                let begin = survivor.index as usize * d;
-                &self.matrix.embeddings[begin..begin + d]
-            };
             // A last group of fewer than four repeats its first row.
-            let rows = std::array::from_fn(|i| row(four.get(i).unwrap_or(&four[0])));
+            let indices = std::array::from_fn(|i| four.get(i).unwrap_or(&four[0]).index as usize);
+            let rows = four_rows(self.matrix, indices, &mut room);
             for (survivor, score) in four.iter().zip(exact_scores(query, rows)) {
                 best.push(Reverse(Ranked(Scored { index: survivor.index, score })));
                 if best.len() > self.k {
@@ -234,6 +233,23 @@ impl<'a, F: Fn(u32) -> bool> Scan<'a, F> {
         }
         best.into_sorted_vec().into_iter().map(|Reverse(Ranked(scored))| scored).collect()
     }
+}
+
+/// Four rows of `matrix`: as they lie, or converted into `room`.
+fn four_rows<'r>(
+    matrix: &ItemMatrix<'r>,
+    indices: [usize; 4],
+    room: &'r mut Vec<f32>,
+) -> [&'r [f32]; 4] {
+    let d = matrix.dimensions;
+    if let Vectors::F32(all) = matrix.vectors {
+        return indices.map(|index| &all[index * d..(index + 1) * d]);
+    }
+    room.resize(4 * d, 0.0);
+    for (row, index) in room.chunks_exact_mut(d).zip(indices) {
+        matrix.vectors.read_row(index, matrix.codes, matrix.scales, row);
+    }
+    std::array::from_fn(|i| &room[i * d..(i + 1) * d])
 }
 
 /// An item in the order of [`Scored::rank`].

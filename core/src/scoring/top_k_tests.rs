@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::base::{Seed, SeededRandom};
+use crate::scoring::testing::{Form, Stored};
 use crate::scoring::{Quantised, quantise};
 
 /// Every eligible row scored by a plain loop and fully sorted.
@@ -32,15 +33,18 @@ fn brute_force(
     all
 }
 
-/// Asserts that every kernel gives what brute force gives.
+/// Asserts that every kernel gives what brute force gives, for every form of the matrix.
 fn check(embeddings: &[f32], query: &[f32], k: usize, eligible: Option<&dyn Fn(u32) -> bool>) {
-    let Quantised { codes, scales } = quantise(embeddings, query.len()).unwrap();
-    let matrix = ItemMatrix::new(&codes, &scales, embeddings, query.len()).unwrap();
-    matrix.verify().unwrap();
-    let expected = brute_force(embeddings, query, k, eligible.unwrap_or(&|_| true));
-    for kernel in Kernel::available() {
-        let found = top_k_with(kernel, &matrix, query, k, eligible).unwrap();
-        assert_eq!(found, expected, "{} n={} k={k}", kernel.name(), scales.len());
+    for form in Form::all() {
+        let stored = Stored::new(embeddings, query.len(), form);
+        let matrix = stored.matrix();
+        matrix.verify().unwrap();
+        let rows = stored.rows();
+        let expected = brute_force(&rows, query, k, eligible.unwrap_or(&|_| true));
+        for kernel in Kernel::available() {
+            let found = top_k_with(kernel, &matrix, query, k, eligible).unwrap();
+            assert_eq!(found, expected, "{form:?} {} n={} k={k}", kernel.name(), matrix.len());
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod containers;
 mod fixture;
+mod forms;
 mod installation;
 mod manifests;
 mod verification;

@@ -168,7 +168,7 @@ fn a_symbolic_link_and_a_directory_in_place_of_a_file_are_refused() {
 
 #[test]
 fn a_missing_tensor_is_named() {
-    for name in ["popularity", "context_popularity", "embedding", "codes", "scale"] {
+    for name in ["popularity", "context_popularity", "codes", "scale"] {
         let mut fixture = fixture();
         fixture.items.retain(|tensor| tensor.0 != name);
         let refusal = Refusal::MissingTensor { tensor: name.into() };

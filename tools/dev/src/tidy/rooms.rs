@@ -6,7 +6,7 @@ use super::imports::imports;
 use super::source::Source;
 
 /// The rooms in the order in which data flows; each may import those before it.
-const ROOMS: [&str; 19] = [
+const ROOMS: [&str; 20] = [
     "base",
     "store",
     "catalogue",
@@ -19,6 +19,7 @@ const ROOMS: [&str; 19] = [
     "reasons",
     "slates",
     "night",
+    "exam",
     "serving",
     "feedback",
     "learning",

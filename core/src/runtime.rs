@@ -2,6 +2,7 @@
 
 mod config;
 mod erase;
+mod exam;
 mod install;
 mod night;
 mod status;

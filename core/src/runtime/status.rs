@@ -2,6 +2,7 @@
 
 use super::Noctule;
 use crate::base::Result;
+use crate::exam::{self, ExamReport};
 use crate::feedback::rows as events;
 use crate::release::Policy;
 use crate::upload::QueueState;
@@ -28,6 +29,8 @@ pub struct Status {
     /// Stored values that failed their checksum since this was opened, and what replaced them was
     /// the baseline or a new profile.
     pub damaged: Vec<String>,
+    /// How the last release with checks stood its exam, also when it was refused after it.
+    pub exam: Option<ExamReport>,
 }
 
 impl Noctule {
@@ -37,8 +40,9 @@ impl Noctule {
     /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`],
     /// [`crate::base::Error::Closed`].
     pub fn status(&self) -> Result<Status> {
-        let (recorded, queue) = self.store.read(|connection| {
-            Ok((events::last_sequence(connection)?, QueueState::load(connection)?))
+        let (recorded, queue, exam) = self.store.read(|connection| {
+            let exam = exam::rows::load(connection)?;
+            Ok((events::last_sequence(connection)?, QueueState::load(connection)?, exam))
         })?;
         let state = self.state();
         let treatment = state.treatment();
@@ -52,6 +56,7 @@ impl Noctule {
             rejected: queue.rejected,
             slates: self.shelf.snapshot().slates.len() as u32,
             damaged: state.damaged.clone(),
+            exam,
         })
     }
 }

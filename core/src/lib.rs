@@ -35,6 +35,8 @@ pub mod slates;
 
 pub mod night;
 
+pub mod exam;
+
 pub mod serving;
 
 pub mod feedback;

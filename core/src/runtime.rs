@@ -3,6 +3,7 @@
 mod config;
 mod delivery;
 mod erase;
+mod exam;
 mod install;
 mod night;
 mod status;

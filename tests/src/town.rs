@@ -103,6 +103,7 @@ impl Town {
             embedding: self.model.then_some(embedding),
             gram: None,
             ranker: self.model.then_some(ranker),
+            checks: None,
             lineage: BTreeMap::new(),
         }
     }

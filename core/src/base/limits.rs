@@ -103,3 +103,20 @@ pub const TRUST_KEYS_MAX: usize = 64;
 
 /// Depth of nested objects and lists in metadata: targets with custom data need 6.
 pub const METADATA_DEPTH_MAX: usize = 16;
+/// Checks of one release: the exam sits on a phone at night, a slate or two for each check.
+pub const CHECKS_MAX: usize = 256;
+
+/// Bytes of `checks.jsonl`: as many checks with histories of two hundred items.
+pub const CHECKS_BYTES_MAX: u64 = 4 << 20;
+
+/// Events of a history in a check: what matters of a person's taste shows in fewer.
+pub const CHECK_HISTORY_MAX: usize = 500;
+
+/// Items that one check names beside its histories.
+pub const CHECK_ITEMS_MAX: usize = 64;
+
+/// Bytes of the reason for which a check failed: it is stored and shown.
+pub const CHECK_REASON_BYTES_MAX: usize = 400;
+
+/// Names of failed checks that an upload carries: more are counted.
+pub const EXAM_NAMES_MAX: usize = 16;

@@ -161,6 +161,16 @@ pub enum Refusal {
         /// The device's clock, Unix milliseconds.
         now_ms: i64,
     },
+    /// The release does not do what its own checks ask for.
+    #[error("{failed} of {total} checks failed; {first}")]
+    ExamFailed {
+        /// Checks that failed.
+        failed: u32,
+        /// All checks.
+        total: u32,
+        /// The first that failed, by its id, and why.
+        first: String,
+    },
     /// A file name that leaves the release directory or is a symbolic link.
     #[error("not a plain file of the release directory")]
     UnsafePath,

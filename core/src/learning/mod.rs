@@ -6,4 +6,5 @@
 mod labels;
 pub mod rows;
 
-pub use labels::{LabelWeights, Labels};
+pub use crate::base::LabelWeights;
+pub use labels::Labels;

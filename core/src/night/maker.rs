@@ -41,8 +41,8 @@ pub struct SlateMaker<'a> {
 }
 
 /// The user in one context: the vector and the history it was folded in from.
-struct FoldedIn<'a> {
-    user: UserVector,
+pub(super) struct FoldedIn<'a> {
+    pub(super) user: UserVector,
     /// The history items with target 1, in the order of the observations.
     items: Vec<&'a Item>,
 }
@@ -79,7 +79,7 @@ impl SlateMaker<'_> {
         })
     }
 
-    fn catalogue(&self) -> &Catalogue {
+    pub(super) fn catalogue(&self) -> &Catalogue {
         self.loaded.release.catalogue()
     }
 
@@ -176,7 +176,7 @@ impl SlateMaker<'_> {
     }
 
     /// The user's vector for `context`: feedback given in it counts `context_weight` times.
-    fn fold_in<'m>(
+    pub(super) fn fold_in<'m>(
         &self,
         context: &ContextId,
         row: &dyn Fn(u32) -> Cow<'m, [f32]>,
@@ -213,7 +213,7 @@ impl SlateMaker<'_> {
         Ok(FoldedIn { user, items })
     }
 
-    fn feature_values(
+    pub(super) fn feature_values(
         &self,
         candidates: &[u32],
         features: &[Feature],

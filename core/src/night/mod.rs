@@ -15,6 +15,7 @@ mod job;
 mod loaded;
 mod maker;
 pub mod rows;
+mod scores;
 
 pub use inputs::{Treatment, inputs_digest};
 pub use items::ItemTensors;

@@ -18,6 +18,8 @@ pub const CATALOGUE_FILE: &str = "catalogue.jsonl";
 pub const ITEMS_FILE: &str = "items.safetensors";
 /// The file of the model's other tensors.
 pub const MODEL_FILE: &str = "model.safetensors";
+/// The file of the checks that the release must pass; a release may be without.
+pub const CHECKS_FILE: &str = "checks.jsonl";
 /// The manifest's file.
 pub const MANIFEST_FILE: &str = "manifest.json";
 /// The file of the manifest's signature.

@@ -5,6 +5,7 @@
 //! opened from there ([`open`]). The format stands in `core/docs/formats/release.md`.
 
 pub mod delta;
+pub mod checks;
 pub mod digest;
 pub mod dtype;
 pub mod experiment;
@@ -24,12 +25,13 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation};
 pub use digest::{sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use install::{installed_path, prune, stage};
 pub use manifest::{
-    Architecture, CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
+    Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
     MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
 };
 pub use open::OpenRelease;

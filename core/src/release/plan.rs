@@ -38,6 +38,9 @@ pub struct Plan {
     /// 0 switches fatigue off.
     #[serde(default = "Plan::default_fatigue_impressions")]
     pub fatigue_impressions: u32,
+    /// How many times as long as its checks allow a slate may take on a device, 1 to 100.
+    #[serde(default = "Plan::default_latency_factor")]
+    pub latency_factor: f64,
 }
 
 fn yes() -> bool {
@@ -51,6 +54,11 @@ impl Plan {
 
     fn default_fatigue_impressions() -> u32 {
         12
+    }
+
+    /// The machine that a backend measures on computes several times as fast as an old phone.
+    fn default_latency_factor() -> f64 {
+        8.0
     }
 
     /// The context named `id` with its index.

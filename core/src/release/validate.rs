@@ -21,6 +21,8 @@ const RADIUS_KM_MAX: f64 = 20_040.0;
 const FRESH_HOURS_MAX: u32 = 8_760;
 /// Ten years, past which a cooldown is an exclusion.
 const COOLDOWN_DAYS_MAX: u32 = 3_650;
+/// Past this a limit of latency limits nothing.
+const LATENCY_FACTOR_MAX: f64 = 100.0;
 /// How far the shares of the arms may sum from 1, for shares such as 1/3 in decimals.
 const SHARES_TOLERANCE: f64 = 1e-6;
 
@@ -110,6 +112,10 @@ impl Plan {
         }
         share("exploration.epsilon", self.exploration.epsilon)?;
         within("exploration.pool", self.exploration.pool, 1, CANDIDATES_MAX)?;
+        if !(1.0..=LATENCY_FACTOR_MAX).contains(&self.latency_factor) {
+            let reason = format!("is {}, 1 to {LATENCY_FACTOR_MAX}", self.latency_factor);
+            return refuse("latency_factor", reason);
+        }
         within("fresh_hours", self.fresh_hours as usize, 1, FRESH_HOURS_MAX as usize)
     }
 

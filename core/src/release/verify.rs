@@ -228,6 +228,7 @@ pub(super) fn check_contents(directory: &Path, manifest: &Manifest) -> Result<us
     }
     let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
     containers.check_catalogue(&catalogue)?;
+    super::Checks::of_release(directory, manifest)?;
     Ok(catalogue.len())
 }
 

@@ -82,6 +82,7 @@ impl Noctule {
         let loaded = LoadedRelease::open(&verified.directory, &verified.manifest_sha256)?;
         loaded.verify_codes()?;
         self.check_plan(&verified.manifest)?;
+        self.sit_exam(&loaded)?;
         let loaded = Arc::new(loaded);
         let mut stand_ins = self.stand_ins(&loaded)?;
         self.store.write("activating a release", |transaction| {

@@ -2,6 +2,7 @@
 
 use super::Noctule;
 use crate::base::Result;
+use crate::exam::{self, ExamReport};
 use crate::feedback::rows as events;
 use crate::release::Policy;
 use crate::upload::QueueState;
@@ -41,6 +42,8 @@ pub struct Status {
     /// Stored values that failed their checksum since this was opened, and what replaced them was
     /// the baseline or a new profile.
     pub damaged: Vec<String>,
+    /// How the last release with checks stood its exam, also when it was refused after it.
+    pub exam: Option<ExamReport>,
 }
 
 impl Noctule {
@@ -50,8 +53,9 @@ impl Noctule {
     /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`],
     /// [`crate::base::Error::Closed`].
     pub fn status(&self) -> Result<Status> {
-        let (recorded, queue) = self.store.read(|connection| {
-            Ok((events::last_sequence(connection)?, QueueState::load(connection)?))
+        let (recorded, queue, exam) = self.store.read(|connection| {
+            let exam = exam::rows::load(connection)?;
+            Ok((events::last_sequence(connection)?, QueueState::load(connection)?, exam))
         })?;
         let delivery = self.delivery_status()?;
         let state = self.state();
@@ -67,6 +71,7 @@ impl Noctule {
             slates: self.shelf.snapshot().slates.len() as u32,
             delivery,
             damaged: state.damaged.clone(),
+            exam,
         })
     }
 }

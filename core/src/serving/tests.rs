@@ -25,6 +25,7 @@ fn plan(consumed: Consumed) -> Plan {
         exploration: Default::default(),
         fresh_hours: 36,
         fatigue_impressions: 2,
+        latency_factor: 8.0,
     }
 }
 

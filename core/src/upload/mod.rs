@@ -2,7 +2,7 @@
 
 pub mod wire;
 
-pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, RejectedEvent};
+pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary, RejectedEvent};
 
 mod rows;
 

@@ -11,9 +11,10 @@ use flate2::write::GzEncoder;
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
-use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader};
+use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary};
 use crate::base::limits::BATCH_EVENTS_MAX;
 use crate::base::{Error, Pause, Result, SeededRandom, Transfer, TransferOutcome, UploadRequest};
+use crate::exam::rows as exam;
 use crate::feedback::rows as events;
 use crate::store::{blob, meta};
 
@@ -115,6 +116,7 @@ impl QueueState {
             last_sequence: last,
             events: batch.len() as u32,
             experiment: sender.experiment.clone(),
+            exam: exam::load(transaction)?.as_ref().map(ExamSummary::from),
             sent_at_ms: now_ms,
             library: env!("CARGO_PKG_VERSION").to_owned(),
             dropped: 0,

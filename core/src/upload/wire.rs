@@ -7,6 +7,9 @@
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::base::limits::EXAM_NAMES_MAX;
+use crate::exam::ExamReport;
+
 /// Version of the batch format that this library writes.
 pub const BATCH_SCHEMA: u32 = 1;
 
@@ -30,12 +33,47 @@ pub struct BatchHeader {
     /// The experiment of the active release, when one runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment: Option<String>,
+    /// How the last release with checks stood its exam on this device.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exam: Option<ExamSummary>,
     /// Device clock when the batch was made, Unix milliseconds.
     pub sent_at_ms: i64,
     /// Version of this library.
     pub library: String,
     /// Events that the device dropped before they were sent, since it was installed.
     pub dropped: u64,
+}
+
+/// What a device tells of an exam.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ExamSummary {
+    /// The release, as `name@version`; another than the active one when it was refused.
+    pub release: String,
+    /// Checks passed.
+    pub passed: u32,
+    /// Checks failed.
+    pub failed: u32,
+    /// The first of those, by id, at most [`EXAM_NAMES_MAX`].
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub failed_ids: Vec<String>,
+    /// Demands that the device could not measure.
+    pub not_measured: u32,
+    /// How long it took, milliseconds.
+    pub millis: u64,
+}
+
+impl From<&ExamReport> for ExamSummary {
+    fn from(report: &ExamReport) -> Self {
+        let ids = report.failed.iter().take(EXAM_NAMES_MAX).map(|failure| failure.id.clone());
+        Self {
+            release: report.release.clone(),
+            passed: report.passed,
+            failed: report.failed.len() as u32,
+            failed_ids: ids.collect(),
+            not_measured: report.not_measured.len() as u32,
+            millis: report.millis,
+        }
+    }
 }
 
 /// The collector's answer once everything it accepted is durable.

@@ -147,6 +147,9 @@ fn check_header(batch: &BatchHeader, limits: &Limits) -> Result<(), Refused> {
     if let Some(experiment) = &batch.experiment {
         validation::check_name(experiment).map_err(|reason| header("experiment", reason))?;
     }
+    if let Some(exam) = &batch.exam {
+        validation::check_exam(exam).map_err(|reason| header("exam", reason))?;
+    }
     Ok(())
 }
 

@@ -35,6 +35,9 @@ pub(crate) struct StoredEvent<'a> {
     pub(crate) installation: Uuid,
     pub(crate) batch_id: Uuid,
     pub(crate) experiment: Option<Cow<'a, str>>,
+    /// The batch's exam as JSON, with the first event of the batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) exam: Option<Cow<'a, str>>,
     pub(crate) received_ms: i64,
     pub(crate) event: Cow<'a, RecordedEvent>,
 }
@@ -164,6 +167,7 @@ mod tests {
             installation: Uuid::from_u128(7),
             batch_id: Uuid::from_u128(8),
             experiment: None,
+            exam: None,
             received_ms: 2,
             event: Cow::Owned(event),
         }))

@@ -42,6 +42,7 @@ message noctule_feedback {
   optional binary release (STRING);
   optional binary arm (STRING);
   optional binary experiment (STRING);
+  optional binary exam (STRING);
 }
 ";
 
@@ -97,7 +98,8 @@ fn write_columns(
     columns.required::<Int64Type>(|row| row.received_ms)?;
     columns.maybe_text(|row| row.event.release.as_deref())?;
     columns.maybe_text(|row| row.event.arm.as_deref())?;
-    columns.maybe_text(|row| row.experiment.as_deref())
+    columns.maybe_text(|row| row.experiment.as_deref())?;
+    columns.maybe_text(|row| row.exam.as_deref())
 }
 
 /// Writes one column after the other.

@@ -1,8 +1,10 @@
 //! What an event must hold beyond its JSON types.
 
-use noctule_core::base::limits::{DWELL_MS_MAX, ID_BYTES_MAX, LINE_BYTES_MAX, SLATE_LENGTH_MAX};
+use noctule_core::base::limits::{
+    DWELL_MS_MAX, EXAM_NAMES_MAX, ID_BYTES_MAX, LINE_BYTES_MAX, SLATE_LENGTH_MAX,
+};
 use noctule_core::feedback::{EventKind, RecordedEvent};
-use noctule_core::upload::BatchHeader;
+use noctule_core::upload::{BatchHeader, ExamSummary};
 
 /// 2100-01-01T00:00:00Z: a clock beyond it is broken, and days stay four digits of year.
 const AT_MS_END: i64 = 4_102_444_800_000;
@@ -71,6 +73,17 @@ pub(crate) fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Checks what a device tells of an exam.
+pub(crate) fn check_exam(exam: &ExamSummary) -> Result<(), String> {
+    check_name(&exam.release).map_err(|reason| format!("release: {reason}"))?;
+    let (names, failed) = (exam.failed_ids.len(), exam.failed as usize);
+    if names > EXAM_NAMES_MAX || names > failed {
+        return Err(format!("failed_ids: {names} of {failed}, at most {EXAM_NAMES_MAX} fit"));
+    }
+    let mut named = exam.failed_ids.iter();
+    named.try_for_each(|id| check_name(id).map_err(|reason| format!("failed_ids: {reason}")))
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -88,6 +101,7 @@ mod tests {
             last_sequence: 9,
             events: 5,
             experiment: None,
+            exam: None,
             sent_at_ms: 0,
             library: "0.1.0".into(),
             dropped: 0,

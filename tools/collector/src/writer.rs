@@ -159,6 +159,8 @@ impl Writer {
         let mut encoded = Vec::new();
         let mut new = Vec::new();
         let mut fits = true;
+        // Once a batch, with its first new event: the report is the device's, not the event's.
+        let mut exam = header.exam.as_ref().and_then(|exam| serde_json::to_string(exam).ok());
         for event in &batch.events {
             let key = (header.app.clone(), header.installation, event.sequence);
             if self.index.contains(&key.0, key.1, key.2) || group.new.contains(&key) {
@@ -172,6 +174,7 @@ impl Writer {
                     installation: header.installation,
                     batch_id: header.batch_id,
                     experiment: header.experiment.as_deref().map(Cow::Borrowed),
+                    exam: exam.take().map(Cow::Owned),
                     received_ms,
                     event: Cow::Borrowed(event),
                 }),

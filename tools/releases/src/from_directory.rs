@@ -9,7 +9,7 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Error as CoreError, Refusal, json};
 use noctule_core::catalogue::Catalogue;
 use noctule_core::release::{
-    Architecture, CATALOGUE_FILE, Experiment, ITEMS_FILE, MODEL_FILE, Plan,
+    Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Experiment, ITEMS_FILE, MODEL_FILE, Plan,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -90,6 +90,7 @@ struct Training {
 /// | | `context_popularity` F32 \[contexts, n\] | `popularity` in every context |
 /// | `model.safetensors` | `gram` F32 \[d, d\] | computed from the embedding |
 /// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
+/// | `checks.jsonl` | one check a line | a release without an exam |
 ///
 /// `codes` and `scale` may be there and are made anew. Other tensors are refused.
 ///
@@ -127,6 +128,7 @@ pub fn pack_from_directory(
         embedding: items.embedding,
         gram: model.gram,
         ranker: model.ranker,
+        checks: read_checks(source)?,
         lineage: description.lineage,
     };
     pack(&input, key, out)
@@ -145,6 +147,11 @@ fn read_json<T: DeserializeOwned>(source: &Path, name: &str) -> Result<T> {
         return Err(CoreError::refused(name, refusal).into());
     }
     json::parse(&bytes).map_err(|refusal| CoreError::refused(name, refusal).into())
+}
+
+fn read_checks(source: &Path) -> Result<Option<Checks>> {
+    let path = source.join(CHECKS_FILE);
+    Ok(path.exists().then(|| Checks::read(&path)).transpose()?)
 }
 
 struct Items {

@@ -9,9 +9,9 @@ use noctule_core::base::limits::ITEMS_MAX;
 use noctule_core::catalogue::Item;
 use noctule_core::model;
 use noctule_core::release::{
-    Architecture, CATALOGUE_FILE, Experiment, FileEntry, ITEMS_FILE, MANIFEST_FILE,
-    MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, ReleaseName, SIGNATURE_FILE, TensorEntry, Trust,
-    sha256_hex, sha256_of_file, verify_directory,
+    Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Experiment, FileEntry, ITEMS_FILE,
+    MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, ReleaseName, SIGNATURE_FILE,
+    TensorEntry, Trust, sha256_hex, sha256_of_file, verify_directory,
 };
 use noctule_core::scoring::{Quantised, quantise};
 
@@ -50,6 +50,8 @@ pub struct PackInput {
     pub gram: Option<Vec<f32>>,
     /// The ranker; needed by [`Architecture::MatrixFactorization`], absent otherwise.
     pub ranker: Option<RankerWeights>,
+    /// What it must pass before it becomes active anywhere.
+    pub checks: Option<Checks>,
     /// Where it came from: free text by key.
     pub lineage: BTreeMap<String, String>,
 }
@@ -112,8 +114,13 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
         // A model that verifies but cannot fold a user in is found here, not on a phone.
         model::MatrixFactorization::read(&path, &input.architecture, input.catalogue.len())?;
     }
+    let mut others = vec![CATALOGUE_FILE];
+    if let Some(checks) = &input.checks {
+        write(&directory.join(CHECKS_FILE), &checks.to_bytes()?)?;
+        others.push(CHECKS_FILE);
+    }
     let mut files = BTreeMap::new();
-    for file in [CATALOGUE_FILE].into_iter().chain(tensors.keys().map(String::as_str)) {
+    for file in others.into_iter().chain(tensors.keys().map(String::as_str)) {
         let path = directory.join(file);
         let length = std::fs::metadata(&path).map_err(Error::file(&path, "reading"))?.len();
         files.insert(file.to_owned(), FileEntry { length, sha256: sha256_of_file(&path)? });

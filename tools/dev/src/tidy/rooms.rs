@@ -20,6 +20,7 @@ const ROOMS: &[&str] = &[
     "reasons",
     "slates",
     "night",
+    "exam",
     "serving",
     "feedback",
     "learning",

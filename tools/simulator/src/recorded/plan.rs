@@ -39,5 +39,6 @@ pub fn recorded_plan(items: &[Item]) -> Result<Plan> {
         exploration: Exploration { epsilon: 0.05, pool: 50 },
         fresh_hours: 36,
         fatigue_impressions: 12,
+        latency_factor: 8.0,
     })
 }

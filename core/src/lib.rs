@@ -41,9 +41,11 @@ pub mod learning;
 
 pub mod experiments;
 
+pub mod monitoring;
+
 pub mod upload;
 
 pub mod runtime;
 
 pub use base::{Error, Result};
-pub use runtime::{Config, Noctule, Receipt, Status};
+pub use runtime::{Config, Noctule, Receipt, Releases, Status};

@@ -4,9 +4,11 @@
 //! signature to the last value ([`verify`]), copied to where the device keeps it ([`install`]) and
 //! opened from there ([`open`]). The format stands in `core/docs/formats/release.md`.
 
+pub mod activation;
 pub mod digest;
 pub mod dtype;
 pub mod experiment;
+mod health;
 pub mod install;
 pub mod manifest;
 pub mod open;
@@ -22,9 +24,11 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};
 pub use digest::{sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
+pub use health::{Health, Histogram, References, SCORE_REFERENCE};
 pub use install::{installed_path, prune, stage};
 pub use manifest::{
     Architecture, CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,

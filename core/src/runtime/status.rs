@@ -3,7 +3,7 @@
 use super::Noctule;
 use crate::base::Result;
 use crate::feedback::rows as events;
-use crate::release::Policy;
+use crate::release::{Policy, Reverted, activation};
 use crate::upload::QueueState;
 
 /// How a profile stands.
@@ -28,6 +28,8 @@ pub struct Status {
     /// Stored values that failed their checksum since this was opened, and what replaced them was
     /// the baseline or a new profile.
     pub damaged: Vec<String>,
+    /// The release that was given up last, until one is confirmed after it.
+    pub reverted: Option<Reverted>,
 }
 
 impl Noctule {
@@ -37,8 +39,9 @@ impl Noctule {
     /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`],
     /// [`crate::base::Error::Closed`].
     pub fn status(&self) -> Result<Status> {
-        let (recorded, queue) = self.store.read(|connection| {
-            Ok((events::last_sequence(connection)?, QueueState::load(connection)?))
+        let (recorded, queue, activation) = self.store.read(|connection| {
+            let recorded = events::last_sequence(connection)?;
+            Ok((recorded, QueueState::load(connection)?, activation::rows::load(connection)?))
         })?;
         let state = self.state();
         let treatment = state.treatment();
@@ -52,6 +55,7 @@ impl Noctule {
             rejected: queue.rejected,
             slates: self.shelf.snapshot().slates.len() as u32,
             damaged: state.damaged.clone(),
+            reverted: activation.reverted,
         })
     }
 }

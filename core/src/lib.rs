@@ -45,6 +45,8 @@ pub mod learning;
 
 pub mod experiments;
 
+pub mod monitoring;
+
 pub mod upload;
 
 pub mod delivery;
@@ -52,4 +54,4 @@ pub mod delivery;
 pub mod runtime;
 
 pub use base::{Error, Result};
-pub use runtime::{Config, DeliveryStatus, Noctule, Receipt, Status};
+pub use runtime::{Config, DeliveryStatus, Noctule, Receipt, Releases, Status};

@@ -1,5 +1,6 @@
 //! [`Noctule`]: opens the rooms and wires them. Wiring only.
 
+mod activation;
 mod config;
 mod delivery;
 mod erase;
@@ -13,6 +14,7 @@ mod trust;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+pub use activation::Releases;
 pub use config::Config;
 pub use status::{DeliveryStatus, Status};
 
@@ -51,6 +53,8 @@ pub struct Noctule {
     store: Store,
     shelf: Shelf,
     closed: AtomicBool,
+    /// The active release is on probation and nothing was served since this was opened.
+    unserved: AtomicBool,
     state: Mutex<State>,
     /// Held by the one night or installation that may run.
     working: Mutex<()>,
@@ -86,7 +90,8 @@ impl Noctule {
     /// [`Error::InvalidInput`] for the app's name or the plan; those of the store:
     /// [`Error::DirectoryMissing`], [`Error::DirectoryInUse`], [`Error::NotADatabase`],
     /// [`Error::SchemaTooNew`], [`Error::File`], [`Error::Storage`]. A damaged slate is no error:
-    /// see [`Status::damaged`].
+    /// see [`Status::damaged`]. A release that was opened three times without a completed night or
+    /// a served slate is given up here for the previous one: see [`Status::reverted`].
     pub fn open(config: Config) -> Result<Self> {
         check_app("app", &config.app)?;
         if let Some(plan) = &config.plan {
@@ -99,26 +104,34 @@ impl Noctule {
         let identity = store.write("opening the profile", |transaction| {
             Identity::load_or_create(transaction, config.seed)
         })?;
+        // Before anything of the release is touched: it may be what ends the process.
+        let opening = activation::count_opening(&store)?;
         let (installed, experiment) = store.read(|connection| {
             Ok((releases::installed(connection)?, releases::active_experiment(connection)?))
         })?;
-        let damaged = Vec::new();
+        let damaged = opening.damaged.iter().map(ToString::to_string).collect();
         let state = State { identity, installed, loaded: None, experiment, damaged };
         let noctule = Self {
             config,
             store,
             shelf: Shelf::default(),
             closed: AtomicBool::new(false),
+            unserved: AtomicBool::new(opening.unserved),
             state: Mutex::new(state),
             working: Mutex::new(()),
             recording: Mutex::new(()),
             delivery: Mutex::new(Session::default()),
         };
         noctule.fill_shelf()?;
+        if let Some(reason) = opening.revert {
+            noctule.revert(reason)?;
+        }
         Ok(noctule)
     }
 
-    /// Answers from the published slates: no inference, no SQL, no file.
+    /// Answers from the published slates: no inference, no SQL, no file. The first slate that is
+    /// served of a release on probation is noted with one small write, unless another thread has
+    /// the database.
     ///
     /// # Errors
     /// [`Error::Closed`]. What is missing is not an error but an empty answer with its reason.
@@ -127,7 +140,11 @@ impl Noctule {
         let clock = &self.config.clock;
         let now_ms = clock.now_ms();
         let moment = WeekMinute::at(now_ms, clock.offset_minutes());
-        Ok(self.shelf.recommend(request, now_ms, moment))
+        let answer = self.shelf.recommend(request, now_ms, moment);
+        if !answer.items.is_empty() && self.unserved.load(Ordering::Acquire) {
+            self.note_served();
+        }
+        Ok(answer)
     }
 
     /// Stores `events`, all or none; when it returns they are on the disk.

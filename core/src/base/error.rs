@@ -128,6 +128,10 @@ pub enum Error {
         refusal: TrustRefusal,
     },
 
+    /// There is no release to go back to.
+    #[error("there is no previous release to go back to")]
+    NoPreviousRelease,
+
     /// A model could not be evaluated (shapes, or a value that is not finite).
     #[error("model: {reason}")]
     Model {

@@ -151,6 +151,12 @@ pub enum Refusal {
         /// Version offered.
         offered: u64,
     },
+    /// The release was active here and was given up; publish the repaired one as a new version.
+    #[error("was given up on this device: {reason}")]
+    RevertedBefore {
+        /// Why it was given up.
+        reason: String,
+    },
     /// The release's time has run out, or has not come.
     #[error("valid from {created_ms} to {expires_ms} (Unix ms), and it is {now_ms}")]
     OutsideValidity {

@@ -56,6 +56,17 @@ pub fn end(
         .map_err(Error::storage("closing the night's journal"))
 }
 
+/// Notes something that happened beside a night.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn note(transaction: &Transaction<'_>, now_ms: i64, what: &str) -> Result<()> {
+    let id = begin(transaction, now_ms)?;
+    let sql = "UPDATE night_runs SET ended_ms = ?2, outcome = ?3 WHERE id = ?1";
+    let noted = transaction.execute(sql, params![id, now_ms, what]);
+    noted.map(drop).map_err(Error::storage("noting in the night's journal"))
+}
+
 /// Removes the whole journal.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Experiment, Plan};
+use super::{Experiment, Health, Plan, References};
 use crate::base::limits::MANIFEST_BYTES_MAX;
 use crate::base::{Error, Refusal, Result, json};
 
@@ -68,6 +68,16 @@ pub struct Manifest {
     /// Every tensor, by file and name.
     #[serde(deserialize_with = "json::unique_map_of_maps")]
     pub tensors: BTreeMap<String, BTreeMap<String, TensorEntry>>,
+    /// What the packer measured on a sample of users, by name: see [`Health`].
+    #[serde(
+        default,
+        deserialize_with = "json::unique_map",
+        skip_serializing_if = "BTreeMap::is_empty"
+    )]
+    pub reference: References,
+    /// What the release must keep on a phone until it counts as confirmed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// Where it came from (data, code, parent, metrics): free text by key, shown by `inspect`.
     #[serde(
         default,

@@ -6,9 +6,11 @@
 
 pub mod delta;
 pub mod checks;
+pub mod activation;
 pub mod digest;
 pub mod dtype;
 pub mod experiment;
+mod health;
 pub mod install;
 pub mod manifest;
 pub mod open;
@@ -26,9 +28,11 @@ pub mod verify;
 mod tests;
 
 pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation};
+pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};
 pub use digest::{sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
+pub use health::{Health, Histogram, References, SCORE_REFERENCE};
 pub use install::{installed_path, prune, stage};
 pub use manifest::{
     Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,

@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, Transaction, params};
 
-use super::{Experiment, Plan, ReleaseName, SeenRelease, VerifiedRelease};
+use super::activation::rows as states;
+use super::{Experiment, MANIFEST_FILE, Manifest, Plan, ReleaseName, SeenRelease, VerifiedRelease};
 use crate::base::{Error, Result};
 use crate::store::meta;
 
@@ -58,24 +59,33 @@ pub fn forget_seen(transaction: &Transaction<'_>) -> Result<()> {
     deleted.map(drop).map_err(Error::storage("forgetting the versions seen"))
 }
 
-/// Makes `verified` the active release, the one before it the previous one.
+/// Makes `verified` the active release, on probation, and the one before it the previous one; but
+/// an active release that is still on probation does not take the place of a previous one that was
+/// confirmed, which is the one to go back to.
 ///
 /// # Errors
-/// [`Error::Storage`], [`Error::StorageFull`].
+/// [`Error::ReleaseRefused`] when it was given up here before; [`Error::Storage`],
+/// [`Error::StorageFull`].
 pub fn activate(transaction: &Transaction<'_>, verified: &VerifiedRelease) -> Result<()> {
     let failed = || Error::storage("activating a release");
     let ReleaseName { name, version } = &verified.manifest.release;
-    let values = params![name, version, verified.manifest_sha256];
-    let already = installed(transaction)?
-        .first()
-        .is_some_and(|active| active.manifest_sha256 == verified.manifest_sha256);
-    if !already {
-        transaction
-            .execute_batch(
-                "DELETE FROM releases_installed WHERE rank = 1; \
-                 UPDATE releases_installed SET rank = 1 WHERE rank = 0;",
-            )
-            .map_err(failed())?;
+    let sha256 = verified.manifest_sha256.as_str();
+    let mut activation = states::load(transaction)?;
+    activation.check(sha256).map_err(|refusal| Error::refused(MANIFEST_FILE, refusal))?;
+    let values = params![name, version, sha256];
+    let before = installed(transaction)?;
+    let is = |rank: usize, confirmed: bool| {
+        let release: Option<&Installed> = before.get(rank);
+        release.is_some_and(|r| activation.is_confirmed(&r.manifest_sha256) == confirmed)
+    };
+    if before.first().is_none_or(|active| active.manifest_sha256 != sha256) {
+        let make_room = if is(0, false) && is(1, true) {
+            "DELETE FROM releases_installed WHERE rank = 0;"
+        } else {
+            "DELETE FROM releases_installed WHERE rank = 1; \
+             UPDATE releases_installed SET rank = 1 WHERE rank = 0;"
+        };
+        transaction.execute_batch(make_room).map_err(failed())?;
         transaction
             .execute("INSERT INTO releases_installed VALUES (0, ?1, ?2, ?3)", values)
             .map_err(failed())?;
@@ -83,7 +93,50 @@ pub fn activate(transaction: &Transaction<'_>, verified: &VerifiedRelease) -> Re
     transaction
         .execute("INSERT OR REPLACE INTO releases_seen VALUES (?1, ?2, ?3)", values)
         .map_err(failed())?;
-    let manifest = &verified.manifest;
+    let after = installed(transaction)?;
+    let at = |rank: usize| after.get(rank).map(|r: &Installed| r.manifest_sha256.as_str());
+    activation.activated(at(0), at(1));
+    states::save(transaction, &activation)?;
+    put_plan(transaction, &verified.manifest)
+}
+
+/// Takes the active release away and makes the previous one, whose manifest is `previous`, active
+/// again. Without one no release is active; then the plan goes too, unless `keep_plan`.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn revert(
+    transaction: &Transaction<'_>,
+    previous: Option<&Manifest>,
+    keep_plan: bool,
+) -> Result<()> {
+    let remove = match previous {
+        Some(_) => {
+            "DELETE FROM releases_installed WHERE rank = 0; \
+                    UPDATE releases_installed SET rank = 0 WHERE rank = 1;"
+        }
+        None => "DELETE FROM releases_installed;",
+    };
+    transaction.execute_batch(remove).map_err(Error::storage("reverting a release"))?;
+    match previous {
+        Some(manifest) => put_plan(transaction, manifest),
+        None => {
+            meta::remove(transaction, EXPERIMENT)?;
+            if keep_plan { Ok(()) } else { meta::remove(transaction, PLAN) }
+        }
+    }
+}
+
+/// Forgets the previous release: nothing goes back to it any more.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn forget_previous(transaction: &Transaction<'_>) -> Result<()> {
+    let removed = transaction.execute("DELETE FROM releases_installed WHERE rank = 1", []);
+    removed.map(drop).map_err(Error::storage("forgetting a release"))
+}
+
+fn put_plan(transaction: &Transaction<'_>, manifest: &Manifest) -> Result<()> {
     meta::put(transaction, PLAN, &json(PLAN, &manifest.plan)?)?;
     meta::put(transaction, EXPERIMENT, &json(EXPERIMENT, &manifest.experiment)?)
 }

@@ -236,6 +236,10 @@ impl Manifest {
         if let Some(experiment) = &self.experiment {
             experiment.check().map_err(|refusal| inside("experiment", refusal))?;
         }
+        super::health::check_references(&self.reference)?;
+        if let Some(health) = &self.health {
+            health.check()?;
+        }
         self.check_files()?;
         self.check_tensors()
     }

@@ -9,7 +9,7 @@ use crate::delivery::{
     DeliveryPolicy, DeliveryState, Incoming, NextFile, Pending, Purpose, Session,
 };
 use crate::release::rows as releases;
-use crate::release::{Manifest, Trust, check_offer, delta, installed_path, read_manifest};
+use crate::release::{Manifest, Trust, activation, check_offer, delta, installed_path, read_manifest};
 use crate::trust::{Current, ReleaseTarget, Update, in_rollout};
 
 /// Milliseconds until an installation is tried again when a night was under way.
@@ -87,10 +87,23 @@ impl Noctule {
         Ok(Step::Again)
     }
 
+    /// Takes away an active or previous release that the backend has stopped.
+    fn obey_halt(&self, offered: &Current<'_>) -> Result<()> {
+        let installed = self.state().installed.clone();
+        for release in installed {
+            let target = offered.release_of(&release.manifest_sha256);
+            if target.is_some_and(|target| target.halted) {
+                self.halt(&release.manifest_sha256, "halted by the repository")?;
+            }
+        }
+        Ok(())
+    }
+
     /// The newest release that is offered to this installation and is not here.
     fn choose(&self, offered: &Current<'_>, policy: &DeliveryPolicy) -> Result<Option<Pending>> {
         let state = self.store.read(DeliveryState::load)?;
         let seen = self.store.read(releases::seen)?;
+        let given_up = self.store.read(activation::rows::load)?;
         let active = self.state().installed.first().cloned();
         let installation = self.state().identity.installation.to_string();
         let newest = seen.iter().find(|seen| seen.release.name == policy.line);
@@ -106,7 +119,7 @@ impl Noctule {
         let mut fitting: Vec<&ReleaseTarget> = offered.releases().filter(|t| fits(t)).collect();
         fitting.sort_by_key(|target| std::cmp::Reverse(target.version));
         for target in fitting {
-            if self.was_reverted(&target.manifest_sha256)? {
+            if given_up.check(&target.manifest_sha256).is_err() {
                 continue;
             }
             let from = active.as_ref().map(|active| &active.manifest_sha256);

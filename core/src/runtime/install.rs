@@ -3,14 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, TryLockError};
 
+use super::activation::is_damage;
 use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
 use crate::base::{Day, Error, Refusal, Result};
 use crate::learning::rows as profiles;
-use crate::night::{LoadedRelease, SlateMaker, Treatment, order_of_work};
+use crate::night::{LoadedRelease, SlateMaker, Treatment, WorkItem, order_of_work};
 use crate::release::rows as releases;
 use crate::release::{
-    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, installed_path, prune, stage,
+    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, installed_path, stage,
     stage_owned,
 };
 use crate::slates::{Slate, rows};
@@ -18,10 +19,11 @@ use crate::trust::ReleaseTarget;
 
 impl Noctule {
     /// Verifies the release in `directory`, copies it into the profile and makes it the active one
-    /// in one transaction. The release before it stays for rollback.
+    /// in one transaction. The release before it stays for rollback, see [`Self::rollback`].
     ///
-    /// Each slate of the plan that is not there yet gets a rule-based stand-in at once, so that
-    /// the first `recommend` has something to show before the first night.
+    /// The slates of the release before serve until the next night. Where one of the plan is not
+    /// there, all get a rule-based stand-in of the new release at once, so that the first
+    /// `recommend` has something to show before the first night, and never that of two releases.
     ///
     /// With [`super::Config::trusted_root`] the directory also holds the repository's `metadata`,
     /// which must be fresh and name the release's manifest as a target that is not halted.
@@ -35,6 +37,7 @@ impl Noctule {
     pub fn install_release(&self, directory: &Path) -> Result<ReleaseName> {
         let _working = self.begin_work()?;
         self.check_open()?;
+        self.check_not_given_up(directory)?;
         let releases_dir = self.releases_dir();
         let (app, now_ms) = (&self.config.app, self.config.clock.now_ms());
         let target = self.trusted_set()?.map(|stored| self.target_in(directory, stored));
@@ -64,6 +67,7 @@ impl Noctule {
     ) -> Result<ReleaseName> {
         let _working = self.begin_work()?;
         self.check_open()?;
+        self.check_not_given_up(staged)?;
         let trust =
             Trust::of_manifest(&self.config.app, digest_of(target)?, self.config.clock.now_ms());
         let seen = self.store.read(releases::seen)?;
@@ -84,35 +88,33 @@ impl Noctule {
         self.check_plan(&verified.manifest)?;
         self.sit_exam(&loaded)?;
         let loaded = Arc::new(loaded);
-        let mut stand_ins = self.stand_ins(&loaded)?;
+        let mut stand_ins = self.change_over(&loaded, false)?;
         self.store.write("activating a release", |transaction| {
             releases::activate(transaction, verified)?;
             rows::publish_stand_ins(transaction, &mut stand_ins)
         })?;
-        let installed = self.store.read(releases::installed)?;
-        {
-            let mut state = self.state();
-            state.installed = installed.clone();
-            state.experiment = verified.manifest.experiment.clone();
-            state.loaded = Some(loaded);
-        }
-        self.fill_shelf()?;
-        let keep: Vec<ReleaseName> =
-            installed.into_iter().map(|installed| installed.release).collect();
-        // The new release is active: what cannot be tidied away now is tidied away next time.
-        let _ = prune(&self.releases_dir(), &keep);
+        self.reload(Some(loaded))?;
         Ok(verified.manifest.release.clone())
     }
 
-    /// The rule-based baseline for each slate of the plan that is not on the shelf.
-    fn stand_ins(&self, loaded: &LoadedRelease) -> Result<Vec<Slate>> {
+    /// The rule-based baseline of `loaded` for each slate of the plan that is not on the shelf.
+    ///
+    /// Slates of another release stay as long as they are all there, unless `replace` is said;
+    /// otherwise they are replaced too, since the shelf never shows two releases at a time.
+    pub(super) fn change_over(&self, loaded: &LoadedRelease, replace: bool) -> Result<Vec<Slate>> {
         let profile = self.profile(self.store.read(profiles::load))?;
         let shelf = self.shelf.snapshot();
         let treatment = Treatment { policy: Policy::Baseline, arm: None };
         let maker = self.maker(loaded, &profile, treatment, false);
-        let work = order_of_work(maker.plan, &profile.openings).into_iter();
-        let missing = work.filter(|item| !shelf.slates.contains_key(&item.key()));
-        missing.map(|item| maker.make(item.surface, item.context_index, item.context)).collect()
+        let tag = loaded.release.manifest().release.to_string();
+        let work = order_of_work(maker.plan, &profile.openings);
+        let published = |item: &WorkItem<'_>| shelf.slates.get(&item.key());
+        let replace = replace || work.iter().any(|item| published(item).is_none());
+        let stays = |item: &WorkItem<'_>| {
+            published(item).is_some_and(|published| !replace || published.slate().release == tag)
+        };
+        let due = work.iter().filter(|item| !stays(item));
+        due.map(|item| maker.make(item.surface, item.context_index, item.context)).collect()
     }
 
     /// The active release, opened on the first call and kept open.
@@ -127,7 +129,15 @@ impl Noctule {
         // Opened without the lock, which `record` needs; there is one opener, the work's owner.
         let Some(active) = active else { return Ok(None) };
         let directory = installed_path(&self.releases_dir(), &active.release);
-        let loaded = Arc::new(LoadedRelease::open(&directory, &active.manifest_sha256)?);
+        let loaded = match LoadedRelease::open(&directory, &active.manifest_sha256) {
+            Ok(loaded) => Arc::new(loaded),
+            Err(error) if is_damage(&error) => {
+                // One release fewer: this ends with one that opens, or with none.
+                self.fall_back(&error)?;
+                return self.loaded();
+            }
+            Err(error) => return Err(error),
+        };
         // The app may have come with another plan since the release was installed.
         self.check_plan(loaded.release.manifest())?;
         self.state().loaded = Some(Arc::clone(&loaded));
@@ -169,7 +179,7 @@ impl Noctule {
     }
 
     /// The rows of the context popularity follow the contexts of the release's plan.
-    fn check_plan(&self, manifest: &Manifest) -> Result<()> {
+    pub(super) fn check_plan(&self, manifest: &Manifest) -> Result<()> {
         let Some(plan) = &self.config.plan else { return Ok(()) };
         if plan.contexts == manifest.plan.contexts {
             return Ok(());

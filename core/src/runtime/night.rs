@@ -1,11 +1,15 @@
 //! One night: learn, make, publish, tidy up.
 
+use std::cell::Cell;
+
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
 use crate::base::{Budget, CancelToken, Profile, Progress, Result, Step};
 use crate::feedback::rows as events;
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::{Job, NightOutcome, NightReport, rows as journal};
+use crate::release::Probation;
+use crate::release::activation::rows as states;
 use crate::serving::Today;
 use crate::slates::{Slate, SlateKey, rows as slates};
 use crate::upload::QueueState;
@@ -17,10 +21,13 @@ impl Noctule {
     /// May be killed at any instruction: the next call goes on with what is left. Asks `cancel` and
     /// the budget before each slate. Lack of a release is an outcome, not an error.
     ///
+    /// A release that is damaged gives way to the previous one, which then makes the slates; one on
+    /// probation is confirmed by a finished night, or given up: see [`crate::Status::reverted`].
+    ///
     /// # Errors
     /// [`crate::base::Error::AlreadyRunning`] when a night or an installation runs in this
     /// process; [`crate::base::Error::Model`] when a score is not finite (the slates before stay);
-    /// [`crate::base::Error::ReleaseRefused`] when the installed release was changed on disk;
+    /// [`crate::base::Error::ReleaseRefused`] when the plan of the app does not fit the release;
     /// the storage errors; [`crate::base::Error::Closed`].
     pub fn run_night(
         &self,
@@ -31,15 +38,25 @@ impl Noctule {
         let _working = self.begin_work()?;
         let spending = Spending::begin(budget, cancel);
         let now_ms = self.config.clock.now_ms();
-        let run = self.store.write("opening the night's journal", |transaction| {
-            journal::begin(transaction, now_ms)
+        let (run, cut) = self.store.write("opening the night's journal", |transaction| {
+            let run = journal::begin(transaction, now_ms)?;
+            let begun = |probation: &mut Probation| {
+                let before = probation.cut_nights;
+                probation.cut_nights = before.saturating_add(1);
+                before
+            };
+            Ok((run, states::on_probation(transaction, begun)?))
         })?;
+        self.check_cut_nights(cut)?;
         let result = self.night(&spending, progress);
         let ended_ms = self.config.clock.now_ms();
         self.store.write("closing the night's journal", |transaction| {
+            states::on_probation(transaction, |probation| probation.cut_nights = 0)?;
             journal::end(transaction, run, ended_ms, result.as_ref())
         })?;
-        result
+        let judged = self.judge_night(result.as_ref());
+        let report = result?;
+        judged.map(|()| report)
     }
 
     fn night(&self, spending: &Spending<'_>, progress: &dyn Progress) -> Result<NightReport> {
@@ -59,8 +76,17 @@ impl Noctule {
         let treatment = self.state().treatment();
         let maker = self.maker(&loaded, &profile, treatment, true);
         let job = Job { maker: &maker, spending, progress };
-        let report = job
-            .run(&|key| self.published_inputs(key), &|slate, inputs| self.publish(slate, inputs))?;
+        let tag = loaded.release.manifest().release.to_string();
+        let shelf = self.shelf.snapshot();
+        let of_another = shelf.slates.values().any(|published| published.slate().release != tag);
+        let changes = Cell::new(of_another);
+        drop(shelf);
+        let publish = |slate, inputs: &[u8]| {
+            // With the first slate of a new release the others of the old one go.
+            let beside = if changes.take() { self.change_over(&loaded, true)? } else { Vec::new() };
+            self.publish(slate, inputs, beside)
+        };
+        let report = job.run(&|key| self.published_inputs(key), &publish)?;
         if report.outcome == NightOutcome::Finished {
             self.store.maintain()?;
             progress.report(Step::Maintenance, 1, 1);
@@ -97,12 +123,14 @@ impl Noctule {
         self.store.read(|connection| slates::inputs_of(connection, key))
     }
 
-    /// Publishes on disk first, then in memory.
-    fn publish(&self, mut slate: Slate, inputs: &[u8]) -> Result<()> {
+    /// Publishes on disk first, then in memory; stand-ins `beside` it in the same transaction.
+    fn publish(&self, mut slate: Slate, inputs: &[u8], mut beside: Vec<Slate>) -> Result<()> {
+        beside.retain(|stand_in| stand_in.key != slate.key);
         self.store.write("publishing a slate", |transaction| {
+            slates::publish_stand_ins(transaction, &mut beside)?;
             slates::publish(transaction, &mut slate, inputs)
         })?;
-        self.shelf.put(slate);
+        self.shelf.put(beside.into_iter().chain([slate]));
         Ok(())
     }
 }

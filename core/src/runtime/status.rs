@@ -4,7 +4,7 @@ use super::Noctule;
 use crate::base::Result;
 use crate::exam::{self, ExamReport};
 use crate::feedback::rows as events;
-use crate::release::Policy;
+use crate::release::{Policy, Reverted, activation};
 use crate::upload::QueueState;
 
 /// How far a release on its way is.
@@ -44,6 +44,8 @@ pub struct Status {
     pub damaged: Vec<String>,
     /// How the last release with checks stood its exam, also when it was refused after it.
     pub exam: Option<ExamReport>,
+    /// The release that was given up last, until one is confirmed after it.
+    pub reverted: Option<Reverted>,
 }
 
 impl Noctule {
@@ -53,9 +55,10 @@ impl Noctule {
     /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`],
     /// [`crate::base::Error::Closed`].
     pub fn status(&self) -> Result<Status> {
-        let (recorded, queue, exam) = self.store.read(|connection| {
+        let (recorded, queue, exam, activation) = self.store.read(|connection| {
             let exam = exam::rows::load(connection)?;
-            Ok((events::last_sequence(connection)?, QueueState::load(connection)?, exam))
+            let activation = activation::rows::load(connection)?;
+            Ok((events::last_sequence(connection)?, QueueState::load(connection)?, exam, activation))
         })?;
         let delivery = self.delivery_status()?;
         let state = self.state();
@@ -72,6 +75,7 @@ impl Noctule {
             delivery,
             damaged: state.damaged.clone(),
             exam,
+            reverted: activation.reverted,
         })
     }
 }

@@ -25,6 +25,14 @@ pub struct Published {
     arm: Option<Arc<str>>,
 }
 
+impl Published {
+    /// The slate.
+    #[must_use]
+    pub fn slate(&self) -> &Slate {
+        &self.slate
+    }
+}
+
 impl Snapshot {
     /// A snapshot of `slates` under `plan`.
     #[must_use]
@@ -56,11 +64,11 @@ impl Shelf {
         *self.snapshot.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    /// Puts in one slate that was just published.
-    pub fn put(&self, slate: Slate) {
+    /// Puts in slates that were just published together.
+    pub fn put(&self, slates: impl IntoIterator<Item = Slate>) {
         let mut guard = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         let mut next = Snapshot::clone(&guard);
-        next.put(slate);
+        slates.into_iter().for_each(|slate| next.put(slate));
         *guard = Arc::new(next);
     }
 

@@ -129,6 +129,16 @@ pub fn load_all(connection: &Connection) -> Result<(Vec<Slate>, Vec<Error>)> {
     Ok((slates, damaged))
 }
 
+/// Removes the slate of `key`.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn remove(transaction: &Transaction<'_>, key: &SlateKey) -> Result<()> {
+    let sql = "DELETE FROM slates WHERE surface = ?1 AND context = ?2";
+    let removed = transaction.execute(sql, (key.surface.as_str(), key.context.as_str()));
+    removed.map(drop).map_err(Error::storage("removing a slate"))
+}
+
 /// Removes every slate.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! The one connection of a profile.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -58,14 +58,24 @@ impl Store {
         action: &'static str,
         body: impl FnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
-        let mut guard = self.guard();
-        let connection = &mut guard.as_mut().ok_or(Error::Closed)?.connection;
-        let transaction = connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(Error::storage(action))?;
-        let value = body(&transaction)?;
-        transaction.commit().map_err(Error::storage(action))?;
-        Ok(value)
+        transact(&mut self.guard(), action, body)
+    }
+
+    /// As [`Self::write`], but gives none at once when another thread has the connection.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn try_write<T>(
+        &self,
+        action: &'static str,
+        body: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<Option<T>> {
+        let mut guard = match self.open.try_lock() {
+            Ok(guard) => guard,
+            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+            Err(TryLockError::WouldBlock) => return Ok(None),
+        };
+        transact(&mut guard, action, body).map(Some)
     }
 
     /// Runs `body` with the connection, for reading.
@@ -109,6 +119,20 @@ impl Store {
     fn guard(&self) -> MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn transact<T>(
+    open: &mut Option<Open>,
+    action: &'static str,
+    body: impl FnOnce(&Transaction<'_>) -> Result<T>,
+) -> Result<T> {
+    let connection = &mut open.as_mut().ok_or(Error::Closed)?.connection;
+    let transaction = connection
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(Error::storage(action))?;
+    let value = body(&transaction)?;
+    transaction.commit().map_err(Error::storage(action))?;
+    Ok(value)
 }
 
 fn make_directory(directory: &Path) -> Result<()> {

@@ -10,8 +10,10 @@ pub mod experiment;
 pub mod install;
 pub mod manifest;
 pub mod open;
+mod pass;
 pub mod plan;
 pub mod rows;
+pub mod runtime;
 mod schema;
 pub mod signature;
 pub mod tensors;
@@ -22,16 +24,20 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use digest::{sha256_hex, sha256_of_file};
+pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
-pub use install::{installed_path, prune, stage};
+pub use install::{installed_path, prune, stage, stage_owned};
 pub use manifest::{
     Architecture, CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
     MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
 };
 pub use open::OpenRelease;
+pub use pass::Chunks;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
+pub use runtime::RUNTIME_VERSION;
 pub use tensors::{TensorInfo, TensorLayout};
 pub use values::check_finite;
-pub use verify::{SeenRelease, SignatureRule, Trust, VerifiedRelease, verify_directory};
+pub use verify::{
+    SeenRelease, SignatureRule, Trust, VerifiedRelease, verify_directory, verify_directory_with,
+};

@@ -94,6 +94,7 @@ impl Town {
             version: self.version,
             created_ms: NOW_MS,
             expires_ms: NOW_MS + 365 * DAY_MS,
+            minimum_runtime: None,
             architecture: self.architecture(),
             plan: self.plan(),
             experiment: None,

@@ -132,6 +132,19 @@ pub enum Error {
     #[error("there is no previous release to go back to")]
     NoPreviousRelease,
 
+    /// An installed release is no longer what was verified. Nothing was made from it; installing it
+    /// again repairs it.
+    #[error("installed release {release} is damaged: {file}: {refusal}")]
+    ReleaseDamaged {
+        /// The release, as `name@version`.
+        release: String,
+        /// The file that changed.
+        file: String,
+        /// How that shows.
+        #[source]
+        refusal: Refusal,
+    },
+
     /// A model could not be evaluated (shapes, or a value that is not finite).
     #[error("model: {reason}")]
     Model {

@@ -10,8 +10,13 @@ pub const ITEMS_MAX: usize = 4_000_000;
 /// Dimensions of an embedding: i32 sums of int8 products cannot overflow below 133,000.
 pub const DIMENSIONS_MAX: usize = 1_024;
 
-/// Bytes of `manifest.json`: a plan with 256 contexts and 4,096 tensors takes about 600 kB.
+/// Bytes of `manifest.json`: a plan with 256 contexts and 4,096 tensors takes about 600 kB, the
+/// chunks of 4 GiB another 330 kB.
 pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
+
+/// Bytes of one chunk of a file, of which the manifest may hold the digest: little is fetched twice
+/// after a cut, and 4 GiB have 4,096 digests, which the manifest has room for.
+pub const CHUNK_BYTES: u64 = 1 << 20;
 
 /// Bytes of a safetensors header: 4,096 tensors with names of 128 bytes fit.
 pub const TENSOR_HEADER_BYTES_MAX: u64 = 1 << 20;
@@ -30,6 +35,10 @@ pub const LINE_BYTES_MAX: usize = 64 * 1024;
 
 /// Attributes of one item.
 pub const ATTRIBUTES_MAX: usize = 64;
+
+/// Greatest magnitude of a weight: products of two of them, summed over 4,000,000 items, stay below
+/// the greatest f32, so that no score overflows.
+pub const WEIGHT_MAX: f32 = 1e15;
 
 /// Surfaces of a plan.
 pub const SURFACES_MAX: usize = 64;

@@ -45,6 +45,26 @@ pub enum Refusal {
         /// Newest version this library reads.
         supported: u64,
     },
+    /// The release was made for a newer library than this one.
+    #[error("needs library {needed}, this is {have}: update the app before this release")]
+    RuntimeTooOld {
+        /// The oldest version that may use it.
+        needed: String,
+        /// The version of this library.
+        have: String,
+    },
+    /// One chunk of a file has another SHA-256 than the manifest says.
+    #[error("chunk {index} (from byte {begin}): SHA-256 is {found}, the manifest says {expected}")]
+    WrongChunk {
+        /// Which chunk, from 0.
+        index: u64,
+        /// Offset of its first byte.
+        begin: u64,
+        /// Digest in the manifest, lower-case hex.
+        expected: String,
+        /// Digest of the chunk, lower-case hex.
+        found: String,
+    },
     /// A field of a JSON document is absent, of a wrong type, unknown or out of range.
     #[error("{field}: {reason}")]
     Field {

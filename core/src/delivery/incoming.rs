@@ -213,5 +213,5 @@ impl Incoming {
 }
 
 fn expected(entry: &FileEntry) -> Expected<'_> {
-    Expected { length: entry.length, sha256: &entry.sha256, chunks: None }
+    Expected { length: entry.length, sha256: &entry.sha256, chunks: entry.chunks.as_deref() }
 }

@@ -1,20 +1,18 @@
-//! Installation: a verified copy of a release, whole or not there at all.
+//! Installation: a verified release under its name, copied or moved there, whole or not at all.
 
-use std::fs::{File, OpenOptions};
-use std::io::{Read, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest, Sha256};
-
-use super::digest::{CHUNK_BYTES, hex, sha256_hex};
-use super::manifest::{MANIFEST_FILE, SIGNATURE_FILE};
+use super::digest::sha256_hex;
+use super::manifest::MANIFEST_FILE;
+use super::open::read_catalogue;
+use super::pass::{Chunks, Examination, create};
 use super::validate::is_release_name;
-use super::verify::{
-    Head, Trust, VerifiedRelease, check_contents, check_digest, check_files, read_small,
-};
+use super::verify::{Head, Trust, VerifiedRelease, check_files, examine_all, read_small};
 use super::{Manifest, ReleaseName};
 use crate::base::limits::MANIFEST_BYTES_MAX;
-use crate::base::{Error, Refusal, Result};
+use crate::base::{Error, Result};
 
 /// Begin of the name of a directory that is being filled or emptied.
 const STAGING_PREFIX: &str = ".staging-";
@@ -27,12 +25,15 @@ pub fn installed_path(releases_dir: &Path, release: &ReleaseName) -> PathBuf {
 
 /// Copies the release in `source` to `releases_dir/<name>@<version>` and verifies the copy.
 ///
-/// Hashes are taken of the bytes as they are written, and values, layouts and catalogue are checked
-/// in the copy, so that nobody can change a file between the check and the use. The copy is flushed
-/// to the disk and appears under its name in one step; after a failure or a crash nothing of it is
-/// visible, and the next call removes what is left. A release that is there already, whole and the
-/// same, stays as it is. Making it the active one is up to the caller. One call at a time for one
-/// `releases_dir`.
+/// Each file is read once: hash, layout and values are taken of the very bytes that are written, so
+/// that nobody can change a file between the check and the use. The copy is flushed to the disk and
+/// appears under its name in one step; after a failure or a crash nothing of it is visible, and the
+/// next call removes what is left. A release that is there already, whole and the same, stays as it
+/// is. Making it the active one is up to the caller. One call at a time for one `releases_dir`.
+///
+/// An installed release holds the manifest and the files that it names, and nothing else: its
+/// signature has done its work, and from here on the digest of the manifest, which the caller
+/// keeps, binds every byte of it.
 ///
 /// # Errors
 /// As [`super::verify_directory`], and [`Error::StorageFull`].
@@ -43,27 +44,98 @@ pub fn stage(source: &Path, releases_dir: &Path, trust: &Trust<'_>) -> Result<Ve
     remove_staging(releases_dir)?;
     let directory = installed_path(releases_dir, &head.manifest.release);
     if let Some(items) = items_if_installed(&directory, &head) {
-        return Ok(verified(directory, head, items));
+        return Ok(head.verified(directory, items));
     }
     let staging = Staging::make(releases_dir)?;
-    for (file, entry) in &head.manifest.files {
-        let (from, to) = (source.join(file), staging.path.join(file));
-        let found = copy(&from, &to, file, entry.length)?;
-        check_digest(file, &entry.sha256, found)?;
+    let examination = Examination::new(&head.manifest, Chunks::Ignored)?;
+    for file in head.manifest.files.keys() {
+        examination.examine(&source.join(file), file, Some(&staging.path.join(file)))?;
     }
-    if let Some(signature) = &head.signature {
-        write(&staging.path.join(SIGNATURE_FILE), signature)?;
-    }
+    let items = read_catalogue(&staging.path, examination.schema())?.len();
+    super::Checks::of_release(&staging.path, &head.manifest)?;
     write(&staging.path.join(MANIFEST_FILE), &head.manifest_bytes)?;
-    let items = check_contents(&staging.path, &head.manifest)?;
-    sync_directory(&staging.path)?;
+    appear(&staging.path, releases_dir, &directory)?;
+    Ok(head.verified(directory, items))
+}
+
+/// Installs the release in `staged`, a directory that lies directly in `releases_dir` and belongs to
+/// the library: verified in place, each file read once, flushed and renamed. Nothing is copied.
+///
+/// What else lies in `staged` is removed. When the release is there already, whole and the same, it
+/// stays as it is and `staged` is removed. After a refusal `staged` is as it was, for the caller to
+/// repair or remove. Otherwise as [`stage`].
+///
+/// # Errors
+/// As [`super::verify_directory`]; [`Error::InvalidInput`] when `staged` lies elsewhere.
+pub fn stage_owned(
+    staged: &Path,
+    releases_dir: &Path,
+    trust: &Trust<'_>,
+) -> Result<VerifiedRelease> {
+    check_owned(staged, releases_dir)?;
+    let head = Head::read(staged, trust)?;
+    let directory = installed_path(releases_dir, &head.manifest.release);
+    if let Some(items) = items_if_installed(&directory, &head) {
+        std::fs::remove_dir_all(staged).map_err(Error::file(staged, "removing"))?;
+        return Ok(head.verified(directory, items));
+    }
+    let items = examine_all(staged, &head.manifest, Chunks::Ignored)?;
+    remove_others(staged, &head.manifest)?;
+    for file in head.manifest.files.keys().map(String::as_str).chain([MANIFEST_FILE]) {
+        sync_file(&staged.join(file))?;
+    }
+    appear(staged, releases_dir, &directory)?;
+    Ok(head.verified(directory, items))
+}
+
+/// Checks that a directory is one of `releases_dir` and not an installed one.
+fn check_owned(staged: &Path, releases_dir: &Path) -> Result<()> {
+    let is_directory = std::fs::symlink_metadata(staged).is_ok_and(|found| found.is_dir());
+    if !is_directory {
+        return Err(Error::DirectoryMissing { path: staged.to_path_buf() });
+    }
+    let real = |path: &Path| path.canonicalize().map_err(Error::file(path, "finding"));
+    let (real, releases_dir) = (real(staged)?, real(releases_dir)?);
+    let name = real.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    if real.parent() != Some(&releases_dir) || !name.starts_with('.') {
+        let reason = format!(
+            "{} is no directory with a dot first directly in {}",
+            staged.display(),
+            releases_dir.display()
+        );
+        return Err(Error::invalid("staged", reason));
+    }
+    Ok(())
+}
+
+/// Removes from `directory` what the manifest does not name.
+fn remove_others(directory: &Path, manifest: &Manifest) -> Result<()> {
+    for entry in std::fs::read_dir(directory).map_err(Error::file(directory, "reading"))? {
+        let entry = entry.map_err(Error::file(directory, "reading"))?;
+        let (path, name) = (entry.path(), entry.file_name());
+        let name = name.to_str();
+        if name == Some(MANIFEST_FILE) || name.is_some_and(|name| manifest.files.contains_key(name))
+        {
+            continue;
+        }
+        // A symbolic link to a directory is a link, not a directory.
+        let is_directory = entry.file_type().map_err(Error::file(&path, "reading"))?.is_dir();
+        let removed =
+            if is_directory { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) };
+        removed.map_err(Error::file(&path, "removing"))?;
+    }
+    Ok(())
+}
+
+/// Lets the flushed files of `staged` appear as `directory` in one step, for good.
+fn appear(staged: &Path, releases_dir: &Path, directory: &Path) -> Result<()> {
+    sync_directory(staged)?;
     if directory.exists() {
         // Damaged, or another release of the same number that was never active.
-        retire(releases_dir, &directory)?;
+        retire(releases_dir, directory)?;
     }
-    std::fs::rename(&staging.path, &directory).map_err(Error::file(&directory, "renaming"))?;
-    sync_directory(releases_dir)?;
-    Ok(verified(directory, head, items))
+    std::fs::rename(staged, directory).map_err(Error::file(directory, "renaming"))?;
+    sync_directory(releases_dir)
 }
 
 /// Removes every installed release but those in `keep`, and what unfinished installations left.
@@ -89,25 +161,12 @@ pub fn prune(releases_dir: &Path, keep: &[ReleaseName]) -> Result<Vec<ReleaseNam
     Ok(removed)
 }
 
-fn verified(directory: PathBuf, head: Head, items: usize) -> VerifiedRelease {
-    let Head { manifest, manifest_sha256, .. } = head;
-    VerifiedRelease { directory, manifest, manifest_sha256, items }
-}
-
 /// Number of items of the release in `directory` when it is whole and the one of `head`.
 fn items_if_installed(directory: &Path, head: &Head) -> Option<usize> {
     let bytes = read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX).ok()?;
     let same = sha256_hex(&bytes) == head.manifest_sha256;
-    let items = same.then(|| check_installed(directory, &head.manifest))?;
+    let items = same.then(|| examine_all(directory, &head.manifest, Chunks::Ignored))?;
     items.ok()
-}
-
-fn check_installed(directory: &Path, manifest: &Manifest) -> Result<usize> {
-    check_files(directory, manifest)?;
-    for (file, entry) in &manifest.files {
-        check_digest(file, &entry.sha256, super::digest::sha256_of_file(&directory.join(file))?)?;
-    }
-    check_contents(directory, manifest)
 }
 
 /// A directory being filled; removed again unless it was renamed.
@@ -166,41 +225,18 @@ fn parse_installed(text: &str) -> Option<ReleaseName> {
     (is_release_name(name) && release.to_string() == text).then_some(release)
 }
 
-/// Copies exactly `length` bytes and gives the SHA-256 of what was written.
-fn copy(from: &Path, to: &Path, file: &str, length: u64) -> Result<String> {
-    let source = File::open(from).map_err(Error::file(from, "opening"))?;
-    let mut target = create(to)?;
-    let mut hasher = Sha256::new();
-    let mut chunk = vec![0; CHUNK_BYTES];
-    let mut copied = 0;
-    // One byte more than announced shows that the file grew; an endless one is not followed.
-    let mut source = source.take(length.saturating_add(1));
-    loop {
-        let count = source.read(&mut chunk).map_err(Error::file(from, "reading"))?;
-        copied += count as u64;
-        if count == 0 || copied > length {
-            break;
-        }
-        hasher.update(&chunk[..count]);
-        target.write_all(&chunk[..count]).map_err(Error::file(to, "writing"))?;
-    }
-    if copied != length {
-        let refusal = Refusal::WrongLength { expected: length, found: copied };
-        return Err(Error::refused(file, refusal));
-    }
-    target.sync_all().map_err(Error::file(to, "flushing"))?;
-    Ok(hex(hasher))
-}
-
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = create(path)?;
     file.write_all(bytes).map_err(Error::file(path, "writing"))?;
     file.sync_all().map_err(Error::file(path, "flushing"))
 }
 
-fn create(path: &Path) -> Result<File> {
-    let created = OpenOptions::new().write(true).create_new(true).open(path);
-    created.map_err(Error::file(path, "making"))
+/// Flushes a file that somebody else wrote.
+fn sync_file(path: &Path) -> Result<()> {
+    // Windows flushes only what it may write.
+    let opened = File::options().read(true).write(cfg!(windows)).open(path);
+    let file = opened.map_err(Error::file(path, "opening"))?;
+    file.sync_all().map_err(Error::file(path, "flushing"))
 }
 
 /// Makes renames and new names in `directory` durable.

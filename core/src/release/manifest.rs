@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Experiment, Health, Plan, References};
-use crate::base::limits::MANIFEST_BYTES_MAX;
+use super::digest::{FileDigests, digests_of_file, sha256_hex};
+use super::{Experiment, Health, Plan, References, runtime};
+use crate::base::limits::{CHUNK_BYTES, MANIFEST_BYTES_MAX};
 use crate::base::{Error, Refusal, Result, json};
 
 /// Format version that this library writes, and the newest it reads.
@@ -55,6 +57,9 @@ pub struct Manifest {
     pub created_ms: i64,
     /// End of validity, Unix milliseconds.
     pub expires_ms: i64,
+    /// The oldest library that may use it, `x.y.z`; an older one refuses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_runtime: Option<String>,
     /// The model's architecture and hyper-parameters.
     pub architecture: Architecture,
     /// The plan.
@@ -95,12 +100,13 @@ impl Manifest {
     pub fn parse(bytes: &[u8]) -> Result<Self> {
         let refused = |refusal| Error::refused(MANIFEST_FILE, refusal);
         check_length(bytes).map_err(refused)?;
-        // The format comes first: fields of a later one are no mistake.
-        let format = json::parse::<Format>(bytes).map_err(refused)?.format;
-        if format > MANIFEST_FORMAT {
-            let supported = MANIFEST_FORMAT;
-            return Err(refused(Refusal::FormatTooNew { found: format, supported }));
+        // Both come first: what a later format or library knows is no mistake.
+        let asked: Asked = json::parse(bytes).map_err(refused)?;
+        if asked.format > MANIFEST_FORMAT {
+            let (found, supported) = (asked.format, MANIFEST_FORMAT);
+            return Err(refused(Refusal::FormatTooNew { found, supported }));
         }
+        runtime::check(asked.minimum_runtime.as_deref()).map_err(refused)?;
         let manifest: Self = json::parse(bytes).map_err(refused)?;
         manifest.check().map_err(refused)?;
         Ok(manifest)
@@ -123,10 +129,12 @@ impl Manifest {
     }
 }
 
-/// The only field whose meaning is the same in every format.
+/// The only fields whose meaning is the same in every format.
 #[derive(Deserialize)]
-struct Format {
+struct Asked {
     format: u64,
+    #[serde(default)]
+    minimum_runtime: Option<String>,
 }
 
 fn check_length(bytes: &[u8]) -> Result<(), Refusal> {
@@ -170,6 +178,29 @@ pub struct FileEntry {
     pub length: u64,
     /// SHA-256, lower-case hex.
     pub sha256: String,
+    /// SHA-256 of each [`crate::base::limits::CHUNK_BYTES`] of it, the last one shorter, so that a
+    /// delivery knows early what is wrong and what need not be fetched again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chunks: Option<Vec<String>>,
+}
+
+impl FileEntry {
+    /// The entry of the file at `path`, with chunks where it is longer than one.
+    ///
+    /// # Errors
+    /// [`Error::File`] when it cannot be read.
+    pub fn of_file(path: &Path) -> Result<Self> {
+        let FileDigests { length, sha256, chunks } = digests_of_file(path)?;
+        Ok(Self { length, sha256, chunks: (length > CHUNK_BYTES).then_some(chunks) })
+    }
+
+    /// The entry of a file that holds `bytes`.
+    #[must_use]
+    pub fn of_bytes(bytes: &[u8]) -> Self {
+        let chunks = bytes.chunks(CHUNK_BYTES as usize).map(sha256_hex);
+        let chunks = (bytes.len() as u64 > CHUNK_BYTES).then(|| chunks.collect());
+        Self { length: bytes.len() as u64, sha256: sha256_hex(bytes), chunks }
+    }
 }
 
 /// One tensor of a release.

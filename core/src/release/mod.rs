@@ -14,9 +14,11 @@ mod health;
 pub mod install;
 pub mod manifest;
 pub mod open;
+mod pass;
 pub mod plan;
 mod ranges;
 pub mod rows;
+pub mod runtime;
 mod schema;
 pub mod signature;
 pub mod tensors;
@@ -27,22 +29,24 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation};
 pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};
-pub use digest::{sha256_hex, sha256_of_file};
+pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation};
+pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use health::{Health, Histogram, References, SCORE_REFERENCE};
-pub use install::{installed_path, prune, stage};
+pub use install::{installed_path, prune, stage, stage_owned};
 pub use manifest::{
     Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
     MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
 };
 pub use open::OpenRelease;
+pub use pass::Chunks;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
+pub use runtime::RUNTIME_VERSION;
 pub use tensors::{TensorInfo, TensorLayout};
 pub use values::check_finite;
 pub use verify::{
     SeenRelease, SignatureRule, Trust, VerifiedRelease, check_offer, manifest_sha256,
-    read_manifest, verify_directory,
+    read_manifest, verify_directory, verify_directory_with,
 };

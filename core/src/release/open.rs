@@ -5,9 +5,10 @@ use std::path::{Path, PathBuf};
 
 use super::digest::sha256_hex;
 use super::manifest::{CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MODEL_FILE};
+use super::pass::check_digest;
 use super::schema::{self, Schema};
 use super::tensors::TensorLayout;
-use super::verify::{check_digest, check_files, read_small};
+use super::verify::{check_files, read_small};
 use super::{Architecture, Manifest};
 use crate::base::limits::MANIFEST_BYTES_MAX;
 use crate::base::{Error, Refusal, Result};
@@ -15,43 +16,38 @@ use crate::catalogue::Catalogue;
 
 /// The layouts of a release's tensor files, which agree with its manifest and architecture.
 #[derive(Debug)]
-pub(super) struct Containers {
+struct Containers {
     /// By file.
-    pub(super) layouts: BTreeMap<String, TensorLayout>,
-    pub(super) schema: Schema,
-    items: u64,
+    layouts: BTreeMap<String, TensorLayout>,
+    schema: Schema,
 }
 
 impl Containers {
     /// Reads the header of every tensor file of the release in `directory`.
-    pub(super) fn read(directory: &Path, manifest: &Manifest) -> Result<Self> {
+    fn read(directory: &Path, manifest: &Manifest) -> Result<Self> {
         let mut layouts = BTreeMap::new();
         for file in manifest.tensors.keys() {
             let layout = TensorLayout::read_container(&directory.join(file), file)?;
             layouts.insert(file.clone(), layout);
         }
-        let refused = |refusal| Error::refused(ITEMS_FILE, refusal);
-        let Some(items_layout) = layouts.get(ITEMS_FILE) else {
-            return Err(refused(Refusal::Missing));
-        };
-        let items = schema::items(items_layout).map_err(refused)?;
-        let contexts = manifest.plan.contexts.len() as u64;
-        let schema = Schema::new(&manifest.architecture, contexts, items);
+        let schema = Schema::of_manifest(manifest)?;
         for (file, layout) in &layouts {
             schema::check_layout(file, layout, manifest, &schema)?;
         }
-        Ok(Self { layouts, schema, items })
+        Ok(Self { layouts, schema })
     }
+}
 
-    /// Checks that the catalogue has one line for each row of the tensors.
-    pub(super) fn check_catalogue(&self, catalogue: &Catalogue) -> Result<()> {
-        if catalogue.len() as u64 == self.items {
-            return Ok(());
-        }
-        let (expected, found) = (self.items.to_string(), catalogue.len().to_string());
-        let refusal = Refusal::Incompatible { what: "the number of lines", expected, found };
-        Err(Error::refused(CATALOGUE_FILE, refusal))
+/// Reads the catalogue of the release in `directory` and checks that it has one line for each row
+/// of the tensors.
+pub(super) fn read_catalogue(directory: &Path, schema: &Schema) -> Result<Catalogue> {
+    let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
+    if catalogue.len() as u64 == schema.items {
+        return Ok(catalogue);
     }
+    let (expected, found) = (schema.items.to_string(), catalogue.len().to_string());
+    let refusal = Refusal::Incompatible { what: "the number of lines", expected, found };
+    Err(Error::refused(CATALOGUE_FILE, refusal))
 }
 
 /// An installed release, open: its manifest and catalogue in memory, its tensors on disk.
@@ -83,8 +79,7 @@ impl OpenRelease {
         let manifest = Manifest::parse(&bytes)?;
         check_files(directory, &manifest)?;
         let mut containers = Containers::read(directory, &manifest)?;
-        let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
-        containers.check_catalogue(&catalogue)?;
+        let catalogue = read_catalogue(directory, &containers.schema)?;
         let items_layout = containers.layouts.remove(ITEMS_FILE).unwrap_or_default();
         let model_layout = containers.layouts.remove(MODEL_FILE);
         let directory = directory.to_path_buf();

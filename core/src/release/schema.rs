@@ -8,6 +8,9 @@ use super::{Architecture, Manifest, TensorEntry};
 use crate::base::limits::ITEMS_MAX;
 use crate::base::{Error, Refusal, Result};
 
+/// The tensor that says how many items there are.
+const POPULARITY: &str = "popularity";
+
 /// One tensor that a release needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Needed {
@@ -65,16 +68,20 @@ impl Needed {
 
 /// All tensors that a release needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Schema(Vec<Needed>);
+pub(super) struct Schema {
+    /// Number of items.
+    pub(super) items: u64,
+    needed: Vec<Needed>,
+}
 
 impl Schema {
     /// The tensors of `architecture` for a catalogue of `items` and a plan of `contexts`.
-    pub(super) fn new(architecture: &Architecture, contexts: u64, items: u64) -> Self {
+    fn new(architecture: &Architecture, contexts: u64, items: u64) -> Self {
         let mut needed = Vec::new();
         let mut add = |file, name, shape: &[u64], range| {
             needed.push(Needed::f32(file, name, shape, range));
         };
-        add(ITEMS_FILE, "popularity", &[items], Range::NotNegative);
+        add(ITEMS_FILE, POPULARITY, &[items], Range::NotNegative);
         add(ITEMS_FILE, "context_popularity", &[contexts, items], Range::NotNegative);
         if let Architecture::MatrixFactorization { dimensions, ranker_features, .. } = architecture
         {
@@ -85,12 +92,23 @@ impl Schema {
             add(MODEL_FILE, "ranker.bias", &[1], Range::Finite);
             needed.extend([Needed::embedding(items, d), Needed::codes(items, d)]);
         }
-        Self(needed)
+        Self { items, needed }
+    }
+
+    /// The tensors of a release of this manifest.
+    ///
+    /// # Errors
+    /// As [`items`], for the entries of the manifest.
+    pub(super) fn of_manifest(manifest: &Manifest) -> Result<Self> {
+        let entries = manifest.tensors.get(ITEMS_FILE);
+        let shape = entries.and_then(|entries| entries.get(POPULARITY)).map(|entry| &entry.shape);
+        let items = items(shape).map_err(|refusal| Error::refused(ITEMS_FILE, refusal))?;
+        Ok(Self::new(&manifest.architecture, manifest.plan.contexts.len() as u64, items))
     }
 
     /// The tensors of one file.
     pub(super) fn of<'a>(&'a self, file: &'a str) -> impl Iterator<Item = &'a Needed> {
-        self.0.iter().filter(move |needed| needed.file == file)
+        self.needed.iter().filter(move |needed| needed.file == file)
     }
 
     /// Checks that `layout` of `file` holds exactly the tensors needed, each of its dtype, shape
@@ -158,18 +176,16 @@ fn check_entries(file: &str, layout: &TensorLayout, manifest: &Manifest) -> Resu
 }
 
 /// Number of items of the release: the length of `popularity`, which every architecture has.
-pub(super) fn items(items_layout: &TensorLayout) -> Result<u64, Refusal> {
-    let tensor = || "popularity".to_owned();
-    let info = items_layout
-        .get("popularity")
-        .ok_or_else(|| Refusal::MissingTensor { tensor: tensor() })?;
-    match info.shape[..] {
+fn items(popularity: Option<&Vec<u64>>) -> Result<u64, Refusal> {
+    let tensor = || POPULARITY.to_owned();
+    let shape = popularity.ok_or_else(|| Refusal::MissingTensor { tensor: tensor() })?;
+    match shape[..] {
         [items] if items <= ITEMS_MAX as u64 => Ok(items),
         [found] => {
             Err(Refusal::TooLarge { what: "number of items", found, limit: ITEMS_MAX as u64 })
         }
         _ => {
-            let (expected, found) = (vec![0], info.shape.clone());
+            let (expected, found) = (vec![0], shape.clone());
             Err(Refusal::WrongShape { tensor: tensor(), expected, found })
         }
     }

@@ -70,17 +70,9 @@ impl TensorLayout {
             return Err(refused(Refusal::Truncated { have: length, need: LENGTH_BYTES }));
         }
         opened.read_exact(&mut prefix).map_err(Error::file(path, "reading"))?;
-        let header_bytes = u64::from_le_bytes(prefix);
-        if header_bytes > TENSOR_HEADER_BYTES_MAX {
-            let (what, limit) = ("length of the header", TENSOR_HEADER_BYTES_MAX);
-            return Err(refused(Refusal::TooLarge { what, found: header_bytes, limit }));
-        }
-        let data_begin = LENGTH_BYTES + header_bytes;
-        if data_begin > length {
-            return Err(refused(Refusal::Truncated { have: length, need: data_begin }));
-        }
-        // Bounded above, so it fits the address space of every device.
-        let mut header = vec![0; header_bytes as usize];
+        let data_begin = data_begin(prefix, length).map_err(refused)?;
+        // Bounded by the limit of a header, so it fits the address space of every device.
+        let mut header = vec![0; (data_begin - LENGTH_BYTES) as usize];
         opened.read_exact(&mut header).map_err(Error::file(path, "reading"))?;
         Self::from_header(&header, data_begin, length).map_err(refused)
     }
@@ -143,6 +135,66 @@ impl TensorLayout {
             return Err(Refusal::TensorName { name: shortened(name), reason });
         }
         Ok(())
+    }
+}
+
+/// Where the data of a container of `length` bytes begin that itself begins with `prefix`.
+fn data_begin(prefix: [u8; LENGTH_BYTES as usize], length: u64) -> Result<u64, Refusal> {
+    let header_bytes = u64::from_le_bytes(prefix);
+    if header_bytes > TENSOR_HEADER_BYTES_MAX {
+        let (what, limit) = ("length of the header", TENSOR_HEADER_BYTES_MAX);
+        return Err(Refusal::TooLarge { what, found: header_bytes, limit });
+    }
+    let begin = LENGTH_BYTES + header_bytes;
+    if begin > length {
+        return Err(Refusal::Truncated { have: length, need: begin });
+    }
+    Ok(begin)
+}
+
+/// The begin of a container that comes in pieces: kept until its header is whole.
+#[derive(Debug)]
+pub(super) struct Beginning {
+    /// Length of the file.
+    length: u64,
+    /// What came so far, no byte behind the header.
+    bytes: Vec<u8>,
+}
+
+impl Beginning {
+    /// Of a file of `length` bytes.
+    pub(super) fn new(length: u64) -> Self {
+        Self { length, bytes: Vec::new() }
+    }
+
+    /// Takes the next piece of the file; gives the layout once the header is whole.
+    ///
+    /// # Errors
+    /// As [`TensorLayout::read_container`].
+    pub(super) fn take(&mut self, piece: &[u8]) -> Result<Option<TensorLayout>, Refusal> {
+        let rest = self.keep(piece, LENGTH_BYTES);
+        let Some(prefix) = self.bytes.first_chunk() else { return Ok(None) };
+        let begin = data_begin(*prefix, self.length)?;
+        self.keep(rest, begin);
+        if (self.bytes.len() as u64) < begin {
+            return Ok(None);
+        }
+        TensorLayout::from_header(&self.bytes[LENGTH_BYTES as usize..], begin, self.length)
+            .map(Some)
+    }
+
+    /// Keeps what is needed of `piece` to have `until` bytes; gives the rest of it.
+    fn keep<'a>(&mut self, piece: &'a [u8], until: u64) -> &'a [u8] {
+        let needed = until.saturating_sub(self.bytes.len() as u64);
+        let count = usize::try_from(needed).map_or(piece.len(), |needed| needed.min(piece.len()));
+        let (kept, rest) = piece.split_at(count);
+        self.bytes.extend_from_slice(kept);
+        rest
+    }
+
+    /// The refusal of a file that ended before its header did.
+    pub(super) fn truncated(&self) -> Refusal {
+        Refusal::Truncated { have: self.length, need: LENGTH_BYTES }
     }
 }
 

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use super::manifest::{
     CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, SIGNATURE_FILE,
 };
-use super::{Architecture, Experiment, Manifest, Plan};
+use super::{Architecture, Experiment, FileEntry, Manifest, Plan, runtime};
 use crate::base::ids::check_app;
 use crate::base::limits::{
-    ARMS_MAX, CANDIDATES_MAX, CONTEXTS_MAX, DIMENSIONS_MAX, ID_BYTES_MAX, RANKER_FEATURES_MAX,
-    RELEASE_BYTES_MAX, RELEASE_FILES_MAX, SLATE_LENGTH_MAX, SURFACES_MAX, TENSORS_MAX, VERSION_MAX,
+    ARMS_MAX, CANDIDATES_MAX, CHUNK_BYTES, CONTEXTS_MAX, DIMENSIONS_MAX, ID_BYTES_MAX,
+    RANKER_FEATURES_MAX, RELEASE_BYTES_MAX, RELEASE_FILES_MAX, SLATE_LENGTH_MAX, SURFACES_MAX,
+    TENSORS_MAX, VERSION_MAX,
 };
 use crate::base::{Error, Refusal, Result};
 
@@ -231,6 +232,7 @@ impl Manifest {
         if self.expires_ms <= self.created_ms || self.expires_ms > TIME_MS_MAX {
             return refuse("expires_ms", "must be after created_ms and before the year 10000");
         }
+        runtime::check(self.minimum_runtime.as_deref())?;
         self.architecture.check().map_err(|refusal| inside("architecture", refusal))?;
         self.plan.check().map_err(|refusal| inside("plan", refusal))?;
         if let Some(experiment) = &self.experiment {
@@ -251,11 +253,7 @@ impl Manifest {
             if !is_plain_name(file) || file == MANIFEST_FILE || file == SIGNATURE_FILE {
                 return Err(Refusal::UnsafePath);
             }
-            let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
-            if entry.sha256.len() != 64 || !entry.sha256.bytes().all(hex) {
-                let reason = "must be 64 lower-case hexadecimal digits";
-                return refuse(format!("files.{file}.sha256"), reason);
-            }
+            entry.check().map_err(|refusal| inside(&format!("files.{file}"), refusal))?;
             total = total.saturating_add(entry.length);
         }
         if total > RELEASE_BYTES_MAX {
@@ -293,6 +291,34 @@ impl Manifest {
             None => Ok(()),
         }
     }
+}
+
+impl FileEntry {
+    fn check(&self) -> Check {
+        digest("sha256", &self.sha256)?;
+        let Some(chunks) = &self.chunks else { return Ok(()) };
+        let needed = self.length.div_ceil(CHUNK_BYTES);
+        if chunks.len() as u64 != needed {
+            let reason = format!(
+                "has {} digests, a file of {} bytes has {needed} chunks",
+                chunks.len(),
+                self.length
+            );
+            return refuse("chunks", reason);
+        }
+        for (index, chunk) in chunks.iter().enumerate() {
+            digest(&format!("chunks[{index}]"), chunk)?;
+        }
+        Ok(())
+    }
+}
+
+fn digest(field: &str, text: &str) -> Check {
+    let hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if text.len() == 64 && text.bytes().all(hex) {
+        return Ok(());
+    }
+    refuse(field, "must be 64 lower-case hexadecimal digits")
 }
 
 /// Puts `parent` before the path of a refused field.

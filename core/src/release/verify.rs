@@ -4,15 +4,14 @@ use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::digest::{sha256_hex, sha256_of_file};
-use super::manifest::{CATALOGUE_FILE, MANIFEST_FILE, SIGNATURE_FILE};
-use super::open::Containers;
-use super::values::{check_finite, check_ranges};
+use super::digest::sha256_hex;
+use super::manifest::{MANIFEST_FILE, SIGNATURE_FILE};
+use super::open::read_catalogue;
+use super::pass::{Chunks, Examination};
 use super::{Manifest, ReleaseName, signature};
 use crate::base::digest::hex_of;
 use crate::base::limits::MANIFEST_BYTES_MAX;
 use crate::base::{Error, Refusal, Result};
-use crate::catalogue::Catalogue;
 
 /// Milliseconds by which a device's clock may run behind the backend's.
 pub const CLOCK_SLACK_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -101,9 +100,9 @@ pub struct VerifiedRelease {
 ///
 /// In this order, stopping at the first refusal: length of the manifest, signature, the manifest's
 /// format and ranges, app, validity, rollback, then of every file kind and length, SHA-256, the
-/// layout of the tensors, their schema, every value, the catalogue. Reads each file two or three
-/// times, in bounded memory beside the catalogue's. Files that the manifest does not name are not
-/// looked at.
+/// layout of the tensors, their schema, every value, the catalogue. Reads each file once (the
+/// catalogue twice), in bounded memory beside the catalogue's. Files that the manifest does not
+/// name are not looked at.
 ///
 /// # Errors
 /// [`Error::ReleaseRefused`] with the file and the reason; [`Error::DirectoryMissing`];
@@ -118,15 +117,32 @@ pub struct VerifiedRelease {
 /// # Ok::<(), noctule_core::base::Error>(())
 /// ```
 pub fn verify_directory(directory: &Path, trust: &Trust<'_>) -> Result<VerifiedRelease> {
+    verify_directory_with(directory, trust, Chunks::Ignored)
+}
+
+/// The same, and on demand the digests of the chunks: as a packer checks what it publishes.
+///
+/// # Errors
+/// As [`verify_directory`].
+pub fn verify_directory_with(
+    directory: &Path,
+    trust: &Trust<'_>,
+    chunks: Chunks,
+) -> Result<VerifiedRelease> {
     let head = Head::read(directory, trust)?;
-    check_files(directory, &head.manifest)?;
-    for (file, entry) in &head.manifest.files {
-        let found = sha256_of_file(&directory.join(file))?;
-        check_digest(file, &entry.sha256, found)?;
+    let items = examine_all(directory, &head.manifest, chunks)?;
+    Ok(head.verified(directory.to_path_buf(), items))
+}
+
+/// Checks every file in `directory`, each in one pass; gives the number of items.
+pub(super) fn examine_all(directory: &Path, manifest: &Manifest, chunks: Chunks) -> Result<usize> {
+    check_files(directory, manifest)?;
+    let examination = Examination::new(manifest, chunks)?;
+    for file in manifest.files.keys() {
+        examination.examine(&directory.join(file), file, None)?;
     }
-    let items = check_contents(directory, &head.manifest)?;
-    let Head { manifest, manifest_sha256, .. } = head;
-    Ok(VerifiedRelease { directory: directory.to_path_buf(), manifest, manifest_sha256, items })
+    super::Checks::of_release(directory, manifest)?;
+    Ok(read_catalogue(directory, examination.schema())?.len())
 }
 
 /// The manifest and its signature, trusted as far as they alone allow.
@@ -135,7 +151,6 @@ pub(super) struct Head {
     pub(super) manifest: Manifest,
     pub(super) manifest_sha256: String,
     pub(super) manifest_bytes: Vec<u8>,
-    pub(super) signature: Option<Vec<u8>>,
 }
 
 impl Head {
@@ -162,7 +177,13 @@ impl Head {
         let manifest = Manifest::parse(&manifest_bytes)?;
         check_acceptable(&manifest, &manifest_sha256, trust)
             .map_err(|refusal| Error::refused(MANIFEST_FILE, refusal))?;
-        Ok(Self { manifest, manifest_sha256, manifest_bytes, signature })
+        Ok(Self { manifest, manifest_sha256, manifest_bytes })
+    }
+
+    /// The release of this manifest, whose files in `directory` passed.
+    pub(super) fn verified(self, directory: PathBuf, items: usize) -> VerifiedRelease {
+        let Self { manifest, manifest_sha256, .. } = self;
+        VerifiedRelease { directory, manifest, manifest_sha256, items }
     }
 }
 
@@ -216,20 +237,6 @@ pub(super) fn check_digest(file: &str, expected: &str, found: String) -> Result<
     }
     let expected = expected.to_owned();
     Err(Error::refused(file, Refusal::WrongHash { expected, found }))
-}
-
-/// Checks what is in the files, whose hashes hold; gives the number of items.
-pub(super) fn check_contents(directory: &Path, manifest: &Manifest) -> Result<usize> {
-    let containers = Containers::read(directory, manifest)?;
-    for (file, layout) in &containers.layouts {
-        let path = directory.join(file);
-        check_finite(&path, file, layout)?;
-        check_ranges(&path, file, layout, &containers.schema)?;
-    }
-    let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
-    containers.check_catalogue(&catalogue)?;
-    super::Checks::of_release(directory, manifest)?;
-    Ok(catalogue.len())
 }
 
 /// Length of `file` in `directory`; a symbolic link, a directory or a device is refused.

@@ -54,6 +54,9 @@ pub struct Description {
     /// Days for which it is valid.
     #[serde(default = "Description::default_valid_days")]
     pub valid_days: u32,
+    /// The oldest library that may use it, `x.y.z`; any when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub minimum_runtime: Option<String>,
     /// Architecture and hyper-parameters; when absent, those in `training.json`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub architecture: Option<Architecture>,
@@ -119,6 +122,7 @@ pub fn pack_from_directory(
         version: description.version,
         created_ms,
         expires_ms: created_ms.saturating_add(i64::from(description.valid_days) * DAY_MS),
+        minimum_runtime: description.minimum_runtime,
         architecture,
         plan: description.plan,
         experiment: description.experiment,

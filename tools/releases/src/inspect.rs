@@ -8,8 +8,8 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Error as CoreError, Refusal};
 use noctule_core::night::LoadedRelease;
 use noctule_core::release::{
-    Architecture, Experiment, MANIFEST_FILE, Manifest, Plan, SIGNATURE_FILE, Trust,
-    VerifiedRelease, sha256_hex, signature, verify_directory,
+    Architecture, Chunks, Experiment, MANIFEST_FILE, Manifest, Plan, SIGNATURE_FILE, Trust,
+    VerifiedRelease, sha256_hex, signature, verify_directory_with,
 };
 use serde::Serialize;
 
@@ -19,7 +19,8 @@ use crate::{Error, PublicKey, Result};
 const SIGNATURE_BYTES_MAX: u64 = 65;
 
 /// Verifies the release in `directory` as a device of the app it is for would at `now_ms`, that
-/// trusts `keys` and has seen no release.
+/// trusts `keys` and has seen no release; and, what a device leaves to the delivery, that the
+/// chunks of the manifest are those of the files.
 ///
 /// # Errors
 /// [`Error::Core`] with the file and the reason of the first refusal.
@@ -29,7 +30,8 @@ pub fn verify(directory: &Path, keys: &[PublicKey], now_ms: i64) -> Result<Verif
     let signature = read_signature(directory)?;
     signature::verify(&bytes, signature.as_deref(), &keys)?;
     let app = Manifest::parse(&bytes)?.app;
-    let verified = verify_directory(directory, &Trust::signed_by(&app, &keys, now_ms))?;
+    let trust = Trust::signed_by(&app, &keys, now_ms);
+    let verified = verify_directory_with(directory, &trust, Chunks::Checked)?;
     // As on a device before activation: the model loads, and the codes are near their vectors.
     LoadedRelease::open(directory, &verified.manifest_sha256)?.verify_codes()?;
     Ok(verified)

@@ -9,10 +9,9 @@ use noctule_core::base::limits::ITEMS_MAX;
 use noctule_core::catalogue::Item;
 use noctule_core::model;
 use noctule_core::release::{
-    Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Experiment, FileEntry, ITEMS_FILE,
+    Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Chunks, Experiment, FileEntry, ITEMS_FILE,
     MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, References, ReleaseName,
-    SIGNATURE_FILE,
-    TensorEntry, Trust, sha256_hex, sha256_of_file, verify_directory,
+    SIGNATURE_FILE, TensorEntry, Trust, sha256_hex, verify_directory_with,
 };
 use noctule_core::scoring::{Quantised, quantise};
 
@@ -33,6 +32,8 @@ pub struct PackInput {
     pub created_ms: i64,
     /// End of validity, Unix milliseconds.
     pub expires_ms: i64,
+    /// The oldest library that may use it (`0.1.0`), if not any.
+    pub minimum_runtime: Option<String>,
     /// Architecture and hyper-parameters.
     pub architecture: Architecture,
     /// The plan.
@@ -123,8 +124,7 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
     let mut files = BTreeMap::new();
     for file in others.into_iter().chain(tensors.keys().map(String::as_str)) {
         let path = directory.join(file);
-        let length = std::fs::metadata(&path).map_err(Error::file(&path, "reading"))?.len();
-        files.insert(file.to_owned(), FileEntry { length, sha256: sha256_of_file(&path)? });
+        files.insert(file.to_owned(), FileEntry::of_file(&path)?);
     }
     let manifest = manifest(input, files, tensors);
     let bytes = manifest.to_bytes()?;
@@ -133,7 +133,7 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
     write(&directory.join(SIGNATURE_FILE), &signature)?;
     let keys = [key.public().0];
     let trust = Trust::signed_by(&input.app, &keys, input.created_ms);
-    let manifest = verify_directory(directory, &trust)?.manifest;
+    let manifest = verify_directory_with(directory, &trust, Chunks::Checked)?.manifest;
     let listed: u64 = manifest.files.values().map(|entry| entry.length).sum();
     let (manifest_sha256, total) =
         (sha256_hex(&bytes), listed + (bytes.len() + signature.len()) as u64);
@@ -152,6 +152,7 @@ fn manifest(
         release: ReleaseName { name: input.name.clone(), version: input.version },
         created_ms: input.created_ms,
         expires_ms: input.expires_ms,
+        minimum_runtime: input.minimum_runtime.clone(),
         architecture: input.architecture.clone(),
         plan: input.plan.clone(),
         experiment: input.experiment.clone(),

@@ -8,7 +8,7 @@ use ed25519_dalek::{Signer, SigningKey};
 use crate::base::{Error, Refusal, Result};
 use crate::release::{
     Architecture, CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MODEL_FILE, Manifest,
-    SIGNATURE_FILE, TensorEntry, TensorLayout, Trust, sha256_hex,
+    SIGNATURE_FILE, TensorEntry, TensorLayout, Trust,
 };
 
 pub(super) const NOW_MS: i64 = 1_790_000_000_000;
@@ -128,7 +128,7 @@ impl Fixture {
         for (file, bytes) in files {
             let bytes = self.raw.get(file).unwrap_or(&bytes);
             std::fs::write(directory.join(file), bytes).unwrap();
-            let entry = FileEntry { length: bytes.len() as u64, sha256: sha256_hex(bytes) };
+            let entry = FileEntry::of_bytes(bytes);
             manifest.files.insert(file.to_owned(), entry);
         }
         for (file, tensors) in [(ITEMS_FILE, &self.items), (MODEL_FILE, &self.model)] {

@@ -74,6 +74,10 @@ pub(crate) struct Pack {
     /// Begin of validity, Unix milliseconds; by default now.
     #[arg(long, value_name = "MS")]
     created_ms: Option<i64>,
+
+    /// Oldest library that may use it; apps with an older one keep the release they have.
+    #[arg(long, value_name = "X.Y.Z")]
+    minimum_runtime: Option<String>,
 }
 
 /// Packs, or makes a key.
@@ -122,7 +126,8 @@ fn describe(asked: &Pack, model: &Path) -> Result<()> {
         || asked.plan.is_some()
         || asked.experiment.is_some()
         || asked.valid_days.is_some()
-        || asked.created_ms.is_some();
+        || asked.created_ms.is_some()
+        || asked.minimum_runtime.is_some();
     if !said && path.exists() {
         return Ok(());
     }
@@ -143,6 +148,7 @@ fn describe(asked: &Pack, model: &Path) -> Result<()> {
             version: 1,
             created_ms: None,
             valid_days: 90,
+            minimum_runtime: None,
             architecture: None,
             plan: plan(asked.plan.as_deref().unwrap_or(&beside))?,
             experiment: None,
@@ -160,6 +166,9 @@ fn describe(asked: &Pack, model: &Path) -> Result<()> {
     description.version = asked.version.unwrap_or(description.version);
     description.valid_days = asked.valid_days.unwrap_or(description.valid_days);
     description.created_ms = asked.created_ms.or(description.created_ms);
+    if asked.minimum_runtime.is_some() {
+        description.minimum_runtime.clone_from(&asked.minimum_runtime);
+    }
     dataset::write_json(failed, &path, &description)
 }
 

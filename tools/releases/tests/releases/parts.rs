@@ -41,6 +41,7 @@ pub(crate) fn input(items: usize, dimensions: usize) -> PackInput {
         version: 3,
         created_ms: NOW_MS,
         expires_ms: NOW_MS + YEAR_MS,
+        minimum_runtime: None,
         architecture: serde_json::from_value(serde_json::json!({
             "name": "matrix_factorization", "dimensions": dimensions, "unobserved_weight": 0.1,
             "regularization": 0.05, "regularization_exponent": 1.0, "context_weight": 2.0,

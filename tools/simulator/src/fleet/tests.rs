@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use ed25519_dalek::{Signer, SigningKey};
 use noctule_core::release::{
     Architecture, Arm, CATALOGUE_FILE, Experiment, FileEntry, ITEMS_FILE, MANIFEST_FILE,
-    MANIFEST_FORMAT, Manifest, Policy, ReleaseName, SIGNATURE_FILE, TensorEntry, sha256_hex,
+    MANIFEST_FORMAT, Manifest, Policy, ReleaseName, SIGNATURE_FILE, TensorEntry,
 };
 
 use super::collector::Collector;
@@ -57,7 +57,7 @@ fn release(town: &Town, directory: &Path) {
     let mut files = BTreeMap::new();
     for (name, bytes) in [(CATALOGUE_FILE, &catalogue), (ITEMS_FILE, &tensors)] {
         std::fs::write(directory.join(name), bytes).unwrap();
-        let entry = FileEntry { length: bytes.len() as u64, sha256: sha256_hex(bytes) };
+        let entry = FileEntry::of_bytes(bytes);
         files.insert(name.to_owned(), entry);
     }
     let manifest = manifest(town, files, item_tensors).to_bytes().unwrap();
@@ -78,6 +78,7 @@ fn manifest(
         release: ReleaseName { name: "town".into(), version: 1 },
         created_ms: BEGIN_MS - 7 * DAY_MS,
         expires_ms: BEGIN_MS + 60 * DAY_MS,
+        minimum_runtime: None,
         architecture: Architecture::Popularity {},
         plan: town.plan().clone(),
         experiment: Some(Experiment {

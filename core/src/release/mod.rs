@@ -23,14 +23,14 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
-pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation};
+pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation, WithinTop};
 pub use digest::{sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use install::{installed_path, prune, stage};
 pub use manifest::{
-    Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
-    MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
+    Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE,
+    MANIFEST_FORMAT, MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
 };
 pub use open::OpenRelease;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};

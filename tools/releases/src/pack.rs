@@ -9,9 +9,9 @@ use noctule_core::base::limits::ITEMS_MAX;
 use noctule_core::catalogue::Item;
 use noctule_core::model;
 use noctule_core::release::{
-    Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Experiment, FileEntry, ITEMS_FILE, MANIFEST_FILE,
-    MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, ReleaseName, SIGNATURE_FILE, TensorEntry, Trust,
-    sha256_hex, sha256_of_file, verify_directory,
+    Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Experiment, FileEntry, ITEMS_FILE,
+    MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, ReleaseName, SIGNATURE_FILE,
+    TensorEntry, Trust, sha256_hex, sha256_of_file, verify_directory,
 };
 use noctule_core::scoring::{Quantised, quantise};
 

@@ -52,8 +52,7 @@ pub(super) fn measure<T, E>(make: impl Fn() -> Result<T, E>) -> Result<Measured,
         ran.map(|()| quickest)
     });
     let slate_ms = 1_000.0 * result?.as_secs_f64();
-    let memory_bytes =
-        before.map(|before| peak.load(Ordering::Relaxed).saturating_sub(before));
+    let memory_bytes = before.map(|before| peak.load(Ordering::Relaxed).saturating_sub(before));
     Ok(Measured { slate_ms, memory_bytes })
 }
 

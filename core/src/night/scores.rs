@@ -34,7 +34,7 @@ impl SlateMaker<'_> {
         let row = |index| matrix.row(index).unwrap_or_default();
         let folded = self.fold_in(&context.id, &row)?;
         let values = self.feature_values(items, features, &rows, |index| {
-            exact_score(&folded.user.vector, row(index))
+            exact_score(&folded.user.vector, &row(index))
         });
         model.ranker.score(&values, features.len())
     }

@@ -30,15 +30,15 @@ pub mod verify;
 mod tests;
 
 pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};
-pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation};
+pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation, WithinTop};
 pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use health::{Health, Histogram, References, SCORE_REFERENCE};
 pub use install::{installed_path, prune, stage, stage_owned};
 pub use manifest::{
-    Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
-    MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
+    Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE,
+    MANIFEST_FORMAT, MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
 };
 pub use open::OpenRelease;
 pub use pass::Chunks;

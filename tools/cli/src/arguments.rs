@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, update,
+    checks, collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train,
+    update,
     verify,
 };
 use crate::demo;
@@ -25,7 +26,7 @@ Examples:
   noctule night profile --app town --release release --public-key release.key.pub
   noctule recommend profile --app town --surface home
 
-Exit codes: 0 done, 1 failed, 2 wrong usage."
+Exit codes: 0 done, 1 failed, 2 wrong usage, 65 a release failed its own checks."
 )]
 pub(crate) struct Arguments {
     /// Print results as JSON on standard output.
@@ -47,8 +48,10 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Pack and sign a release, or make a new key.
     Pack(pack::Pack),
-    /// Verify a release as a phone would.
+    /// Verify a release as a phone would, and put its checks to it.
     Verify(verify::Verify),
+    /// Run the checks of a release, or draft some.
+    Checks(checks::ChecksCommand),
     /// Show what a release consists of.
     Inspect(inspect::Inspect),
     /// Run the night job on a profile.

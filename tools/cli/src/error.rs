@@ -1,6 +1,7 @@
 //! The one error of this crate: what was being done, and what the part behind it said.
 
 use std::path::Path;
+use std::process::ExitCode;
 
 /// A result of this crate.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -18,12 +19,35 @@ pub(crate) enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A release failed its own checks.
+    #[error("{release} failed {failed} of {total} checks")]
+    ExamFailed {
+        /// The release, as `name@version`.
+        release: String,
+        /// Checks that failed.
+        failed: usize,
+        /// All checks.
+        total: u32,
+    },
+
     /// Whoever read standard output has gone: nothing to tell, and nobody to tell it.
     #[error("the reader of standard output has gone")]
     ReaderGone,
 }
 
+/// `EX_DATAERR` of `sysexits.h`: the input was read well and is not good.
+const EXAM_FAILED: u8 = 65;
+
 impl Error {
+    /// What the process ends with.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::ExamFailed { .. } => ExitCode::from(EXAM_FAILED),
+            Self::ReaderGone => ExitCode::SUCCESS,
+            Self::Failed { .. } => ExitCode::FAILURE,
+        }
+    }
+
     /// Wraps an error with the action that failed.
     pub(crate) fn failed<E>(action: &'static str) -> impl FnOnce(E) -> Self
     where

@@ -5,6 +5,7 @@
 //! | 0 | done |
 //! | 1 | failed; one line on standard error says what, with file, line and field |
 //! | 2 | the command line itself is wrong |
+//! | 65 | a release failed its own checks |
 //!
 //! Results go to standard output (as JSON with `--json`), everything else to standard error.
 
@@ -33,7 +34,7 @@ fn main() -> ExitCode {
         Ok(()) | Err(Error::ReaderGone) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("noctule: {}", error.line());
-            ExitCode::FAILURE
+            error.exit_code()
         }
     }
 }
@@ -53,6 +54,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Evaluate(asked) => commands::evaluate::run(asked, output),
         Command::Pack(asked) => commands::pack::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),
+        Command::Checks(asked) => commands::checks::run(asked, output),
         Command::Inspect(asked) => commands::inspect::run(asked, output),
         Command::Night(asked) => commands::night::run(asked, output),
         Command::Update(asked) => commands::update::run(asked, output),

@@ -8,16 +8,20 @@
 mod client;
 mod describe;
 mod error;
+mod exam;
 mod from_directory;
 mod inspect;
 mod keys;
 mod pack;
 mod staging;
+mod suggest;
 mod tensors;
 
 pub use client::{Client, Updated};
 pub use error::{Error, Result};
+pub use exam::{Exam, examine, examine_with};
 pub use from_directory::{Description, pack_from_directory};
 pub use inspect::{Inspection, SignatureState, inspect, verify};
 pub use keys::{PublicKey, SecretKey};
 pub use pack::{Embedding, PackInput, Packed, RankerWeights, pack};
+pub use suggest::{PersonChoice, PersonHistory, SuggestSettings, suggest};

@@ -122,9 +122,7 @@ impl Line {
                 let must_not_show = self.must_not_show.unwrap_or_default();
                 sanity(self.prefer, self.within_top, must_show, must_not_show)?
             }
-            Level::Invariance => {
-                invariance(self.changed_history, self.tolerance, self.same_top)?
-            }
+            Level::Invariance => invariance(self.changed_history, self.tolerance, self.same_top)?,
             Level::Regression => regression(self.scores, self.tolerance, self.relative)?,
             Level::Budget => budget(self.slate_ms_max, self.memory_bytes_max)?,
         };

@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod checks;
 pub(crate) mod collect;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;

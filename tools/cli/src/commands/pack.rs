@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use noctule_core::base::{Clock, SystemClock};
-use noctule_core::release::{Experiment, Plan};
+use noctule_core::release::{CHECKS_FILE, Checks, Experiment, Plan};
 use noctule_releases::{Description, Packed, SecretKey, pack_from_directory};
 use serde_json::json;
 
@@ -67,6 +67,10 @@ pub(crate) struct Pack {
     #[arg(long, value_name = "FILE")]
     experiment: Option<PathBuf>,
 
+    /// Checks that it must pass; copied to checks.jsonl in MODEL_DIR, where they stay.
+    #[arg(long, value_name = "FILE")]
+    checks: Option<PathBuf>,
+
     /// Days for which it is valid; 90 by default.
     #[arg(long, value_name = "DAYS")]
     valid_days: Option<u32>,
@@ -91,9 +95,20 @@ pub(crate) fn run(asked: &Pack, output: Output) -> Result<()> {
     };
     let key = SecretKey::load(key).map_err(Error::failed("pack"))?;
     describe(asked, model)?;
+    if let Some(path) = &asked.checks {
+        put_checks(path, model)?;
+    }
     let packed = pack_from_directory(model, &key, release, SystemClock::default().now_ms())
         .map_err(Error::failed("pack"))?;
     print(&packed, &key, output)
+}
+
+/// Reads checks before they go where they are packed from.
+fn put_checks(path: &Path, model: &Path) -> Result<()> {
+    let checks = Checks::read(path).map_err(|error| Error::at("pack", path, error))?;
+    let bytes = checks.to_bytes().map_err(Error::failed("pack"))?;
+    let to = model.join(CHECKS_FILE);
+    std::fs::write(&to, bytes).map_err(|error| Error::at("pack", &to, error))
 }
 
 fn new_key(path: &Path, output: Output) -> Result<()> {

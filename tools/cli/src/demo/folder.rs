@@ -20,10 +20,11 @@ pub(super) const PHONES: &str = "phones";
 pub(super) const FEEDBACK: &str = "feedback";
 
 /// Everything that a demonstration makes; nothing else is ever removed.
-const MADE: [&str; 10] = [
+const MADE: [&str; 11] = [
     DATA,
     MODEL,
     RELEASE,
+    "release.draft",
     KEY,
     "release.key.pub",
     PHONES,

@@ -1,15 +1,18 @@
 //! Training, packing, signing: what the backend does.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
-use noctule_core::release::{Arm, Experiment, Policy};
-use noctule_releases::{Description, SecretKey, pack_from_directory};
+use noctule_core::release::{Arm, CHECKS_FILE, Experiment, Policy};
+use noctule_releases::{Description, SecretKey, SuggestSettings, pack_from_directory};
 use noctule_simulator::world::{BEGIN_MS, DAY_MS};
+use noctule_trainer::datasets::Interactions;
 use noctule_trainer::export::train_to_directory;
 use noctule_trainer::training::TrainSettings;
 
 use super::worlds::{Setting, training_data};
 use super::{Demo, Durations, EXPERIMENT, FAILED, folder};
+use crate::commands::checks;
 use crate::commands::train::tell;
 use crate::dataset;
 use crate::error::{Error, Result};
@@ -78,14 +81,37 @@ pub(super) fn train_and_pack(
     key.save(&key_path).map_err(Error::failed(FAILED))?;
     key.public().save(&dataset::with_ending(&key_path, ".pub")).map_err(Error::failed(FAILED))?;
     let release = asked.output.join(folder::RELEASE);
+    let checks = draft_checks(&model, &key, &data, &release)?;
     let packed =
         pack_from_directory(&model, &key, &release, BEGIN_MS).map_err(Error::failed(FAILED))?;
     let told = format!(
-        "{}, {} bytes in {} files, signed and verified",
+        "{}, {} bytes in {} files, signed and verified, {checks} checks drafted",
         packed.manifest.release,
         grouped(packed.bytes),
         packed.manifest.files.len() + 2
     );
     durations.push(("Packing and signing".into(), stage.end(&told)));
     Ok(Shipped { release, public_key: key.public().0 })
+}
+
+/// Drafts checks of the model and leaves them beside it, where they are packed from.
+fn draft_checks(
+    model: &Path,
+    key: &SecretKey,
+    data: &Interactions,
+    release: &Path,
+) -> Result<usize> {
+    let draft = dataset::with_ending(release, ".draft");
+    let packed =
+        pack_from_directory(model, key, &draft, BEGIN_MS).map_err(Error::failed(FAILED))?;
+    let verified = noctule_releases::verify(&draft, &[key.public()], BEGIN_MS)
+        .map_err(Error::failed(FAILED))?;
+    let people = checks::people(data, &packed.manifest.plan.contexts);
+    let suggested = noctule_releases::suggest(&verified, &people, SuggestSettings::default());
+    let suggested = suggested.map_err(Error::failed(FAILED))?;
+    let path = model.join(CHECKS_FILE);
+    let bytes = suggested.to_bytes().map_err(Error::failed(FAILED))?;
+    std::fs::write(&path, bytes).map_err(|error| Error::at(FAILED, &path, error))?;
+    std::fs::remove_dir_all(&draft).map_err(|error| Error::at(FAILED, &draft, error))?;
+    Ok(suggested.all().len())
 }

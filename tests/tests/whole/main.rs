@@ -4,6 +4,7 @@
 
 mod determinism;
 mod erasure;
+mod exam;
 mod kill;
 mod model;
 mod nights;

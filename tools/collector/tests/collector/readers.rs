@@ -93,3 +93,58 @@ fn pyarrow_reads_the_folder_as_one_table() {
     assert_eq!(read["last"]["propensity"], 0.95);
     assert_eq!(read["last"]["dwell_ms"], serde_json::Value::Null);
 }
+
+#[test]
+fn an_exam_stands_with_the_first_new_event_of_its_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = start(folder.path());
+    let exam = serde_json::json!({
+        "release": "town@2", "passed": 3, "failed": 1, "failed_ids": ["golden-1"],
+        "not_measured": 0, "millis": 12,
+    });
+    let mut first = batch("town", 7, 9, 1..=2);
+    first.header["exam"] = exam.clone();
+    first.acknowledged(&agent(), collector.address());
+    let mut overlapping = batch("town", 7, 10, 1..=4);
+    overlapping.header["exam"] = exam.clone();
+    overlapping.acknowledged(&agent(), collector.address());
+    batch("town", 8, 11, 1..=1).acknowledged(&agent(), collector.address());
+    collector.stop().unwrap();
+    let mut found = Vec::new();
+    for row in rows(folder.path()) {
+        let Field::Long(sequence) = row["sequence"] else { panic!("no sequence") };
+        if let Field::Str(text) = &row["exam"] {
+            assert_eq!(serde_json::from_str::<serde_json::Value>(text).unwrap(), exam);
+            assert_eq!(row["installation"], Field::Str(uuid(7)));
+            found.push(sequence);
+        }
+    }
+    found.sort_unstable();
+    assert_eq!(found, [1, 3]);
+}
+
+#[test]
+fn an_exam_out_of_its_bounds_is_refused_with_its_field() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = start(folder.path());
+    let ids: Vec<String> = (0..17).map(|number| format!("c{number}")).collect();
+    let exam = |field: &str, value: serde_json::Value| {
+        let mut exam = serde_json::json!({
+            "release": "town@2", "passed": 0, "failed": 20, "not_measured": 0, "millis": 0,
+        });
+        exam[field] = value;
+        exam
+    };
+    for bad in [
+        exam("failed_ids", ids.into()),
+        exam("failed_ids", vec!["x".repeat(200)].into()),
+        exam("failed_ids", vec!["a\nb"].into()),
+        exam("release", "".into()),
+        exam("passed", (-1).into()),
+    ] {
+        let mut sent = batch("town", 7, 9, 1..=2);
+        sent.header["exam"] = bad.clone();
+        assert_eq!(sent.send(&agent(), collector.address()).status, 400, "{bad}");
+    }
+    collector.stop().unwrap();
+}

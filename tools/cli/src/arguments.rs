@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, verify,
+    collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate, train,
+    verify,
 };
 use crate::demo;
 
@@ -46,6 +47,8 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Pack and sign a release, or make a new key.
     Pack(pack::Pack),
+    /// Write what changed between two releases.
+    Delta(delta::Delta),
     /// Verify a release as a phone would.
     Verify(verify::Verify),
     /// Show what a release consists of.

@@ -5,6 +5,7 @@
 //! it with a [`SecretKey`] and verify the result as a device would before it appears. [`verify`]
 //! and [`inspect`] look at one that exists.
 
+mod delta;
 mod describe;
 mod error;
 mod from_directory;
@@ -14,6 +15,7 @@ mod pack;
 mod staging;
 mod tensors;
 
+pub use delta::{MadeDelta, MadeFile, make_delta};
 pub use error::{Error, Result};
 pub use from_directory::{Description, pack_from_directory};
 pub use inspect::{Inspection, SignatureState, inspect, verify};

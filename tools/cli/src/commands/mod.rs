@@ -1,6 +1,7 @@
 //! The commands, one a file.
 
 pub(crate) mod collect;
+pub(crate) mod delta;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod night;

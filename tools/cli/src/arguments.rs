@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    checks, collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train,
-    update,
+    checks, collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate,
+    train, update,
     verify,
 };
 use crate::demo;
@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Evaluate(evaluate::Evaluate),
     /// Pack and sign a release, or make a new key.
     Pack(pack::Pack),
+    /// Write what changed between two releases.
+    Delta(delta::Delta),
     /// Verify a release as a phone would, and put its checks to it.
     Verify(verify::Verify),
     /// Run the checks of a release, or draft some.

@@ -53,6 +53,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Train(asked) => commands::train::run(asked, output),
         Command::Evaluate(asked) => commands::evaluate::run(asked, output),
         Command::Pack(asked) => commands::pack::run(asked, output),
+        Command::Delta(asked) => commands::delta::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),
         Command::Checks(asked) => commands::checks::run(asked, output),
         Command::Inspect(asked) => commands::inspect::run(asked, output),

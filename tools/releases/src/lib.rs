@@ -6,6 +6,7 @@
 //! and [`inspect`] look at one that exists.
 
 mod client;
+mod delta;
 mod describe;
 mod error;
 mod exam;
@@ -18,6 +19,7 @@ mod suggest;
 mod tensors;
 
 pub use client::{Client, Updated};
+pub use delta::{MadeDelta, MadeFile, make_delta};
 pub use error::{Error, Result};
 pub use exam::{Exam, examine, examine_with};
 pub use from_directory::{Description, pack_from_directory};

@@ -11,9 +11,6 @@ mod files;
 mod header;
 mod records;
 
-#[cfg(test)]
-mod tests;
-
 pub use apply::apply;
 pub use deflated::Deflated;
 pub use header::{Content, DELTA_FORMAT, DeltaEntry, DeltaHeader};

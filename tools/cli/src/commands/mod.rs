@@ -2,6 +2,7 @@
 
 pub(crate) mod checks;
 pub(crate) mod collect;
+pub(crate) mod delta;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod night;

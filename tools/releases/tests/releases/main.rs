@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod deltas;
 mod directories;
 mod flips;
 mod packing;
+mod pairs;
 mod parts;
+mod savings;

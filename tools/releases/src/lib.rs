@@ -13,9 +13,11 @@ mod keys;
 mod pack;
 mod staging;
 mod tensors;
+mod vectors;
 
 pub use error::{Error, Result};
 pub use from_directory::{Description, pack_from_directory};
 pub use inspect::{Inspection, SignatureState, inspect, verify};
 pub use keys::{PublicKey, SecretKey};
 pub use pack::{Embedding, PackInput, Packed, RankerWeights, pack};
+pub use vectors::{CodesForm, EmbeddingForm, VectorForm};

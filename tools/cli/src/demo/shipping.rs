@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use noctule_core::release::{Arm, Experiment, Policy};
-use noctule_releases::{Description, SecretKey, pack_from_directory};
+use noctule_releases::{Description, SecretKey, VectorForm, pack_from_directory};
 use noctule_simulator::world::{BEGIN_MS, DAY_MS};
 use noctule_trainer::export::train_to_directory;
 use noctule_trainer::training::TrainSettings;
@@ -70,6 +70,7 @@ pub(super) fn train_and_pack(
         architecture: None,
         plan: world.plan().clone(),
         experiment: Some(experiment),
+        vectors: VectorForm::default(),
         lineage,
     };
     dataset::write_json(FAILED, &model.join("pack.json"), &description)?;

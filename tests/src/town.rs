@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::catalogue::Item;
 use noctule_core::release::{Architecture, Plan};
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, pack};
+use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, VectorForm, pack};
 use serde_json::json;
 
 /// The app of every test.
@@ -39,12 +39,14 @@ pub struct Town {
     pub consumed: &'static str,
     /// Probability of exploration.
     pub epsilon: f64,
+    /// How the item vectors are stored.
+    pub form: VectorForm,
 }
 
 impl Default for Town {
     fn default() -> Self {
-        let (consumed, epsilon) = ("keep", 0.2);
-        Self { items: 60, contexts: 3, version: 1, model: true, consumed, epsilon }
+        let (consumed, epsilon, form) = ("keep", 0.2, VectorForm::default());
+        Self { items: 60, contexts: 3, version: 1, model: true, consumed, epsilon, form }
     }
 }
 
@@ -86,7 +88,7 @@ impl Town {
             (tastes[cuisine * DIMENSIONS + at % DIMENSIONS] + 0.5 * random.normal()) as f32
         };
         let values = (0..self.items * DIMENSIONS).map(|at| value(at, &mut random)).collect();
-        let embedding = Embedding { values, dimensions: DIMENSIONS };
+        let embedding = Embedding { values, dimensions: DIMENSIONS, form: self.form };
         let ranker = RankerWeights { weight: vec![2.0, 0.5, 0.25], bias: -1.0 };
         PackInput {
             app: APP.into(),

@@ -48,13 +48,7 @@ impl<'a> Vectors<'a> {
     }
 
     /// Writes the row `index`, which lies within the matrix, to `row`, which has its length.
-    pub(super) fn read_row(
-        self,
-        index: usize,
-        codes: Codes<'_>,
-        scales: &[f32],
-        row: &mut [f32],
-    ) {
+    pub(super) fn read_row(self, index: usize, codes: Codes<'_>, scales: &[f32], row: &mut [f32]) {
         let range = index * row.len()..(index + 1) * row.len();
         match self {
             Self::F32(values) => row.copy_from_slice(&values[range]),

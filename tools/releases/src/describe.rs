@@ -29,8 +29,13 @@ impl fmt::Display for Inspection {
         writeln!(f, "tensors     {}", self.tensors.len())?;
         for tensor in &self.tensors {
             let name = format!("{}/{}", tensor.file.trim_end_matches(".safetensors"), tensor.name);
-            writeln!(f, "  {name:<32} {:<5} {:?}", tensor.dtype, tensor.shape)?;
+            let (dtype, shape) = (printable(&tensor.dtype), format!("{:?}", tensor.shape));
+            match tensor.row_bytes {
+                Some(bytes) => writeln!(f, "  {name:<32} {dtype:<5} {shape:<16} {bytes} B a row")?,
+                None => writeln!(f, "  {name:<32} {dtype:<5} {shape}")?,
+            }
         }
+        self.write_vectors(f)?;
         self.write_plan(f)?;
         for (key, value) in &self.lineage {
             writeln!(f, "lineage     {key}: {}", printable(value))?;
@@ -40,6 +45,18 @@ impl fmt::Display for Inspection {
 }
 
 impl Inspection {
+    /// How the item vectors are stored, and what an item takes.
+    fn write_vectors(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let find = |name: &str| self.tensors.iter().find(|tensor| tensor.name == name);
+        let Some(codes) = find("codes") else { return Ok(()) };
+        let embedding = find("embedding");
+        let stored = embedding.map_or("codes only", |tensor| &tensor.dtype);
+        let width = if codes.dtype == "U8" { "int4" } else { "int8" };
+        let parts = [embedding, Some(codes), find("scale")].into_iter().flatten();
+        let bytes: u64 = parts.filter_map(|tensor| tensor.row_bytes).sum();
+        writeln!(f, "vectors     {}, {width} codes: {bytes} B an item", printable(stored))
+    }
+
     fn write_plan(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let plan = &self.plan;
         for surface in &plan.surfaces {

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::pack::{Embedding, PackInput, Packed, RankerWeights, pack};
 use crate::tensors::Source;
+use crate::vectors::VectorForm;
 use crate::{Error, Result, SecretKey};
 
 /// The file with the description.
@@ -65,6 +66,9 @@ pub struct Description {
     /// The experiment, if one runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment: Option<Experiment>,
+    /// How the item vectors are stored.
+    #[serde(default)]
+    pub vectors: VectorForm,
     /// Where it came from: free text by key.
     #[serde(default, deserialize_with = "json::unique_map")]
     pub lineage: BTreeMap<String, String>,
@@ -95,7 +99,8 @@ struct Training {
 /// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
 /// | `checks.jsonl` | one check a line | a release without an exam |
 ///
-/// `codes` and `scale` may be there and are made anew. Other tensors are refused.
+/// Tensors may be F16 or BF16 as well. `codes` and `scale` may be there and are made anew, and so is
+/// `gram` when the vectors are not stored as F32. Other tensors are refused.
 ///
 /// # Errors
 /// As [`pack`], with the file, line and field of what does not fit.
@@ -113,7 +118,10 @@ pub fn pack_from_directory(
     let catalogue = Catalogue::read(&source.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
     // Its counts size what is read next.
     description.plan.validate()?;
-    let items = read_items(source, &architecture, &description.plan, catalogue.len())?;
+    let mut items = read_items(source, &architecture, &description.plan, catalogue.len())?;
+    if let Some(embedding) = &mut items.embedding {
+        embedding.form = description.vectors;
+    }
     let model = read_model(source, &architecture)?;
     let created_ms = description.created_ms.unwrap_or(now_ms);
     let input = PackInput {
@@ -191,7 +199,8 @@ fn read_items(source: &Path, architecture: &Architecture, plan: &Plan, n: usize)
     let embedding = match dimensions {
         Some(dimensions) => {
             let values = tensors.of_shape("embedding", &[n, dimensions])?;
-            values.map(|values| Embedding { values, dimensions })
+            let form = VectorForm::default();
+            values.map(|values| Embedding { values, dimensions, form })
         }
         None => None,
     };

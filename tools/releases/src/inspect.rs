@@ -8,8 +8,8 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Error as CoreError, Refusal};
 use noctule_core::night::LoadedRelease;
 use noctule_core::release::{
-    Architecture, Chunks, Experiment, MANIFEST_FILE, Manifest, Plan, SIGNATURE_FILE, Trust,
-    VerifiedRelease, sha256_hex, signature, verify_directory_with,
+    Architecture, Chunks, Dtype, Experiment, MANIFEST_FILE, Manifest, Plan, SIGNATURE_FILE,
+    TensorEntry, Trust, VerifiedRelease, sha256_hex, signature, verify_directory_with,
 };
 use serde::Serialize;
 
@@ -111,6 +111,18 @@ pub struct InspectedTensor {
     pub dtype: String,
     /// Its shape.
     pub shape: Vec<u64>,
+    /// Bytes of one row: of what lies behind the first axis; none for an unknown dtype.
+    pub row_bytes: Option<u64>,
+}
+
+impl InspectedTensor {
+    fn new(file: &str, name: &str, entry: &TensorEntry) -> Self {
+        let (dtype, shape) = (entry.dtype.clone(), entry.shape.clone());
+        let row = shape.iter().skip(1).try_fold(1, |values: u64, size| values.checked_mul(*size));
+        let size = Dtype::from_name(&dtype).map(Dtype::bytes);
+        let row_bytes = size.zip(row).and_then(|(size, row)| size.checked_mul(row));
+        Self { file: file.to_owned(), name: name.to_owned(), dtype, shape, row_bytes }
+    }
 }
 
 /// Looks at the release in `directory`; checks its signature against `keys` when there are any.
@@ -131,12 +143,7 @@ pub fn inspect(directory: &Path, keys: &[PublicKey]) -> Result<Inspection> {
         length_on_disk: std::fs::metadata(directory.join(name)).ok().map(|found| found.len()),
     });
     let tensors = manifest.tensors.iter().flat_map(|(file, tensors)| {
-        tensors.iter().map(|(name, entry)| InspectedTensor {
-            file: file.clone(),
-            name: name.clone(),
-            dtype: entry.dtype.clone(),
-            shape: entry.shape.clone(),
-        })
+        tensors.iter().map(|(name, entry)| InspectedTensor::new(file, name, entry))
     });
     let tensors: Vec<_> = tensors.collect();
     let popularity = tensors.iter().find(|tensor| tensor.name == "popularity");

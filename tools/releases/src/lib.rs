@@ -17,6 +17,7 @@ mod pack;
 mod staging;
 mod suggest;
 mod tensors;
+mod vectors;
 
 pub use client::{Client, Updated};
 pub use delta::{MadeDelta, MadeFile, make_delta};
@@ -27,3 +28,4 @@ pub use inspect::{Inspection, SignatureState, inspect, verify};
 pub use keys::{PublicKey, SecretKey};
 pub use pack::{Embedding, PackInput, Packed, RankerWeights, pack};
 pub use suggest::{PersonChoice, PersonHistory, SuggestSettings, suggest};
+pub use vectors::{CodesForm, EmbeddingForm, VectorForm};

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use noctule_core::base::limits::RELEASE_BYTES_MAX;
 use noctule_core::release::{Dtype, TensorEntry, TensorInfo, TensorLayout};
+use noctule_core::scoring::{bf16_to_f32, f16_to_f32};
 use safetensors::tensor::{Metadata, TensorInfo as HeaderEntry};
 
 use crate::{Error, Result};
@@ -14,28 +15,42 @@ use crate::{Error, Result};
 /// Values of a tensor to be written.
 pub(crate) enum Values<'a> {
     F32(&'a [f32]),
+    /// Half precision, by its bits.
+    F16(&'a [u16]),
+    /// Bfloat16, by its bits.
+    Bf16(&'a [u16]),
     I8(&'a [i8]),
+    U8(&'a [u8]),
 }
 
 impl Values<'_> {
     fn dtype(&self) -> safetensors::Dtype {
         match self {
             Self::F32(_) => safetensors::Dtype::F32,
+            Self::F16(_) => safetensors::Dtype::F16,
+            Self::Bf16(_) => safetensors::Dtype::BF16,
             Self::I8(_) => safetensors::Dtype::I8,
+            Self::U8(_) => safetensors::Dtype::U8,
         }
     }
 
     fn bytes(&self) -> usize {
         match self {
             Self::F32(values) => 4 * values.len(),
+            Self::F16(bits) | Self::Bf16(bits) => 2 * bits.len(),
             Self::I8(values) => values.len(),
+            Self::U8(values) => values.len(),
         }
     }
 
     fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
         match self {
             Self::F32(values) => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
+            Self::F16(bits) | Self::Bf16(bits) => {
+                bits.iter().try_for_each(|v| out.write_all(&v.to_le_bytes()))
+            }
             Self::I8(values) => values.iter().try_for_each(|v| out.write_all(&v.to_le_bytes())),
+            Self::U8(values) => out.write_all(values),
         }
     }
 }
@@ -50,6 +65,18 @@ pub(crate) struct Tensor<'a> {
 impl<'a> Tensor<'a> {
     pub(crate) fn f32(name: &'static str, shape: &[usize], values: &'a [f32]) -> Self {
         Self { name, shape: shape.to_vec(), values: Values::F32(values) }
+    }
+
+    pub(crate) fn f16(name: &'static str, shape: &[usize], bits: &'a [u16]) -> Self {
+        Self { name, shape: shape.to_vec(), values: Values::F16(bits) }
+    }
+
+    pub(crate) fn bf16(name: &'static str, shape: &[usize], bits: &'a [u16]) -> Self {
+        Self { name, shape: shape.to_vec(), values: Values::Bf16(bits) }
+    }
+
+    pub(crate) fn u8(name: &'static str, shape: &[usize], values: &'a [u8]) -> Self {
+        Self { name, shape: shape.to_vec(), values: Values::U8(values) }
     }
 
     pub(crate) fn i8(name: &'static str, shape: &[usize], values: &'a [i8]) -> Self {
@@ -93,7 +120,7 @@ pub(crate) fn write_tensors(
     Ok(entries)
 }
 
-/// A container whose F32 tensors are read by name.
+/// A container whose F32, F16 and BF16 tensors are read by name.
 pub(crate) struct Source<'a> {
     path: &'a Path,
     file: &'a str,
@@ -122,8 +149,9 @@ impl<'a> Source<'a> {
             return Ok(None);
         };
         let place = || format!("{}: tensor {name}", self.file);
-        if *dtype != Dtype::F32 {
-            return Err(Error::part(place(), format!("has dtype {dtype}, F32 is needed")));
+        if !matches!(dtype, Dtype::F32 | Dtype::F16 | Dtype::BF16) {
+            let reason = format!("has dtype {dtype}, F32, F16 or BF16 is needed");
+            return Err(Error::part(place(), reason));
         }
         if end - begin > RELEASE_BYTES_MAX {
             let reason = format!("is larger than a release, {RELEASE_BYTES_MAX} bytes");
@@ -132,13 +160,14 @@ impl<'a> Source<'a> {
         let failed = |error| Error::file(self.path, "reading")(error);
         let mut file = File::open(self.path).map_err(Error::file(self.path, "opening"))?;
         file.seek(SeekFrom::Start(*begin)).map_err(failed)?;
-        let count = ((end - begin) / 4) as usize;
+        let size = dtype.bytes() as usize;
+        let count = (end - begin) as usize / size;
         let mut reader = BufReader::with_capacity(1 << 18, file);
         let mut values = Vec::with_capacity(count);
-        let mut four = [0; 4];
+        let mut bytes = [0; 4];
         for _ in 0..count {
-            reader.read_exact(&mut four).map_err(failed)?;
-            values.push(f32::from_le_bytes(four));
+            reader.read_exact(&mut bytes[..size]).map_err(failed)?;
+            values.push(widened(*dtype, bytes));
         }
         Ok(Some(values))
     }
@@ -151,5 +180,15 @@ impl<'a> Source<'a> {
             return Err(Error::part(format!("{}: tensor {name}", self.file), reason));
         }
         self.values(name)
+    }
+}
+
+/// The value of `dtype`, one of F32, F16 and BF16, that `bytes` begin with.
+fn widened(dtype: Dtype, bytes: [u8; 4]) -> f32 {
+    let half = u16::from_le_bytes([bytes[0], bytes[1]]);
+    match dtype {
+        Dtype::F16 => f16_to_f32(half),
+        Dtype::BF16 => bf16_to_f32(half),
+        _ => f32::from_le_bytes(bytes),
     }
 }

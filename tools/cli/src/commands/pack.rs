@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use noctule_core::base::{Clock, SystemClock};
 use noctule_core::release::{CHECKS_FILE, Checks, Experiment, Plan};
-use noctule_releases::{Description, Packed, SecretKey, pack_from_directory};
+use noctule_releases::{
+    CodesForm, Description, EmbeddingForm, Packed, SecretKey, VectorForm, pack_from_directory,
+};
 use serde_json::json;
 
 use crate::dataset::{self, PLAN_FILE};
@@ -71,6 +74,14 @@ pub(crate) struct Pack {
     #[arg(long, value_name = "FILE")]
     checks: Option<PathBuf>,
 
+    /// How item vectors are stored: f32, f16 and bf16 in half the bytes, none for the codes alone.
+    #[arg(long, value_name = "FORM", value_parser = embedding_form())]
+    embedding: Option<EmbeddingForm>,
+
+    /// How the codes of item vectors are stored: int8, or int4 in half the bytes.
+    #[arg(long, value_name = "FORM", value_parser = codes_form())]
+    codes: Option<CodesForm>,
+
     /// Days for which it is valid; 90 by default.
     #[arg(long, value_name = "DAYS")]
     valid_days: Option<u32>,
@@ -82,6 +93,22 @@ pub(crate) struct Pack {
     /// Oldest library that may use it; apps with an older one keep the release they have.
     #[arg(long, value_name = "X.Y.Z")]
     minimum_runtime: Option<String>,
+}
+
+fn embedding_form() -> impl TypedValueParser<Value = EmbeddingForm> {
+    PossibleValuesParser::new(["f32", "f16", "bf16", "none"]).map(|name| match name.as_str() {
+        "f16" => EmbeddingForm::F16,
+        "bf16" => EmbeddingForm::Bf16,
+        "none" => EmbeddingForm::None,
+        _ => EmbeddingForm::F32,
+    })
+}
+
+fn codes_form() -> impl TypedValueParser<Value = CodesForm> {
+    PossibleValuesParser::new(["int8", "int4"]).map(|name| match name.as_str() {
+        "int4" => CodesForm::Int4,
+        _ => CodesForm::Int8,
+    })
 }
 
 /// Packs, or makes a key.
@@ -140,6 +167,8 @@ fn describe(asked: &Pack, model: &Path) -> Result<()> {
         || asked.version.is_some()
         || asked.plan.is_some()
         || asked.experiment.is_some()
+        || asked.embedding.is_some()
+        || asked.codes.is_some()
         || asked.valid_days.is_some()
         || asked.created_ms.is_some()
         || asked.minimum_runtime.is_some();
@@ -167,6 +196,7 @@ fn describe(asked: &Pack, model: &Path) -> Result<()> {
             architecture: None,
             plan: plan(asked.plan.as_deref().unwrap_or(&beside))?,
             experiment: None,
+            vectors: VectorForm::default(),
             lineage: std::collections::BTreeMap::new(),
         }
     };
@@ -176,6 +206,9 @@ fn describe(asked: &Pack, model: &Path) -> Result<()> {
     if let Some(path) = &asked.experiment {
         description.experiment = Some(dataset::read_json::<Experiment>(failed, path)?);
     }
+    let form = &mut description.vectors;
+    form.embedding = asked.embedding.unwrap_or(form.embedding);
+    form.codes = asked.codes.unwrap_or(form.codes);
     description.app = asked.app.clone().unwrap_or(description.app);
     description.name = asked.name.clone().unwrap_or(description.name);
     description.version = asked.version.unwrap_or(description.version);
@@ -195,11 +228,17 @@ fn print(packed: &Packed, key: &SecretKey, output: Output) -> Result<()> {
         grouped(packed.bytes),
         key.public()
     );
+    let lost = packed.overlap.map(|overlap| {
+        let percent = 100.0 * overlap;
+        format!("\nvectors rounded: {percent:.1} % of the 10 nearest items stay among them")
+    });
+    let text = text + &lost.unwrap_or_default();
     let json = json!({
         "release": release,
         "app": packed.manifest.app,
         "directory": packed.directory,
         "bytes": packed.bytes,
+        "nearest_kept": packed.overlap,
         "manifest_sha256": packed.manifest_sha256,
         "public_key": key.public().to_string(),
     });

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use noctule_core::release::{Arm, CHECKS_FILE, Experiment, Policy};
-use noctule_releases::{Description, SecretKey, SuggestSettings, pack_from_directory};
+use noctule_releases::{Description, SecretKey, SuggestSettings, VectorForm, pack_from_directory};
 use noctule_simulator::world::{BEGIN_MS, DAY_MS};
 use noctule_trainer::datasets::Interactions;
 use noctule_trainer::export::train_to_directory;
@@ -73,6 +73,7 @@ pub(super) fn train_and_pack(
         architecture: None,
         plan: world.plan().clone(),
         experiment: Some(experiment),
+        vectors: VectorForm::default(),
         lineage,
     };
     dataset::write_json(FAILED, &model.join("pack.json"), &description)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey};
+use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, VectorForm};
 
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 pub(crate) const YEAR_MS: i64 = 365 * 24 * 3_600_000;
@@ -61,6 +61,7 @@ pub(crate) fn input(items: usize, dimensions: usize) -> PackInput {
         embedding: Some(Embedding {
             values: (0..items * dimensions).map(value).collect(),
             dimensions,
+            form: VectorForm::default(),
         }),
         gram: None,
         ranker: Some(RankerWeights { weight: vec![1.5, -0.5], bias: 0.25 }),

@@ -79,3 +79,16 @@ pub const ARMS_MAX: usize = 16;
 
 /// Features of a ranker.
 pub const RANKER_FEATURES_MAX: usize = 128;
+
+/// Attributes of a whole catalogue, by name and kind: each is a column over all items.
+pub const COLUMNS_MAX: usize = 256;
+
+/// Bytes of a text attribute: a description, no book.
+pub const TEXT_BYTES_MAX: usize = 65_535;
+
+/// Bytes of one of several words of an attribute. Words are stored once and named by many items,
+/// so this and [`WORDS_MAX`] bound what a small file makes of itself when an item is decoded.
+pub const WORD_BYTES_MAX: usize = 1_000;
+
+/// Words of one attribute of one item.
+pub const WORDS_MAX: usize = 256;

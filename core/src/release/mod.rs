@@ -5,7 +5,6 @@
 //! opened from there ([`open`]). The format stands in `core/docs/formats/release.md`.
 
 pub mod digest;
-pub mod dtype;
 pub mod experiment;
 pub mod install;
 pub mod manifest;
@@ -14,7 +13,6 @@ pub mod plan;
 pub mod rows;
 mod schema;
 pub mod signature;
-pub mod tensors;
 mod validate;
 pub mod values;
 pub mod verify;
@@ -22,6 +20,7 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use crate::base::{dtype, tensors};
 pub use digest::{sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};

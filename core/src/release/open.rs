@@ -16,10 +16,11 @@ use crate::catalogue::Catalogue;
 /// The layouts of a release's tensor files, which agree with its manifest and architecture.
 #[derive(Debug)]
 pub(super) struct Containers {
-    /// By file.
+    /// By file, without the catalogue's.
     pub(super) layouts: BTreeMap<String, TensorLayout>,
     pub(super) schema: Schema,
-    items: u64,
+    /// Mapped; its columns have one row for each row of the tensors.
+    pub(super) catalogue: Catalogue,
 }
 
 impl Containers {
@@ -37,24 +38,23 @@ impl Containers {
         let items = schema::items(items_layout).map_err(refused)?;
         let contexts = manifest.plan.contexts.len() as u64;
         let schema = Schema::new(&manifest.architecture, contexts, items);
+        let catalogue_layout = layouts.remove(CATALOGUE_FILE).unwrap_or_default();
+        schema::check_entries(CATALOGUE_FILE, &catalogue_layout, manifest)
+            .map_err(|refusal| Error::refused(CATALOGUE_FILE, refusal))?;
+        let catalogue = Catalogue::open(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
         for (file, layout) in &layouts {
             schema::check_layout(file, layout, manifest, &schema)?;
         }
-        Ok(Self { layouts, schema, items })
-    }
-
-    /// Checks that the catalogue has one line for each row of the tensors.
-    pub(super) fn check_catalogue(&self, catalogue: &Catalogue) -> Result<()> {
-        if catalogue.len() as u64 == self.items {
-            return Ok(());
+        if catalogue.len() as u64 != items {
+            let (expected, found) = (items.to_string(), catalogue.len().to_string());
+            let refusal = Refusal::Incompatible { what: "the number of rows", expected, found };
+            return Err(Error::refused(CATALOGUE_FILE, refusal));
         }
-        let (expected, found) = (self.items.to_string(), catalogue.len().to_string());
-        let refusal = Refusal::Incompatible { what: "the number of lines", expected, found };
-        Err(Error::refused(CATALOGUE_FILE, refusal))
+        Ok(Self { layouts, schema, catalogue })
     }
 }
 
-/// An installed release, open: its manifest and catalogue in memory, its tensors on disk.
+/// An installed release, open: its manifest in memory, its catalogue mapped, its tensors on disk.
 #[derive(Debug)]
 pub struct OpenRelease {
     directory: PathBuf,
@@ -68,7 +68,7 @@ impl OpenRelease {
     /// Opens the release in `directory` whose manifest has the SHA-256 `manifest_sha256`, as
     /// [`super::stage`] gave it.
     ///
-    /// Checks that digest, the length of every file and the layout of the tensors, and reads the
+    /// Checks that digest, the length of every file and the layout of the tensors, and maps the
     /// catalogue; hashes and values were checked when it was installed.
     ///
     /// # Errors
@@ -83,11 +83,10 @@ impl OpenRelease {
         let manifest = Manifest::parse(&bytes)?;
         check_files(directory, &manifest)?;
         let mut containers = Containers::read(directory, &manifest)?;
-        let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
-        containers.check_catalogue(&catalogue)?;
         let items_layout = containers.layouts.remove(ITEMS_FILE).unwrap_or_default();
         let model_layout = containers.layouts.remove(MODEL_FILE);
         let directory = directory.to_path_buf();
+        let catalogue = containers.catalogue;
         Ok(Self { directory, manifest, catalogue, items_layout, model_layout })
     }
 

@@ -5,13 +5,12 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::digest::{sha256_hex, sha256_of_file};
-use super::manifest::{CATALOGUE_FILE, MANIFEST_FILE, SIGNATURE_FILE};
+use super::manifest::{MANIFEST_FILE, SIGNATURE_FILE};
 use super::open::Containers;
 use super::values::{check_finite, check_ranges};
 use super::{Manifest, ReleaseName, signature};
 use crate::base::limits::MANIFEST_BYTES_MAX;
 use crate::base::{Error, Refusal, Result};
-use crate::catalogue::Catalogue;
 
 /// Milliseconds by which a device's clock may run behind the backend's.
 pub const CLOCK_SLACK_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -92,7 +91,7 @@ pub struct VerifiedRelease {
 /// In this order, stopping at the first refusal: length of the manifest, signature, the manifest's
 /// format and ranges, app, validity, rollback, then of every file kind and length, SHA-256, the
 /// layout of the tensors, their schema, every value, the catalogue. Reads each file two or three
-/// times, in bounded memory beside the catalogue's. Files that the manifest does not name are not
+/// times, in bounded memory. Files that the manifest does not name are not
 /// looked at.
 ///
 /// # Errors
@@ -200,9 +199,8 @@ pub(super) fn check_contents(directory: &Path, manifest: &Manifest) -> Result<us
         check_finite(&path, file, layout)?;
         check_ranges(&path, file, layout, &containers.schema)?;
     }
-    let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
-    containers.check_catalogue(&catalogue)?;
-    Ok(catalogue.len())
+    containers.catalogue.check()?;
+    Ok(containers.catalogue.len())
 }
 
 /// Length of `file` in `directory`; a symbolic link, a directory or a device is refused.

@@ -7,10 +7,8 @@ use std::path::Path;
 
 use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Error as CoreError, Refusal, json};
-use noctule_core::catalogue::Catalogue;
-use noctule_core::release::{
-    Architecture, CATALOGUE_FILE, Experiment, ITEMS_FILE, MODEL_FILE, Plan,
-};
+use noctule_core::catalogue::{JSONL_FILE, read_jsonl};
+use noctule_core::release::{Architecture, Experiment, ITEMS_FILE, MODEL_FILE, Plan};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -106,7 +104,7 @@ pub fn pack_from_directory(
         Some(architecture) => architecture,
         None => read_json::<Training>(source, TRAINING_FILE)?.architecture,
     };
-    let catalogue = Catalogue::read(&source.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
+    let catalogue = read_jsonl(&source.join(JSONL_FILE), JSONL_FILE)?;
     // Its counts size what is read next.
     description.plan.validate()?;
     let items = read_items(source, &architecture, &description.plan, catalogue.len())?;
@@ -121,7 +119,7 @@ pub fn pack_from_directory(
         architecture,
         plan: description.plan,
         experiment: description.experiment,
-        catalogue: catalogue.items().to_vec(),
+        catalogue,
         popularity: items.popularity,
         context_popularity: items.context_popularity,
         embedding: items.embedding,

@@ -129,3 +129,15 @@ pub const CHECK_REASON_BYTES_MAX: usize = 400;
 
 /// Names of failed checks that an upload carries: more are counted.
 pub const EXAM_NAMES_MAX: usize = 16;
+/// Attributes of a whole catalogue, by name and kind: each is a column over all items.
+pub const COLUMNS_MAX: usize = 256;
+
+/// Bytes of a text attribute: a description, no book.
+pub const TEXT_BYTES_MAX: usize = 65_535;
+
+/// Bytes of one of several words of an attribute. Words are stored once and named by many items,
+/// so this and [`WORDS_MAX`] bound what a small file makes of itself when an item is decoded.
+pub const WORD_BYTES_MAX: usize = 1_000;
+
+/// Words of one attribute of one item.
+pub const WORDS_MAX: usize = 256;

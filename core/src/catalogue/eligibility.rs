@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::Catalogue;
 use crate::base::{GeoPoint, WeekMinute};
 
-/// The rules that keep an item out of one slate.
+/// The rules that keep an item out of one slate; one that is not available is out of every.
 #[derive(Debug, Clone, Default)]
 pub struct Eligibility {
     /// Items kept out by name: hidden, or chosen already. By index.
@@ -17,21 +17,26 @@ pub struct Eligibility {
 }
 
 impl Eligibility {
-    /// For each item of `catalogue`, whether it may be in the slate.
+    /// For each item of `catalogue`, whether it may be in the slate. Goes over columns, and
+    /// decodes no item.
     #[must_use]
     pub fn of(&self, catalogue: &Catalogue) -> Vec<bool> {
-        let near = |place: Option<GeoPoint>| match (self.within, place) {
-            (Some((here, km)), Some(place)) => here.distance_km(place) <= km,
-            _ => true,
-        };
-        let items = (0u32..).zip(catalogue.iter());
-        items
-            .map(|(index, item)| {
-                !self.excluded.contains(&index)
-                    && self.open_at.is_none_or(|moment| item.is_open(moment))
-                    && near(item.place)
-            })
-            .collect()
+        let mut eligible = catalogue.available();
+        if let Some(moment) = self.open_at {
+            catalogue.keep_open(moment, &mut eligible);
+        }
+        if let Some((here, km)) = self.within {
+            for (index, eligible) in (0u32..).zip(&mut eligible) {
+                let far = |place: GeoPoint| here.distance_km(place) > km;
+                *eligible = *eligible && !catalogue.place(index).is_some_and(far);
+            }
+        }
+        for index in &self.excluded {
+            if let Some(eligible) = eligible.get_mut(*index as usize) {
+                *eligible = false;
+            }
+        }
+        eligible
     }
 }
 
@@ -42,7 +47,7 @@ mod tests {
     use crate::catalogue::Item;
 
     #[test]
-    fn an_item_is_kept_out_when_excluded_closed_or_far() {
+    fn an_item_is_kept_out_when_excluded_closed_far_or_withdrawn() {
         let here = GeoPoint::new(22.0, -100.0).unwrap();
         let item = |id: &str| Item {
             id: ItemId::new(id).unwrap(),
@@ -50,17 +55,20 @@ mod tests {
             attributes: Default::default(),
             place: Some(here),
             hours: vec![],
+            available: true,
         };
-        let mut items = ["fine", "hidden", "closed", "far"].map(item);
+        let names = ["fine", "hidden", "closed", "far", "withdrawn"];
+        let mut items = names.map(item);
+        items[4].available = false;
         items[2].hours = vec![Span { days: Days::Every, from: 60, until: 120 }];
         items[3].place = Some(GeoPoint::new(23.0, -100.0).unwrap());
-        let catalogue = Catalogue::from_items(items.to_vec()).unwrap();
+        let catalogue = Catalogue::from_items(&items).unwrap();
         let rules = Eligibility {
             excluded: HashSet::from([1]),
             open_at: Some(WeekMinute(600)),
             within: Some((here, 10.0)),
         };
-        assert_eq!(rules.of(&catalogue), [true, false, false, false]);
-        assert_eq!(Eligibility::default().of(&catalogue), [true; 4]);
+        assert_eq!(rules.of(&catalogue), [true, false, false, false, false]);
+        assert_eq!(Eligibility::default().of(&catalogue), [true, true, true, true, false]);
     }
 }

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::base::limits::{
-    ATTRIBUTES_MAX, HOURS_MAX, ID_BYTES_MAX, LINE_BYTES_MAX, TITLE_BYTES_MAX,
+    ATTRIBUTES_MAX, HOURS_MAX, ID_BYTES_MAX, TEXT_BYTES_MAX, TITLE_BYTES_MAX, WORD_BYTES_MAX,
+    WORDS_MAX,
 };
 use crate::base::{GeoPoint, ItemId, Refusal, Span, WeekMinute};
 
@@ -37,7 +38,8 @@ impl AttributeValue {
 
 /// An item: what a slot shows and what rules, reasons and the baseline look at.
 ///
-/// In `catalogue.jsonl` it is one JSON object a line; its line, from 0, is its index.
+/// In `catalogue.jsonl` it is one JSON object a line; its line, from 0, is its index. In
+/// `catalogue.safetensors` it is a row of columns.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Item {
@@ -58,6 +60,19 @@ pub struct Item {
     /// When it is open, local time; empty means always.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hours: Vec<Span>,
+    /// Whether it may be recommended. An item that is withdrawn keeps its row, so that the rows
+    /// behind it keep theirs.
+    #[serde(default = "yes", skip_serializing_if = "is_yes")]
+    pub available: bool,
+}
+
+fn yes() -> bool {
+    true
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_yes(flag: &bool) -> bool {
+    *flag
 }
 
 impl Item {
@@ -85,9 +100,15 @@ impl Item {
                 return Err(field("attributes", "a name is empty"));
             }
             check_text("attributes", name, ID_BYTES_MAX)?;
-            for word in value.words() {
-                check_text(&path, word, LINE_BYTES_MAX)?;
-            }
+            let bytes_max = match value {
+                AttributeValue::Words(words) if words.len() > WORDS_MAX => {
+                    let (found, limit) = (words.len() as u64, WORDS_MAX as u64);
+                    return Err(Refusal::TooLarge { what: "number of words", found, limit });
+                }
+                AttributeValue::Words(_) => WORD_BYTES_MAX,
+                _ => TEXT_BYTES_MAX,
+            };
+            value.words().try_for_each(|word| check_text(&path, word, bytes_max))?;
             if matches!(value, AttributeValue::Number(number) if !number.is_finite()) {
                 return Err(field(path, "is not a finite number"));
             }

@@ -1,284 +1,213 @@
-//! Loading `catalogue.jsonl`.
+//! The catalogue of a release: columns in a mapped file, read where they are asked for.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::Item;
-use crate::base::limits::{ITEMS_MAX, LINE_BYTES_MAX};
-use crate::base::{Error, ItemId, Refusal, Result, json};
+use super::check;
+use super::columns::Columns;
+use super::encode::encode;
+use super::{Item, JSONL_FILE};
+use crate::base::{Error, GeoPoint, ItemId, MappedFile, Result, TensorLayout, WeekMinute};
 
 /// All items of a release, by index and by id.
 ///
 /// ```
 /// use noctule_core::catalogue::Catalogue;
 /// let line = r#"{"id": "luna", "title": "La Luna"}"#;
-/// let catalogue = Catalogue::from_items(vec![serde_json::from_str(line)?])?;
+/// let catalogue = Catalogue::from_items(&[serde_json::from_str(line)?])?;
 /// assert_eq!(catalogue.index_of("luna"), Some(0));
-/// assert_eq!(catalogue.item(0).map(|item| item.title.as_str()), Some("La Luna"));
+/// assert_eq!(catalogue.title(0), Some("La Luna"));
+/// assert_eq!(catalogue.item(0).map(|item| item.title), Some("La Luna".to_owned()));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct Catalogue {
-    items: Vec<Item>,
-    /// Shares the text of each id with `items`.
-    index: HashMap<ItemId, u32>,
+    file: Bytes,
+    name: String,
+    columns: Columns,
+}
+
+/// Where the bytes of the file are.
+#[derive(Debug)]
+enum Bytes {
+    Mapped(MappedFile),
+    Memory(Vec<u8>),
 }
 
 impl Catalogue {
-    /// Reads the file at `path`, which errors call `name` (`catalogue.jsonl`). A file of no lines
-    /// is a catalogue of no items.
+    /// Opens the file at `path`, which errors call `name` (`catalogue.safetensors`).
+    ///
+    /// Reads the header and the names of the attributes, whatever the number of items; see
+    /// [`Self::check`] for the rest.
     ///
     /// # Errors
-    /// [`Error::File`] when it cannot be read; [`Error::ReleaseRefused`], with the line behind the
-    /// name, when a line is too long, is not an item, holds a value out of range, or repeats the
-    /// id of an earlier one, or when there are too many.
-    pub fn read(path: &Path, name: &str) -> Result<Self> {
-        let file = File::open(path).map_err(Error::file(path, "opening"))?;
-        let mut reader = BufReader::with_capacity(LINE_BYTES_MAX, file);
-        let mut catalogue = Self::default();
-        let mut line = Vec::new();
-        for number in 1_u64.. {
-            line.clear();
-            // One byte more than a line and its end may have, to see that there is more.
-            let mut bounded = reader.by_ref().take(LINE_BYTES_MAX as u64 + 2);
-            bounded.read_until(b'\n', &mut line).map_err(Error::file(path, "reading"))?;
-            if line.is_empty() {
-                break;
-            }
-            let refused = |refusal| Error::refused(format!("{name}:{number}"), refusal);
-            if line.last() == Some(&b'\n') {
-                line.pop();
-            }
-            if line.len() > LINE_BYTES_MAX {
-                let (found, limit) = (line.len() as u64, LINE_BYTES_MAX as u64);
-                return Err(refused(Refusal::TooLarge {
-                    what: "length of the line",
-                    found,
-                    limit,
-                }));
-            }
-            let item = json::parse(&line).map_err(refused)?;
-            catalogue.push(item).map_err(refused)?;
-        }
-        catalogue.items.shrink_to_fit();
-        Ok(catalogue)
+    /// [`Error::File`] when it cannot be read; [`Error::ReleaseRefused`] when it is no container,
+    /// or a tensor is missing, unknown, or of another type or shape than a catalogue's.
+    pub fn open(path: &Path, name: &str) -> Result<Self> {
+        Self::new(Bytes::Mapped(MappedFile::open(path)?), name)
     }
 
-    /// A catalogue of `items`, checked as a file would be.
+    /// Reads the catalogue in `bytes`, the content of a file that errors call `name`.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] with the index of the item.
-    pub fn from_items(items: Vec<Item>) -> Result<Self> {
-        let mut catalogue = Self::default();
-        for (index, item) in items.into_iter().enumerate() {
-            let invalid =
-                |refusal: Refusal| Error::invalid(format!("items[{index}]"), refusal.to_string());
-            catalogue.push(item).map_err(invalid)?;
-        }
-        Ok(catalogue)
+    /// [`Error::ReleaseRefused`] as for [`Self::open`].
+    pub fn from_bytes(bytes: Vec<u8>, name: &str) -> Result<Self> {
+        Self::new(Bytes::Memory(bytes), name)
+    }
+
+    /// A catalogue of `items` in memory, as [`encode`] writes it.
+    ///
+    /// # Errors
+    /// Those of [`encode`].
+    pub fn from_items(items: &[Item]) -> Result<Self> {
+        Self::from_bytes(encode(items)?, JSONL_FILE)
+    }
+
+    fn new(file: Bytes, name: &str) -> Result<Self> {
+        let refused = |refusal| Error::refused(name, refusal);
+        let layout = TensorLayout::of_bytes(file.get()).map_err(refused)?;
+        layout.check_names().map_err(refused)?;
+        let columns = Columns::of(&layout, file.get()).map_err(refused)?;
+        Ok(Self { file, name: name.to_owned(), columns })
+    }
+
+    /// Checks every value: lengths and text, order and ids, places, hours, attributes. Goes over
+    /// each column once and holds nothing beside it.
+    ///
+    /// # Errors
+    /// [`Error::ReleaseRefused`] with the tensor and the row of the first value that is not
+    /// allowed.
+    pub fn check(&self) -> Result<()> {
+        check::check(&self.columns, self.file.get())
+            .map_err(|refusal| Error::refused(&self.name, refusal))
     }
 
     /// Number of items.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.columns.items
     }
 
     /// Whether there is no item.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.len() == 0
     }
 
-    /// The item at `index`.
-    #[must_use]
-    pub fn item(&self, index: u32) -> Option<&Item> {
-        self.items.get(index as usize)
+    /// The indices of all items.
+    pub fn indices(&self) -> impl Iterator<Item = u32> + use<> {
+        // Lossless: the number of items is bounded by `ITEMS_MAX`.
+        0..self.len() as u32
     }
 
-    /// The index of the item called `id`.
+    /// The index of the item called `id`, by binary search.
     #[must_use]
     pub fn index_of(&self, id: &str) -> Option<u32> {
-        self.index.get(id).copied()
+        let (mut low, mut high) = (0, self.len());
+        while low < high {
+            let middle = low + (high - low) / 2;
+            let row = self.columns.order.uint(self.file.get(), middle)?;
+            let row = u32::try_from(row).ok()?;
+            let found = self.columns.ids.raw(self.file.get(), row as usize)?;
+            match found.cmp(id.as_bytes()) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Greater => high = middle,
+                Ordering::Equal => return Some(row),
+            }
+        }
+        None
     }
 
-    /// The items in the order of their indices.
-    pub fn iter(&self) -> std::slice::Iter<'_, Item> {
-        self.items.iter()
-    }
-
-    /// The items; the place of one is its index.
+    /// The id of the item at `index`.
     #[must_use]
-    pub fn items(&self) -> &[Item] {
-        &self.items
+    pub fn id(&self, index: u32) -> Option<&str> {
+        self.columns.ids.get(self.file.get(), index as usize)
     }
 
-    fn push(&mut self, item: Item) -> Result<(), Refusal> {
-        item.check()?;
-        if self.items.len() == ITEMS_MAX {
-            let (found, limit) = (ITEMS_MAX as u64 + 1, ITEMS_MAX as u64);
-            return Err(Refusal::TooLarge { what: "number of items", found, limit });
+    /// The title of the item at `index`.
+    #[must_use]
+    pub fn title(&self, index: u32) -> Option<&str> {
+        self.columns.titles.get(self.file.get(), index as usize)
+    }
+
+    /// Where the item at `index` is, when it is somewhere.
+    #[must_use]
+    pub fn place(&self, index: u32) -> Option<GeoPoint> {
+        self.columns.places.as_ref()?.get(self.file.get(), index as usize)
+    }
+
+    /// The words of attribute `name` of the item at `index`; none when the item lacks it.
+    #[must_use]
+    pub fn words(&self, index: u32, name: &str) -> Vec<&str> {
+        let row = index as usize;
+        let mut columns = self.columns.attributes.iter().filter(|column| column.name == name);
+        let column = columns.find(|column| column.values.has(self.file.get(), row));
+        column.and_then(|column| column.values.words(self.file.get(), row)).unwrap_or_default()
+    }
+
+    /// For each item, whether it may be recommended at all.
+    #[must_use]
+    pub fn available(&self) -> Vec<bool> {
+        let flags = self.columns.available.bytes(self.file.get());
+        let mut available: Vec<bool> = flags.iter().map(|flag| *flag == 1).collect();
+        available.resize(self.len(), false);
+        available
+    }
+
+    /// Takes the items that are not open at `moment` out of `eligible`. The spans are looked at
+    /// once for each different set of opening hours.
+    pub fn keep_open(&self, moment: WeekMinute, eligible: &mut [bool]) {
+        let Some(hours) = &self.columns.hours else { return };
+        let file = self.file.get();
+        let is_open = |list: usize| {
+            let spans = hours.spans(file, list);
+            spans.is_some_and(|spans| spans.is_empty() || spans.iter().any(|s| s.holds(moment)))
+        };
+        // Code 0 stands for no hours: always open.
+        let open: Vec<bool> =
+            std::iter::once(true).chain((0..hours.lists.rows()).map(is_open)).collect();
+        for (row, eligible) in eligible.iter_mut().enumerate() {
+            let code = hours.codes.uint(file, row).and_then(|code| usize::try_from(code).ok());
+            *eligible = *eligible && code.and_then(|code| open.get(code)) == Some(&true);
         }
-        // Lossless: ITEMS_MAX fits 32 bits.
-        let index = self.items.len() as u32;
-        match self.index.entry(item.id.clone()) {
-            Entry::Occupied(first) => Err(Refusal::DuplicateItem {
-                id: item.id.to_string(),
-                first_line: u64::from(*first.get()) + 1,
-                line: u64::from(index) + 1,
-            }),
-            Entry::Vacant(place) => {
-                place.insert(index);
-                self.items.push(item);
-                Ok(())
+    }
+
+    /// The item at `index`, decoded.
+    ///
+    /// None when there is none, or when the file was damaged since it was checked.
+    #[must_use]
+    pub fn item(&self, index: u32) -> Option<Item> {
+        let (file, row) = (self.file.get(), index as usize);
+        let mut attributes = BTreeMap::new();
+        for column in &self.columns.attributes {
+            if column.values.has(file, row) && !attributes.contains_key(&column.name) {
+                attributes.insert(column.name.clone(), column.values.get(file, row)?);
             }
         }
+        let hours = match &self.columns.hours {
+            None => Vec::new(),
+            Some(hours) => match usize::try_from(hours.codes.uint(file, row)?).ok()? {
+                0 => Vec::new(),
+                code => hours.spans(file, code - 1)?,
+            },
+        };
+        Some(Item {
+            id: ItemId::new(self.id(index)?).ok()?,
+            title: self.title(index)?.to_owned(),
+            attributes,
+            place: self.place(index),
+            hours,
+            available: self.columns.available.uint(file, row)? == 1,
+        })
     }
 }
 
-impl<'a> IntoIterator for &'a Catalogue {
-    type Item = &'a Item;
-    type IntoIter = std::slice::Iter<'a, Item>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.iter()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::catalogue::AttributeValue;
-
-    fn read(text: impl AsRef<[u8]>) -> Result<Catalogue> {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("catalogue.jsonl");
-        std::fs::write(&path, text).unwrap();
-        Catalogue::read(&path, "catalogue.jsonl")
-    }
-
-    /// File (with line) and refusal of a catalogue whose second line is `line`.
-    fn second(line: impl AsRef<[u8]>) -> (String, Refusal) {
-        let mut text = b"{\"id\":\"a\",\"title\":\"A\"}\n".to_vec();
-        text.extend(line.as_ref());
-        match read(text) {
-            Err(Error::ReleaseRefused { file, refusal }) => (file, refusal),
-            other => panic!("{other:?}"),
+impl Bytes {
+    fn get(&self) -> &[u8] {
+        match self {
+            Self::Mapped(file) => file.as_bytes(),
+            Self::Memory(bytes) => bytes,
         }
-    }
-
-    #[track_caller]
-    fn second_line_names(line: &str, expected: &str) {
-        match second(line) {
-            (file, Refusal::Field { field, .. }) => {
-                assert_eq!((file.as_str(), field.as_str()), ("catalogue.jsonl:2", expected));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn items_are_found_by_index_and_by_id() {
-        let text = "{\"id\":\"a\",\"title\":\"A\"}\r\n{\"id\":\"é\",\"title\":\"\",\"attributes\":\
-                    {\"price\":2,\"open\":true,\"kinds\":[\"x\",\"y\"]},\"place\":{\"latitude\":1,\
-                    \"longitude\":2},\"hours\":[{\"days\":\"every\",\"from\":0,\"until\":1440}]}";
-        let catalogue = read(text).unwrap();
-        assert_eq!((catalogue.len(), catalogue.is_empty()), (2, false));
-        assert_eq!(catalogue.index_of("é"), Some(1));
-        assert_eq!(catalogue.item(1).unwrap().words("kinds").count(), 2);
-        assert_eq!((catalogue.index_of("b"), catalogue.item(2)), (None, None));
-        assert_eq!(catalogue.iter().count(), 2);
-    }
-
-    #[test]
-    fn an_empty_file_is_an_empty_catalogue() {
-        assert!(read("").unwrap().is_empty());
-    }
-
-    #[test]
-    fn a_duplicate_id_is_named_with_both_lines() {
-        let (file, refusal) =
-            second("{\"id\":\"b\",\"title\":\"\"}\n{\"id\":\"a\",\"title\":\"\"}");
-        assert_eq!(file, "catalogue.jsonl:3");
-        assert_eq!(refusal, Refusal::DuplicateItem { id: "a".into(), first_line: 1, line: 3 });
-    }
-
-    #[test]
-    fn a_line_that_is_no_item_is_named_with_line_and_field() {
-        second_line_names("\n{\"id\":\"b\",\"title\":\"\"}", "document");
-        second_line_names("{\"id\":\"b\"}", "title");
-        second_line_names("{\"id\":\"b\",\"title\":\"\",\"colour\":1}", "colour");
-        second_line_names("{\"id\":\"b\",\"title\":3}", "title");
-        second_line_names("{\"id\":\"\",\"title\":\"\"}", "id");
-        second_line_names(
-            "{\"id\":\"b\",\"title\":\"\",\"hours\":[{\"days\":\"now\"}]}",
-            "hours[0].days",
-        );
-    }
-
-    #[test]
-    fn a_value_out_of_range_is_named_with_line_and_field() {
-        let item = |rest: &str| format!("{{\"id\":\"b\",\"title\":\"\",{rest}}}");
-        second_line_names(&format!("{{\"id\":\"b\",\"title\":\"{}\"}}", "x".repeat(1001)), "title");
-        second_line_names("{\"id\":\"b\",\"title\":\"a\\u0007\"}", "title");
-        second_line_names(&item("\"place\":{\"latitude\":91,\"longitude\":0}"), "place");
-        let span = "\"hours\":[{\"days\":\"every\",\"from\":1440,\"until\":1}]";
-        second_line_names(&item(span), "hours[0]");
-        second_line_names(&item("\"attributes\":{\"kinds\":[\"a\\n\"]}"), "attributes.kinds");
-        second_line_names(&item("\"attributes\":{\"\":1}"), "attributes");
-    }
-
-    #[test]
-    fn a_number_that_is_not_finite_is_refused() {
-        for number in ["1e999", "NaN", "-Infinity"] {
-            let line = format!("{{\"id\":\"b\",\"title\":\"\",\"attributes\":{{\"n\":{number}}}}}");
-            assert!(matches!(second(line), (_, Refusal::Field { .. })));
-        }
-        let mut item: Item = serde_json::from_str("{\"id\":\"b\",\"title\":\"\"}").unwrap();
-        item.attributes.insert("n".into(), AttributeValue::Number(f64::NAN));
-        assert!(matches!(Catalogue::from_items(vec![item]), Err(Error::InvalidInput { .. })));
-    }
-
-    #[test]
-    fn a_name_that_is_there_twice_is_refused() {
-        let line = "{\"id\":\"b\",\"title\":\"\",\"attributes\":{\"n\":1,\"n\":2}}";
-        assert!(matches!(second(line), (_, Refusal::Field { reason, .. }) if reason.contains("n")));
-    }
-
-    #[test]
-    fn text_that_is_not_utf8_is_refused() {
-        assert!(matches!(
-            second(b"{\"id\":\"b\",\"title\":\"\xff\"}"),
-            (file, Refusal::Field { .. }) if file == "catalogue.jsonl:2"
-        ));
-    }
-
-    #[test]
-    fn too_many_attributes_and_spans_are_refused() {
-        let many: Vec<String> = (0..65).map(|n| format!("\"a{n}\":1")).collect();
-        let line = format!("{{\"id\":\"b\",\"title\":\"\",\"attributes\":{{{}}}}}", many.join(","));
-        assert!(matches!(second(line), (_, Refusal::TooLarge { limit: 64, found: 65, .. })));
-        let spans = vec!["{\"days\":\"every\",\"from\":0,\"until\":1}"; 65].join(",");
-        let line = format!("{{\"id\":\"b\",\"title\":\"\",\"hours\":[{spans}]}}");
-        assert!(matches!(second(line), (_, Refusal::TooLarge { limit: 64, found: 65, .. })));
-    }
-
-    #[test]
-    fn an_endless_line_is_refused_at_its_bound() {
-        let line = format!("{{\"id\":\"b\",\"title\":\"\"{}}}", " ".repeat(LINE_BYTES_MAX));
-        let (file, refusal) = second(line);
-        assert_eq!(file, "catalogue.jsonl:2");
-        let limit = LINE_BYTES_MAX as u64;
-        assert!(matches!(refusal, Refusal::TooLarge { limit: l, .. } if l == limit));
-    }
-
-    #[test]
-    fn a_line_of_the_greatest_length_is_read() {
-        let item = "{\"id\":\"a\",\"title\":\"\"}";
-        let padded = format!("{item}{}\n", " ".repeat(LINE_BYTES_MAX - item.len()));
-        assert_eq!(read(padded).unwrap().len(), 1);
     }
 }

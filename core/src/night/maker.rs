@@ -5,9 +5,11 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{LoadedRelease, Treatment};
-use crate::base::{ContextId, Error, HistoryItem, Profile, Result, Seed, SeededRandom, WeekMinute};
+use crate::base::{
+    ContextId, Error, HistoryItem, ItemId, Profile, Result, Seed, SeededRandom, WeekMinute,
+};
 use crate::candidates::{self, Nearest};
-use crate::catalogue::{Catalogue, Eligibility, Item};
+use crate::catalogue::{Catalogue, Eligibility};
 use crate::model::UserVector;
 use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
 use crate::reasons::{HistoryPart, Reason, ReasonKind, explain};
@@ -43,8 +45,8 @@ pub struct SlateMaker<'a> {
 /// The user in one context: the vector and the history it was folded in from.
 pub(super) struct FoldedIn<'a> {
     pub(super) user: UserVector,
-    /// The history items with target 1, in the order of the observations.
-    items: Vec<&'a Item>,
+    /// Ids and titles of the history items with target 1, in the order of the observations.
+    items: Vec<(&'a ItemId, &'a str)>,
 }
 
 impl SlateMaker<'_> {
@@ -109,10 +111,11 @@ impl SlateMaker<'_> {
         eligible: &[bool],
     ) -> Result<Vec<Slot>> {
         let mut scored = Vec::new();
-        for (index, item) in (0u32..).zip(self.catalogue().iter()) {
-            if eligible[index as usize] {
-                let popular = rows.value(Feature::ContextPopularity, index, item.place, 0.0);
-                let near = rows.value(Feature::Nearby, index, item.place, 0.0);
+        for (index, is_eligible) in (0u32..).zip(eligible) {
+            if *is_eligible {
+                let place = self.catalogue().place(index);
+                let popular = rows.value(Feature::ContextPopularity, index, place, 0.0);
+                let near = rows.value(Feature::Nearby, index, place, 0.0);
                 scored.push((index, popular, BASELINE_NEARBY_WEIGHT * near));
             }
         }
@@ -185,7 +188,7 @@ impl SlateMaker<'_> {
         let (mut chosen, mut passed, mut items) = (Vec::new(), Vec::new(), Vec::new());
         for entry in &self.profile.history {
             let Some(index) = self.catalogue().index_of(entry.item.as_str()) else { continue };
-            let Some(item) = self.catalogue().item(index) else { continue };
+            let Some(title) = self.catalogue().title(index) else { continue };
             let weight: f32 = entry
                 .weight_by_context
                 .iter()
@@ -196,7 +199,7 @@ impl SlateMaker<'_> {
                 .sum();
             if weight > 0.0 {
                 chosen.push((row(index), weight, 1.0));
-                items.push(item);
+                items.push((&entry.item, title));
             }
             if entry.negative > 0.0 {
                 passed.push((row(index), entry.negative, 0.0));
@@ -222,7 +225,7 @@ impl SlateMaker<'_> {
     ) -> Vec<f32> {
         let mut values = Vec::with_capacity(candidates.len() * features.len());
         for index in candidates {
-            let place = self.catalogue().item(*index).and_then(|item| item.place);
+            let place = self.catalogue().place(*index);
             let score = fold_in(*index);
             values.extend(features.iter().map(|name| rows.value(*name, *index, place, score)));
         }
@@ -249,12 +252,13 @@ impl SlateMaker<'_> {
     }
 
     fn slot(&self, placed: Placed, reasons: Vec<Reason>) -> Result<Slot> {
-        let Some(item) = self.catalogue().item(placed.index) else {
+        let names = self.catalogue().id(placed.index).zip(self.catalogue().title(placed.index));
+        let Some((id, title)) = names else {
             return Err(Error::damaged("the catalogue", "an item of a slate is not in it"));
         };
         Ok(Slot {
-            item: item.id.clone(),
-            title: Arc::from(item.title.as_str()),
+            item: ItemId::new(id)?,
+            title: Arc::from(title),
             score: placed.score,
             propensity: placed.propensity,
             reasons: reasons.into(),
@@ -278,9 +282,9 @@ fn reasons(
                 // Items that were passed over shaped the vector but contribute nothing themselves.
                 let contributions = folded.user.contributions(vector);
                 let pairs = folded.items.iter().zip(contributions);
-                history.extend(pairs.map(|(item, part)| HistoryPart {
-                    item: item.id.clone(),
-                    title: item.title.clone(),
+                history.extend(pairs.map(|((item, title), part)| HistoryPart {
+                    item: (*item).clone(),
+                    title: (*title).to_owned(),
                     contribution: weight * part,
                 }));
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::digest::sha256_hex;
 use super::manifest::MANIFEST_FILE;
-use super::open::read_catalogue;
+use super::open::check_catalogue;
 use super::pass::{Chunks, Examination, create};
 use super::validate::is_release_name;
 use super::verify::{Head, Trust, VerifiedRelease, check_files, examine_all, read_small};
@@ -51,7 +51,7 @@ pub fn stage(source: &Path, releases_dir: &Path, trust: &Trust<'_>) -> Result<Ve
     for file in head.manifest.files.keys() {
         examination.examine(&source.join(file), file, Some(&staging.path.join(file)))?;
     }
-    let items = read_catalogue(&staging.path, examination.schema())?.len();
+    let items = check_catalogue(&staging.path, &head.manifest, examination.schema())?;
     super::Checks::of_release(&staging.path, &head.manifest)?;
     write(&staging.path.join(MANIFEST_FILE), &head.manifest_bytes)?;
     appear(&staging.path, releases_dir, &directory)?;

@@ -15,7 +15,7 @@ use crate::base::{Error, Refusal, Result, json};
 pub const MANIFEST_FORMAT: u64 = 1;
 
 /// The catalogue's file.
-pub const CATALOGUE_FILE: &str = "catalogue.jsonl";
+pub const CATALOGUE_FILE: &str = "catalogue.safetensors";
 /// The file of the tensors with one row an item.
 pub const ITEMS_FILE: &str = "items.safetensors";
 /// The file of the model's other tensors.

@@ -4,11 +4,10 @@
 //! signature to the last value ([`verify`]), copied to where the device keeps it ([`install`]) and
 //! opened from there ([`open`]). The format stands in `core/docs/formats/release.md`.
 
-pub mod delta;
-pub mod checks;
 pub mod activation;
+pub mod checks;
+pub mod delta;
 pub mod digest;
-pub mod dtype;
 pub mod experiment;
 mod health;
 pub mod install;
@@ -21,7 +20,6 @@ pub mod rows;
 pub mod runtime;
 mod schema;
 pub mod signature;
-pub mod tensors;
 mod validate;
 pub mod values;
 pub mod verify;
@@ -29,6 +27,7 @@ pub mod verify;
 #[cfg(test)]
 mod tests;
 
+pub use crate::base::{dtype, tensors};
 pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};
 pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation, WithinTop};
 pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};

@@ -17,7 +17,7 @@ use crate::catalogue::Catalogue;
 /// The layouts of a release's tensor files, which agree with its manifest and architecture.
 #[derive(Debug)]
 struct Containers {
-    /// By file.
+    /// By file, without the catalogue's.
     layouts: BTreeMap<String, TensorLayout>,
     schema: Schema,
 }
@@ -31,6 +31,7 @@ impl Containers {
             layouts.insert(file.clone(), layout);
         }
         let schema = Schema::of_manifest(manifest)?;
+        layouts.remove(CATALOGUE_FILE);
         for (file, layout) in &layouts {
             schema::check_layout(file, layout, manifest, &schema)?;
         }
@@ -38,19 +39,38 @@ impl Containers {
     }
 }
 
-/// Reads the catalogue of the release in `directory` and checks that it has one line for each row
-/// of the tensors.
-pub(super) fn read_catalogue(directory: &Path, schema: &Schema) -> Result<Catalogue> {
-    let catalogue = Catalogue::read(&directory.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
+/// Maps the catalogue of the release in `directory` and checks that its columns are those of the
+/// manifest and that it has one row for each row of the tensors.
+pub(super) fn open_catalogue(
+    directory: &Path,
+    manifest: &Manifest,
+    schema: &Schema,
+) -> Result<Catalogue> {
+    let refused = |refusal| Error::refused(CATALOGUE_FILE, refusal);
+    let path = directory.join(CATALOGUE_FILE);
+    let layout = TensorLayout::read_container(&path, CATALOGUE_FILE)?;
+    schema::check_entries(CATALOGUE_FILE, &layout, manifest).map_err(refused)?;
+    let catalogue = Catalogue::open(&path, CATALOGUE_FILE)?;
     if catalogue.len() as u64 == schema.items {
         return Ok(catalogue);
     }
     let (expected, found) = (schema.items.to_string(), catalogue.len().to_string());
-    let refusal = Refusal::Incompatible { what: "the number of lines", expected, found };
+    let refusal = Refusal::Incompatible { what: "the number of rows", expected, found };
     Err(Error::refused(CATALOGUE_FILE, refusal))
 }
 
-/// An installed release, open: its manifest and catalogue in memory, its tensors on disk.
+/// The same, and checks every row; gives the number of items.
+pub(super) fn check_catalogue(
+    directory: &Path,
+    manifest: &Manifest,
+    schema: &Schema,
+) -> Result<usize> {
+    let catalogue = open_catalogue(directory, manifest, schema)?;
+    catalogue.check()?;
+    Ok(catalogue.len())
+}
+
+/// An installed release, open: its manifest in memory, its catalogue mapped, its tensors on disk.
 #[derive(Debug)]
 pub struct OpenRelease {
     directory: PathBuf,
@@ -64,7 +84,7 @@ impl OpenRelease {
     /// Opens the release in `directory` whose manifest has the SHA-256 `manifest_sha256`, as
     /// [`super::stage`] gave it.
     ///
-    /// Checks that digest, the length of every file and the layout of the tensors, and reads the
+    /// Checks that digest, the length of every file and the layout of the tensors, and maps the
     /// catalogue; hashes and values were checked when it was installed.
     ///
     /// # Errors
@@ -79,7 +99,7 @@ impl OpenRelease {
         let manifest = Manifest::parse(&bytes)?;
         check_files(directory, &manifest)?;
         let mut containers = Containers::read(directory, &manifest)?;
-        let catalogue = read_catalogue(directory, &containers.schema)?;
+        let catalogue = open_catalogue(directory, &manifest, &containers.schema)?;
         let items_layout = containers.layouts.remove(ITEMS_FILE).unwrap_or_default();
         let model_layout = containers.layouts.remove(MODEL_FILE);
         let directory = directory.to_path_buf();

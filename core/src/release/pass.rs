@@ -11,7 +11,7 @@ use super::digest::{ChunkHasher, READ_BYTES, hex};
 use super::schema::{self, Schema};
 use super::tensors::{Beginning, TensorLayout};
 use super::values::Judge;
-use super::{FileEntry, Manifest};
+use super::{CATALOGUE_FILE, FileEntry, Manifest};
 use crate::base::limits::CHUNK_BYTES;
 use crate::base::{Error, Refusal, Result};
 
@@ -139,7 +139,9 @@ enum State {
 
 impl<'a> Inside<'a> {
     fn new(examination: &'a Examination<'a>, file: &'a str, length: u64) -> Self {
-        let is_container = examination.manifest.tensors.contains_key(file);
+        // The catalogue's columns depend on each other; it checks itself once its hash holds.
+        let is_container =
+            file != CATALOGUE_FILE && examination.manifest.tensors.contains_key(file);
         let state =
             if is_container { State::Beginning(Beginning::new(length)) } else { State::Opaque };
         Self { examination, file, state }

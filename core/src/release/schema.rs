@@ -153,7 +153,11 @@ fn agree(tensor: &str, info: &TensorInfo, dtype: &str, shape: &[u64]) -> Result<
 }
 
 /// Checks `layout` of `file` against what `manifest` says of it.
-fn check_entries(file: &str, layout: &TensorLayout, manifest: &Manifest) -> Result<(), Refusal> {
+pub(super) fn check_entries(
+    file: &str,
+    layout: &TensorLayout,
+    manifest: &Manifest,
+) -> Result<(), Refusal> {
     let Some(entries) = manifest.tensors.get(file) else {
         return Err(Refusal::Field {
             field: format!("tensors.{file}"),

@@ -181,7 +181,9 @@ fn first_bad(dtype: Dtype, rule: Rule, index: u64, bytes: &[u8]) -> Option<usize
             match rule {
                 Rule::Finite => !value.is_finite(),
                 // A NaN is within nothing.
-                Rule::Within(Range::NotNegative | Range::Scale) => !(0.0..=f64::from(WEIGHT_MAX)).contains(&value),
+                Rule::Within(Range::NotNegative | Range::Scale) => {
+                    !(0.0..=f64::from(WEIGHT_MAX)).contains(&value)
+                }
                 Rule::Within(_) => !(value.abs() <= f64::from(WEIGHT_MAX)),
             }
         }),

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::digest::sha256_hex;
 use super::manifest::{MANIFEST_FILE, SIGNATURE_FILE};
-use super::open::read_catalogue;
+use super::open::check_catalogue;
 use super::pass::{Chunks, Examination};
 use super::{Manifest, ReleaseName, signature};
 use crate::base::digest::hex_of;
@@ -101,8 +101,7 @@ pub struct VerifiedRelease {
 /// In this order, stopping at the first refusal: length of the manifest, signature, the manifest's
 /// format and ranges, app, validity, rollback, then of every file kind and length, SHA-256, the
 /// layout of the tensors, their schema, every value, the catalogue. Reads each file once (the
-/// catalogue twice), in bounded memory beside the catalogue's. Files that the manifest does not
-/// name are not looked at.
+/// catalogue twice), in bounded memory. Files that the manifest does not name are not looked at.
 ///
 /// # Errors
 /// [`Error::ReleaseRefused`] with the file and the reason; [`Error::DirectoryMissing`];
@@ -142,7 +141,7 @@ pub(super) fn examine_all(directory: &Path, manifest: &Manifest, chunks: Chunks)
         examination.examine(&directory.join(file), file, None)?;
     }
     super::Checks::of_release(directory, manifest)?;
-    Ok(read_catalogue(directory, examination.schema())?.len())
+    check_catalogue(directory, manifest, examination.schema())
 }
 
 /// The manifest and its signature, trusted as far as they alone allow.

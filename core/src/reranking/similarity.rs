@@ -15,9 +15,9 @@ impl WordSets {
         let mut numbers: HashMap<&str, u32> = HashMap::new();
         let mut sets = HashMap::with_capacity(of.len());
         for index in of {
-            let Some(item) = catalogue.item(*index) else { continue };
-            let mut words: Vec<u32> = item
-                .words(attribute)
+            let mut words: Vec<u32> = catalogue
+                .words(*index, attribute)
+                .into_iter()
                 .map(|word| {
                     let next = numbers.len() as u32;
                     *numbers.entry(word).or_insert(next)

@@ -36,9 +36,10 @@ fn diversity_moves_a_second_one_of_the_same_kind_back() {
         attributes: BTreeMap::from([("cuisine".into(), AttributeValue::Text(cuisine.into()))]),
         place: None,
         hours: vec![],
+        available: true,
     };
     let items = [("a", "thai"), ("b", "thai"), ("c", "pizza")].map(item);
-    let catalogue = Catalogue::from_items(items.to_vec()).unwrap();
+    let catalogue = Catalogue::from_items(&items).unwrap();
     let words = WordSets::new(&catalogue, "cuisine", &[0, 1, 2]);
     assert_eq!((words.jaccard(0, 1), words.jaccard(0, 2)), (1.0, 0.0));
     let likeness = Some(Likeness { words: &words, weight: 0.5 });

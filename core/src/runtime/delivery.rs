@@ -9,7 +9,9 @@ use crate::delivery::{
     DeliveryPolicy, DeliveryState, Incoming, NextFile, Pending, Purpose, Session,
 };
 use crate::release::rows as releases;
-use crate::release::{Manifest, Trust, activation, check_offer, delta, installed_path, read_manifest};
+use crate::release::{
+    Manifest, Trust, activation, check_offer, delta, installed_path, read_manifest,
+};
 use crate::trust::{Current, ReleaseTarget, Update, in_rollout};
 
 /// Milliseconds until an installation is tried again when a night was under way.

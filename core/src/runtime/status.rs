@@ -58,7 +58,12 @@ impl Noctule {
         let (recorded, queue, exam, activation) = self.store.read(|connection| {
             let exam = exam::rows::load(connection)?;
             let activation = activation::rows::load(connection)?;
-            Ok((events::last_sequence(connection)?, QueueState::load(connection)?, exam, activation))
+            Ok((
+                events::last_sequence(connection)?,
+                QueueState::load(connection)?,
+                exam,
+                activation,
+            ))
         })?;
         let delivery = self.delivery_status()?;
         let state = self.state();

@@ -1,4 +1,4 @@
-//! Memory map, quantised kernels, top-k: the only unsafe code of the library.
+//! Quantised kernels and top-k over mapped tensors.
 //!
 //! ```text
 //! items.safetensors -> MappedFile -> Codes, scales, Vectors -> ItemMatrix -> top_k
@@ -9,26 +9,25 @@
 //! memory, and the vectors of a few hundred rows; its result is that of scoring every item exactly.
 //!
 //! # Unsafe code
-//! It stands in two places: `map` (mapping a file, and viewing its bytes as numbers) and `kernels`
+//! It stands in two places: `base::map` (mapping a file, and viewing its bytes as numbers) and `kernels`
 //! (vector instructions). Both are behind safe functions that check lengths, alignment and the
-//! processor's features, and each block says why it holds. Nothing else here, and nothing
-//! elsewhere in the library, may use it.
+//! processor's features, and each block says why it holds. Nothing else may use
+//! it.
 
 mod bound;
 mod codes;
 mod item_matrix;
 mod kernels;
-mod map;
 mod quantise;
 #[cfg(test)]
 mod testing;
 mod top_k;
 mod vectors;
 
+pub use crate::base::MappedFile;
 pub use codes::Codes;
 pub use item_matrix::ItemMatrix;
 pub use kernels::Kernel;
-pub use map::MappedFile;
 pub use quantise::{Quantised, QuantisedInt4, quantise, quantise_int4};
 pub use top_k::{Scored, exact_score, top_k, top_k_with};
 pub use vectors::{Vectors, bf16_to_f32, f16_to_f32};

@@ -129,22 +129,29 @@ fn a_tensor_that_the_architecture_needs_must_be_there() {
 }
 
 #[test]
-fn an_item_that_is_there_twice_is_refused_with_both_lines() {
-    let (file, reason) = refusal(|release| release.catalogue(|lines| lines[40] = lines[3].clone()));
-    assert!(file.starts_with(CATALOGUE_FILE), "{file}");
-    let needed = Refusal::DuplicateItem { id: Town::item(3), first_line: 4, line: 41 };
+fn an_item_that_is_there_twice_is_refused_with_both_rows() {
+    let (file, reason) = refusal(|release| {
+        release.catalogue(|bytes| {
+            let (one, other) = (Town::item(31), Town::item(30));
+            let mut windows = bytes.windows(one.len());
+            let at = windows.position(|window| window == one.as_bytes()).unwrap();
+            bytes[at..at + other.len()].copy_from_slice(other.as_bytes());
+        });
+    });
+    assert_eq!(file, CATALOGUE_FILE);
+    let needed = Refusal::DuplicateItem { id: Town::item(30), first_line: 31, line: 32 };
     assert_eq!(reason, needed);
 }
 
 #[test]
-fn a_catalogue_with_fewer_lines_than_the_tensors_have_rows_is_refused() {
+fn a_catalogue_with_fewer_rows_than_the_tensors_is_refused() {
     let (_, reason) = refusal(|release| {
-        release.catalogue(|lines| {
-            lines.pop().unwrap();
-        });
+        let scratch = tempfile::tempdir().unwrap();
+        let smaller = Town { version: 2, items: 59, ..Town::default() };
+        release.catalogue_of(&Spoiled::of(&smaller, scratch.path()));
     });
     let (expected, found) = ("60".into(), "59".into());
-    assert_eq!(reason, Refusal::Incompatible { what: "the number of lines", expected, found });
+    assert_eq!(reason, Refusal::Incompatible { what: "the number of rows", expected, found });
 }
 
 #[test]

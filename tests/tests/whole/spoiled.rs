@@ -19,7 +19,12 @@ pub(crate) struct Spoiled {
 impl Spoiled {
     /// Version 2 of the town, as it was packed.
     pub(crate) fn packed(scratch: &Path) -> Self {
-        let directory = Town { version: 2, ..Town::default() }.pack(scratch);
+        Self::of(&Town { version: 2, ..Town::default() }, scratch)
+    }
+
+    /// The release of `town`, as it was packed.
+    pub(crate) fn of(town: &Town, scratch: &Path) -> Self {
+        let directory = town.pack(scratch);
         let bytes = std::fs::read(directory.join(MANIFEST_FILE)).unwrap();
         Self { manifest: serde_json::from_slice(&bytes).unwrap(), directory }
     }
@@ -32,14 +37,18 @@ impl Spoiled {
         std::fs::write(path, bytes).unwrap();
     }
 
-    /// Changes the catalogue line by line.
-    pub(crate) fn catalogue(&mut self, change: impl FnOnce(&mut Vec<String>)) {
-        self.replace(CATALOGUE_FILE, |bytes| {
-            let text = String::from_utf8(std::mem::take(bytes)).unwrap();
-            let mut lines: Vec<String> = text.lines().map(str::to_owned).collect();
-            change(&mut lines);
-            *bytes = lines.into_iter().map(|line| line + "\n").collect::<String>().into_bytes();
-        });
+    /// Changes the catalogue's file.
+    pub(crate) fn catalogue(&mut self, change: impl FnOnce(&mut Vec<u8>)) {
+        self.replace(CATALOGUE_FILE, change);
+        self.sign();
+    }
+
+    /// Takes the catalogue of another release.
+    pub(crate) fn catalogue_of(&mut self, other: &Self) {
+        std::fs::copy(other.directory.join(CATALOGUE_FILE), self.directory.join(CATALOGUE_FILE))
+            .unwrap();
+        self.manifest["tensors"][CATALOGUE_FILE] =
+            other.manifest["tensors"][CATALOGUE_FILE].clone();
         self.sign();
     }
 

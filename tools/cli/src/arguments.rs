@@ -4,8 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     checks, collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate,
-    train, update,
-    verify,
+    train, update, verify,
 };
 use crate::demo;
 

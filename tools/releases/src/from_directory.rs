@@ -7,9 +7,9 @@ use std::path::Path;
 
 use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Error as CoreError, Refusal, json};
-use noctule_core::catalogue::Catalogue;
+use noctule_core::catalogue::{JSONL_FILE, read_jsonl};
 use noctule_core::release::{
-    Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Experiment, ITEMS_FILE, MODEL_FILE, Plan,
+    Architecture, CHECKS_FILE, Checks, Experiment, ITEMS_FILE, MODEL_FILE, Plan,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -115,7 +115,7 @@ pub fn pack_from_directory(
         Some(architecture) => architecture,
         None => read_json::<Training>(source, TRAINING_FILE)?.architecture,
     };
-    let catalogue = Catalogue::read(&source.join(CATALOGUE_FILE), CATALOGUE_FILE)?;
+    let catalogue = read_jsonl(&source.join(JSONL_FILE), JSONL_FILE)?;
     // Its counts size what is read next.
     description.plan.validate()?;
     let mut items = read_items(source, &architecture, &description.plan, catalogue.len())?;
@@ -134,7 +134,7 @@ pub fn pack_from_directory(
         architecture,
         plan: description.plan,
         experiment: description.experiment,
-        catalogue: catalogue.items().to_vec(),
+        catalogue,
         popularity: items.popularity,
         context_popularity: items.context_popularity,
         embedding: items.embedding,

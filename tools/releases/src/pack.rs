@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use noctule_core::base::limits::ITEMS_MAX;
-use noctule_core::catalogue::Item;
+use noctule_core::catalogue::{Item, encode};
 use noctule_core::model;
 use noctule_core::release::{
     Architecture, CATALOGUE_FILE, CHECKS_FILE, Checks, Chunks, Experiment, FileEntry, ITEMS_FILE,
     MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, Manifest, Plan, References, ReleaseName,
-    SIGNATURE_FILE, TensorEntry, Trust, sha256_hex, verify_directory_with,
+    SIGNATURE_FILE, TensorEntry, TensorLayout, Trust, sha256_hex, verify_directory_with,
 };
 
 use crate::staging::Staging;
@@ -111,8 +111,9 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
     check_sizes(input)?;
     let staging = Staging::beside(out)?;
     let directory = &staging.path;
-    write_catalogue(&input.catalogue, &directory.join(CATALOGUE_FILE))?;
     let mut tensors = BTreeMap::new();
+    let catalogue = write_catalogue(&input.catalogue, &directory.join(CATALOGUE_FILE))?;
+    tensors.insert(CATALOGUE_FILE.to_owned(), catalogue);
     let vectors = input.embedding.as_ref().map(StoredVectors::new).transpose()?;
     let items = write_items(input, vectors.as_ref(), &directory.join(ITEMS_FILE))?;
     tensors.insert(ITEMS_FILE.to_owned(), items);
@@ -123,7 +124,7 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
         // A model that verifies but cannot fold a user in is found here, not on a phone.
         model::MatrixFactorization::read(&path, &input.architecture, input.catalogue.len())?;
     }
-    let mut others = vec![CATALOGUE_FILE];
+    let mut others = Vec::new();
     if let Some(checks) = &input.checks {
         write(&directory.join(CHECKS_FILE), &checks.to_bytes()?)?;
         others.push(CHECKS_FILE);
@@ -218,18 +219,16 @@ fn length(field: &str, found: usize, needed: usize) -> Result<()> {
     Err(Error::part(field, format!("has {found} values, {needed} are needed")))
 }
 
-fn write_catalogue(items: &[Item], path: &Path) -> Result<()> {
-    let file = File::create_new(path).map_err(Error::file(path, "making"))?;
-    let mut out = BufWriter::new(file);
-    let mut write_all = || {
-        for item in items {
-            serde_json::to_writer(&mut out, item)?;
-            out.write_all(b"\n")?;
-        }
-        out.flush()?;
-        out.get_ref().sync_all()
-    };
-    write_all().map_err(Error::file(path, "writing"))
+fn write_catalogue(items: &[Item], path: &Path) -> Result<Entries> {
+    let bytes = encode(items)?;
+    write(path, &bytes)?;
+    let refused = |refusal| noctule_core::base::Error::refused(CATALOGUE_FILE, refusal);
+    let layout = TensorLayout::of_bytes(&bytes).map_err(refused)?;
+    let entries = layout.iter().map(|(name, info)| {
+        let (dtype, shape) = (info.dtype.to_string(), info.shape.clone());
+        (name.to_owned(), TensorEntry { dtype, shape })
+    });
+    Ok(entries.collect())
 }
 
 fn write_items(

@@ -110,7 +110,8 @@ impl RecordedSettings {
 /// use noctule_simulator::{Recorded, RecordedChoice, RecordedSettings, RecordedUser, World};
 /// # use noctule_core::{base::ItemId, catalogue::Item};
 /// # let item = |n: u32| Item { id: ItemId::new(format!("f{n}")).unwrap(), title: "Film".into(),
-/// #     attributes: Default::default(), place: None, hours: Vec::new() };
+/// #     attributes: Default::default(), place: None, hours: Vec::new(),
+/// #     available: true };
 /// let items = (0..8).map(item).collect();
 /// let choice = |item| RecordedChoice { item, at_ms: None, context: None, weight: 1.0 };
 /// let user = |n| RecordedUser { place: None, choices: (n..n + 4).map(choice).collect() };

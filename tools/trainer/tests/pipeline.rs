@@ -43,6 +43,7 @@ fn world() -> Interactions {
         attributes: BTreeMap::new(),
         place: None,
         hours: Vec::new(),
+        available: true,
     };
     let mut data = Interactions { items: (0..40).map(item).collect(), ..Interactions::default() };
     for user in 0..120u32 {

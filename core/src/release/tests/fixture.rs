@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use ed25519_dalek::{Signer, SigningKey};
 
 use crate::base::{Error, Refusal, Result};
+use crate::catalogue::{Item, encode};
 use crate::release::{
     Architecture, CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MODEL_FILE, Manifest,
     SIGNATURE_FILE, TensorEntry, TensorLayout, Trust,
@@ -46,6 +47,7 @@ pub(super) fn f32s(values: &[f32]) -> Vec<u8> {
 
 /// What a release is made of; the fields are there to be spoilt.
 pub(super) struct Fixture {
+    /// The items, one JSON object a line.
     pub(super) catalogue: String,
     pub(super) items: Vec<Tensor>,
     pub(super) model: Vec<Tensor>,
@@ -115,13 +117,18 @@ impl Fixture {
         all.into_iter().find(|tensor| tensor.0 == name).unwrap()
     }
 
+    /// The catalogue's file.
+    pub(super) fn catalogue(&self) -> Vec<u8> {
+        let lines = self.catalogue.lines();
+        let items: Vec<Item> = lines.map(|line| serde_json::from_str(line).unwrap()).collect();
+        encode(&items).unwrap()
+    }
+
     /// Writes the release into `directory`; manifest and signature fit what is written.
     pub(super) fn write(&self, directory: &Path) {
         let mut manifest = self.manifest.clone();
-        let mut files = vec![
-            (CATALOGUE_FILE, self.catalogue.clone().into_bytes()),
-            (ITEMS_FILE, tensors(&self.items)),
-        ];
+        let mut files =
+            vec![(CATALOGUE_FILE, self.catalogue()), (ITEMS_FILE, tensors(&self.items))];
         if !self.model.is_empty() {
             files.push((MODEL_FILE, tensors(&self.model)));
         }
@@ -140,6 +147,12 @@ impl Fixture {
                 manifest.tensors.insert(file.to_owned(), entries.collect());
             }
         }
+        let catalogue = TensorLayout::of_bytes(&self.catalogue()).unwrap();
+        let entries = catalogue.iter().map(|(name, info)| {
+            let (dtype, shape) = (info.dtype.to_string(), info.shape.clone());
+            (name.to_owned(), TensorEntry { dtype, shape })
+        });
+        manifest.tensors.insert(CATALOGUE_FILE.to_owned(), entries.collect());
         let bytes = (self.edit)(serde_json::to_string_pretty(&manifest).unwrap()).into_bytes();
         std::fs::write(directory.join(SIGNATURE_FILE), self.key.sign(&bytes).to_bytes()).unwrap();
         std::fs::write(directory.join(MANIFEST_FILE), bytes).unwrap();

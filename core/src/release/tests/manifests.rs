@@ -162,7 +162,7 @@ fn an_experiment_out_of_range_is_named() {
 fn a_file_name_that_climbs_is_refused() {
     for name in ["../x", "/etc/passwd", "a/b", "a\\b", "..", ".", "", ".x", "manifest.json", "c:"] {
         let mut manifest = good();
-        manifest["files"][name] = manifest["files"]["catalogue.jsonl"].clone();
+        manifest["files"][name] = manifest["files"]["catalogue.safetensors"].clone();
         assert_eq!(refusal(&manifest), Refusal::UnsafePath, "{name}");
     }
 }
@@ -177,17 +177,23 @@ fn files_and_tensors_that_do_not_belong_together_are_named() {
             other => panic!("{other}"),
         }
     };
-    for file in ["catalogue.jsonl", "items.safetensors", "model.safetensors"] {
+    for file in ["catalogue.safetensors", "items.safetensors", "model.safetensors"] {
         assert!(remove("files", file).ends_with(file));
     }
     assert_eq!(remove("tensors", "items.safetensors"), "tensors.items.safetensors");
     names("/tensors/x.safetensors", json!({}), "tensors.x.safetensors");
-    names("/tensors/catalogue.jsonl", json!({}), "tensors.catalogue.jsonl");
+    let mut manifest = good();
+    let entry = manifest["files"]["items.safetensors"].clone();
+    set(&mut manifest, "/files/notes.txt", entry);
+    set(&mut manifest, "/tensors/notes.txt", json!({}));
+    assert!(
+        matches!(refusal(&manifest), Refusal::Field { field, .. } if field == "tensors.notes.txt")
+    );
     names("/architecture", json!({"name": "popularity"}), "files.model.safetensors");
     let upper = json!({"length": 1, "sha256": "A".repeat(64)});
-    names("/files/catalogue.jsonl", upper, "files.catalogue.jsonl.sha256");
+    names("/files/catalogue.safetensors", upper, "files.catalogue.safetensors.sha256");
     let mut manifest = good();
-    set(&mut manifest, "/files/catalogue.jsonl/length", json!(u64::MAX));
+    set(&mut manifest, "/files/catalogue.safetensors/length", json!(u64::MAX));
     assert!(matches!(refusal(&manifest), Refusal::TooLarge { .. }));
 }
 

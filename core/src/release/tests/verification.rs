@@ -285,11 +285,14 @@ fn a_file_that_is_no_container_is_refused() {
 }
 
 #[test]
-fn a_duplicate_item_and_a_line_too_many_are_named() {
+fn a_duplicate_item_and_a_row_too_many_are_named() {
     let mut fixture = fixture();
-    fixture.catalogue = fixture.catalogue.replace("\"c\"", "\"a\"");
-    let refusal = Refusal::DuplicateItem { id: "a".into(), first_line: 1, line: 3 };
-    assert_eq!(fixture.refusal(), (format!("{CATALOGUE_FILE}:3"), refusal));
+    let mut bytes = fixture.catalogue();
+    let ids = bytes.windows(3).position(|window| window == b"abc").unwrap();
+    bytes[ids + 1] = b'a';
+    fixture.raw.insert(CATALOGUE_FILE, bytes);
+    let refusal = Refusal::DuplicateItem { id: "a".into(), first_line: 1, line: 2 };
+    assert_eq!(fixture.refusal(), (CATALOGUE_FILE.into(), refusal));
 
     let mut fixture = super::fixture::fixture();
     fixture.catalogue.push_str("{\"id\":\"d\",\"title\":\"\"}\n");

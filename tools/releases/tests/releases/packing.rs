@@ -200,7 +200,7 @@ fn an_inspection_tells_what_a_release_consists_of() {
     let other = SecretKey::from_seed(&[8; 32]).public();
     assert_eq!(inspect(&out, &[other]).unwrap().signature, SignatureState::Wrong);
     std::fs::remove_file(out.join("manifest.sig")).unwrap();
-    std::fs::remove_file(out.join("catalogue.jsonl")).unwrap();
+    std::fs::remove_file(out.join("catalogue.safetensors")).unwrap();
     let found = inspect(&out, &[public]).unwrap();
     assert_eq!(found.signature, SignatureState::Missing);
     assert!(found.to_string().contains("MISSING"));

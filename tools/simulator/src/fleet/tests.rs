@@ -5,7 +5,7 @@ use std::sync::atomic::AtomicUsize;
 use ed25519_dalek::{Signer, SigningKey};
 use noctule_core::release::{
     Architecture, Arm, CATALOGUE_FILE, Experiment, FileEntry, ITEMS_FILE, MANIFEST_FILE,
-    MANIFEST_FORMAT, Manifest, Policy, ReleaseName, SIGNATURE_FILE, TensorEntry,
+    MANIFEST_FORMAT, Manifest, Policy, ReleaseName, SIGNATURE_FILE, TensorEntry, TensorLayout,
 };
 
 use super::collector::Collector;
@@ -43,8 +43,12 @@ fn release(town: &Town, directory: &Path) {
     let mut tensors = (header.len() as u64).to_le_bytes().to_vec();
     tensors.extend(header.as_bytes());
     tensors.extend(counts.iter().flat_map(shares));
-    let rows = town.items().iter().map(|item| serde_json::to_string(item).unwrap() + "\n");
-    let catalogue = rows.collect::<String>().into_bytes();
+    let catalogue = noctule_core::catalogue::encode(town.items()).unwrap();
+    let layout = TensorLayout::of_bytes(&catalogue).unwrap();
+    let catalogue_tensors = layout.iter().map(|(name, info)| {
+        let (dtype, shape) = (info.dtype.to_string(), info.shape.clone());
+        (name.to_owned(), TensorEntry { dtype, shape })
+    });
     let entry = |shape: &[usize]| TensorEntry {
         dtype: "F32".into(),
         shape: shape.iter().map(|size| *size as u64).collect(),
@@ -53,6 +57,10 @@ fn release(town: &Town, directory: &Path) {
         ("popularity".to_owned(), entry(&[items])),
         ("context_popularity".to_owned(), entry(&[contexts, items])),
     ]);
+    let tensors_by_file = BTreeMap::from([
+        (CATALOGUE_FILE.to_owned(), catalogue_tensors.collect()),
+        (ITEMS_FILE.to_owned(), item_tensors),
+    ]);
     std::fs::create_dir_all(directory).unwrap();
     let mut files = BTreeMap::new();
     for (name, bytes) in [(CATALOGUE_FILE, &catalogue), (ITEMS_FILE, &tensors)] {
@@ -60,7 +68,7 @@ fn release(town: &Town, directory: &Path) {
         let entry = FileEntry::of_bytes(bytes);
         files.insert(name.to_owned(), entry);
     }
-    let manifest = manifest(town, files, item_tensors).to_bytes().unwrap();
+    let manifest = manifest(town, files, tensors_by_file).to_bytes().unwrap();
     let signature = SigningKey::from_bytes(&KEY).sign(&manifest).to_bytes();
     std::fs::write(directory.join(MANIFEST_FILE), manifest).unwrap();
     std::fs::write(directory.join(SIGNATURE_FILE), signature).unwrap();
@@ -69,7 +77,7 @@ fn release(town: &Town, directory: &Path) {
 fn manifest(
     town: &Town,
     files: BTreeMap<String, FileEntry>,
-    item_tensors: BTreeMap<String, TensorEntry>,
+    tensors: BTreeMap<String, BTreeMap<String, TensorEntry>>,
 ) -> Manifest {
     let arm = |name: &str| Arm { name: name.into(), share: 0.5, policy: Policy::Baseline };
     Manifest {
@@ -87,7 +95,7 @@ fn manifest(
             arms: vec![arm("a"), arm("b")],
         }),
         files,
-        tensors: BTreeMap::from([(ITEMS_FILE.to_owned(), item_tensors)]),
+        tensors,
         lineage: BTreeMap::new(),
     }
 }

@@ -12,6 +12,7 @@ fn film(number: usize) -> Item {
         attributes: std::collections::BTreeMap::new(),
         place: None,
         hours: Vec::new(),
+        available: true,
     }
 }
 

@@ -116,6 +116,7 @@ fn item(
         attributes,
         place: Some(place.place),
         hours,
+        available: true,
     })
 }
 

@@ -143,5 +143,6 @@ pub(crate) fn bare_item(name: &str) -> noctule_core::base::Result<Item> {
         attributes: std::collections::BTreeMap::new(),
         place: None,
         hours: Vec::new(),
+        available: true,
     })
 }

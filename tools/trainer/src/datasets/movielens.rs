@@ -85,7 +85,7 @@ fn read_movies(path: &Path, counts: &mut ReadCounts) -> Result<(Vec<Item>, HashM
         }
         index.insert(row.text(0).to_owned(), items.len() as u32);
         let title = row.text(1).to_owned();
-        items.push(Item { id, title, attributes, place: None, hours: Vec::new() });
+        items.push(Item { id, title, attributes, place: None, hours: Vec::new(), available: true });
     }
     Ok((items, index))
 }

@@ -77,7 +77,7 @@ fn read_places(path: &Path, counts: &mut ReadCounts) -> Result<(Vec<Item>, HashM
         let title = known(row.text(3)).unwrap_or(row.text(0)).to_owned();
         let place = Some(place(&row, 1)?);
         index.insert(row.text(0).to_owned(), items.len() as u32);
-        items.push(Item { id, title, attributes, place, hours: Vec::new() });
+        items.push(Item { id, title, attributes, place, hours: Vec::new(), available: true });
     }
     Ok((items, index))
 }

@@ -14,9 +14,9 @@ use serde::de::{DeserializeSeed, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 use super::dtype::Dtype;
-use crate::base::json::{self, UniqueMap};
-use crate::base::limits::{TENSOR_HEADER_BYTES_MAX, TENSOR_RANK_MAX, TENSORS_MAX};
-use crate::base::{Error, Refusal, Result};
+use super::json::{self, UniqueMap};
+use super::limits::{TENSOR_HEADER_BYTES_MAX, TENSOR_RANK_MAX, TENSORS_MAX};
+use super::{Error, Refusal, Result};
 
 /// Bytes of the header's length, a little-endian u64 at the begin of the file.
 const LENGTH_BYTES: u64 = 8;
@@ -75,6 +75,28 @@ impl TensorLayout {
         let mut header = vec![0; (data_begin - LENGTH_BYTES) as usize];
         opened.read_exact(&mut header).map_err(Error::file(path, "reading"))?;
         Self::from_header(&header, data_begin, length).map_err(refused)
+    }
+
+    /// Checks the header at the begin of `bytes`, a whole container, as [`Self::read_container`]
+    /// does that of a file.
+    ///
+    /// # Errors
+    /// The reason why it is no container.
+    pub fn of_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
+        let length = bytes.len() as u64;
+        let truncated = |need| Refusal::Truncated { have: length, need };
+        let Some((prefix, rest)) = bytes.split_first_chunk() else {
+            return Err(truncated(LENGTH_BYTES));
+        };
+        let header_bytes = u64::from_le_bytes(*prefix);
+        if header_bytes > TENSOR_HEADER_BYTES_MAX {
+            let (what, limit) = ("length of the header", TENSOR_HEADER_BYTES_MAX);
+            return Err(Refusal::TooLarge { what, found: header_bytes, limit });
+        }
+        let data_begin = LENGTH_BYTES + header_bytes;
+        // Bounded above, so it fits the address space of every device.
+        let header = rest.get(..header_bytes as usize).ok_or_else(|| truncated(data_begin))?;
+        Self::from_header(header, data_begin, length)
     }
 
     /// The layout that `header` describes in a file of `length` bytes with data from `data_begin`.
@@ -154,7 +176,7 @@ fn data_begin(prefix: [u8; LENGTH_BYTES as usize], length: u64) -> Result<u64, R
 
 /// The begin of a container that comes in pieces: kept until its header is whole.
 #[derive(Debug)]
-pub(super) struct Beginning {
+pub struct Beginning {
     /// Length of the file.
     length: u64,
     /// What came so far, no byte behind the header.
@@ -163,7 +185,7 @@ pub(super) struct Beginning {
 
 impl Beginning {
     /// Of a file of `length` bytes.
-    pub(super) fn new(length: u64) -> Self {
+    pub fn new(length: u64) -> Self {
         Self { length, bytes: Vec::new() }
     }
 
@@ -171,7 +193,7 @@ impl Beginning {
     ///
     /// # Errors
     /// As [`TensorLayout::read_container`].
-    pub(super) fn take(&mut self, piece: &[u8]) -> Result<Option<TensorLayout>, Refusal> {
+    pub fn take(&mut self, piece: &[u8]) -> Result<Option<TensorLayout>, Refusal> {
         let rest = self.keep(piece, LENGTH_BYTES);
         let Some(prefix) = self.bytes.first_chunk() else { return Ok(None) };
         let begin = data_begin(*prefix, self.length)?;
@@ -193,7 +215,7 @@ impl Beginning {
     }
 
     /// The refusal of a file that ended before its header did.
-    pub(super) fn truncated(&self) -> Refusal {
+    pub fn truncated(&self) -> Refusal {
         Refusal::Truncated { have: self.length, need: LENGTH_BYTES }
     }
 }

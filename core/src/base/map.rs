@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use memmap2::Mmap;
 
-use crate::base::limits::RELEASE_BYTES_MAX;
-use crate::base::{Error, Refusal, Result};
+use super::limits::RELEASE_BYTES_MAX;
+use super::{Error, Refusal, Result};
 
 /// A file mapped read-only: its pages are read when they are touched and given back when memory
 /// is short, so that a catalogue of any size costs no heap.
@@ -18,7 +18,7 @@ use crate::base::{Error, Refusal, Result};
 /// rename after verification, and are only ever deleted (which leaves a mapping whole).
 ///
 /// ```
-/// use noctule_core::scoring::MappedFile;
+/// use noctule_core::base::MappedFile;
 /// let directory = tempfile::tempdir().unwrap();
 /// let path = directory.path().join("values");
 /// std::fs::write(&path, [0, 0, 128, 63, 255]).unwrap();
@@ -51,6 +51,12 @@ impl MappedFile {
         // keeps the file as it is for as long as the mapping lives.
         let map = unsafe { Mmap::map(&file) }.map_err(Error::file(path, "mapping"))?;
         Ok(Self { path: path.to_path_buf(), map })
+    }
+
+    /// All bytes of the file.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.map
     }
 
     /// Length in bytes.

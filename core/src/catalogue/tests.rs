@@ -1,0 +1,4 @@
+//! Columns: what is written is read again, and nothing else is read at all.
+
+mod hostile;
+mod round_trip;

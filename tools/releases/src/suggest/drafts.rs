@@ -268,8 +268,8 @@ impl<'a> Drafter<'a> {
     /// An item as a person knows it.
     fn title(&self, id: &ItemId) -> String {
         let catalogue = self.loaded.release.catalogue();
-        let item = catalogue.index_of(id.as_str()).and_then(|index| catalogue.item(index));
-        let title = item.map(|item| item.title.as_str()).filter(|title| !title.is_empty());
+        let title = catalogue.index_of(id.as_str()).and_then(|index| catalogue.title(index));
+        let title = title.filter(|title| !title.is_empty());
         format!("\u{201c}{:.40}\u{201d}", title.unwrap_or(id.as_str()))
     }
 

@@ -13,6 +13,7 @@ mod keys;
 mod pack;
 mod staging;
 mod tensors;
+pub mod trust;
 
 pub use error::{Error, Result};
 pub use from_directory::{Description, pack_from_directory};

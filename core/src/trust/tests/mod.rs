@@ -1,0 +1,6 @@
+//! The attacks of the specification, each by its name, and a table of vectors.
+
+mod attacks;
+mod storage;
+mod vectors;
+mod workshop;

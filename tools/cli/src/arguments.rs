@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, verify,
+    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, trust,
+    verify,
 };
 use crate::demo;
 
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     Pack(pack::Pack),
     /// Verify a release as a phone would.
     Verify(verify::Verify),
+    /// Make, rotate and sign the root of a repository.
+    Trust(trust::Trust),
     /// Show what a release consists of.
     Inspect(inspect::Inspect),
     /// Run the night job on a profile.

@@ -53,6 +53,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Evaluate(asked) => commands::evaluate::run(asked, output),
         Command::Pack(asked) => commands::pack::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),
+        Command::Trust(asked) => commands::trust::run(asked, output),
         Command::Inspect(asked) => commands::inspect::run(asked, output),
         Command::Night(asked) => commands::night::run(asked, output),
         Command::Recommend(asked) => commands::recommend::run(asked, output),

@@ -11,4 +11,5 @@ pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod simulate;
 pub(crate) mod train;
+pub(crate) mod trust;
 pub(crate) mod verify;

@@ -96,7 +96,8 @@ pub(super) fn is_sha256(text: &str) -> bool {
 }
 
 /// Unix milliseconds of `YYYY-MM-DDTHH:MM:SSZ`.
-pub(super) fn date_time_ms(text: &str) -> Option<i64> {
+#[must_use]
+pub fn date_time_ms(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let marks = [(4, b'-'), (7, b'-'), (10, b'T'), (13, b':'), (16, b':'), (19, b'Z')];
     if bytes.len() != 20 || marks.iter().any(|(at, mark)| bytes[*at] != *mark) {

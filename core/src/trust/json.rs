@@ -6,10 +6,11 @@ use std::fmt;
 use std::io::Write as _;
 
 use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::ser::{Serialize, Serializer};
 
 use crate::base::limits::METADATA_DEPTH_MAX;
 
-/// A JSON value without fractions.
+/// A JSON value without fractions. Serialised, it is ordinary JSON; see [`Json::canonical`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json {
     /// `null`
@@ -81,6 +82,24 @@ impl Json {
     }
 }
 
+impl From<&str> for Json {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<i64> for Json {
+    fn from(number: i64) -> Self {
+        Self::Integer(number)
+    }
+}
+
+impl<const N: usize> From<[(&str, Json); N]> for Json {
+    fn from(fields: [(&str, Json); N]) -> Self {
+        Self::Object(fields.into_iter().map(|(key, value)| (key.to_owned(), value)).collect())
+    }
+}
+
 fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
     for byte in text.bytes() {
@@ -109,6 +128,19 @@ fn check_depth(bytes: &[u8]) -> Result<(), String> {
         }
     }
     Ok(())
+}
+
+impl Serialize for Json {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Null => serializer.serialize_unit(),
+            Self::Bool(value) => serializer.serialize_bool(*value),
+            Self::Integer(number) => serializer.serialize_i64(*number),
+            Self::Text(text) => serializer.serialize_str(text),
+            Self::List(items) => serializer.collect_seq(items),
+            Self::Object(fields) => serializer.collect_map(fields),
+        }
+    }
 }
 
 impl<'de> Deserialize<'de> for Json {

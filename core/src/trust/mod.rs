@@ -42,6 +42,7 @@ mod tests;
 
 pub use current::{Current, in_rollout, rollout_point};
 pub use directory::read_directory;
+pub use fields::date_time_ms;
 pub use root::Role;
 pub use set::TrustedSet;
 pub use targets::{DeltaTarget, ReleaseTarget, TargetFile};

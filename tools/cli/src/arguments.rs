@@ -2,10 +2,7 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{
-    checks, collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate,
-    train, update, verify,
-};
+use crate::commands::{checks, collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate, train, trust, update, verify};
 use crate::demo;
 
 /// Recommendations that are made on the phone, at night, while it charges.
@@ -53,6 +50,8 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     /// Run the checks of a release, or draft some.
     Checks(checks::ChecksCommand),
+    /// Make, rotate and sign the root of a repository.
+    Trust(trust::Trust),
     /// Show what a release consists of.
     Inspect(inspect::Inspect),
     /// Run the night job on a profile.

@@ -56,6 +56,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Delta(asked) => commands::delta::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),
         Command::Checks(asked) => commands::checks::run(asked, output),
+        Command::Trust(asked) => commands::trust::run(asked, output),
         Command::Inspect(asked) => commands::inspect::run(asked, output),
         Command::Night(asked) => commands::night::run(asked, output),
         Command::Update(asked) => commands::update::run(asked, output),

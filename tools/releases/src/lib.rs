@@ -18,6 +18,7 @@ mod staging;
 mod suggest;
 mod tensors;
 mod vectors;
+pub mod trust;
 
 pub use client::{Client, Updated};
 pub use delta::{MadeDelta, MadeFile, make_delta};

@@ -14,4 +14,5 @@ pub(crate) mod report;
 pub(crate) mod simulate;
 pub(crate) mod train;
 pub(crate) mod update;
+pub(crate) mod trust;
 pub(crate) mod verify;

@@ -74,6 +74,7 @@ pub(super) fn train_and_pack(
         plan: world.plan().clone(),
         experiment: Some(experiment),
         vectors: VectorForm::default(),
+        minimum_runtime: None,
         lineage,
     };
     dataset::write_json(FAILED, &model.join("pack.json"), &description)?;

@@ -8,6 +8,7 @@ pub mod digest;
 pub mod dtype;
 pub mod experiment;
 pub mod install;
+pub mod integrity;
 pub mod manifest;
 pub mod open;
 mod pass;
@@ -28,6 +29,7 @@ pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use install::{installed_path, prune, stage, stage_owned};
+pub use integrity::{Fingerprint, check_installed};
 pub use manifest::{
     Architecture, CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT,
     MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,

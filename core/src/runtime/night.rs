@@ -20,7 +20,8 @@ impl Noctule {
     /// # Errors
     /// [`crate::base::Error::AlreadyRunning`] when a night or an installation runs in this
     /// process; [`crate::base::Error::Model`] when a score is not finite (the slates before stay);
-    /// [`crate::base::Error::ReleaseRefused`] when the installed release was changed on disk;
+    /// [`crate::base::Error::ReleaseDamaged`] when a file of the installed release changed, found
+    /// before a slate is made from it;
     /// the storage errors; [`crate::base::Error::Closed`].
     pub fn run_night(
         &self,
@@ -46,7 +47,7 @@ impl Noctule {
         progress.report(Step::Learning, 0, 1);
         let (profile, learned_events) = self.learn()?;
         progress.report(Step::Learning, 1, 1);
-        let Some(loaded) = self.loaded()? else {
+        let Some((loaded, was_checked)) = self.loaded()? else {
             let outcome = NightOutcome::NoRelease;
             return Ok(NightReport {
                 outcome,
@@ -58,7 +59,8 @@ impl Noctule {
         };
         let treatment = self.state().treatment();
         let maker = self.maker(&loaded, &profile, treatment, true);
-        let job = Job { maker: &maker, spending, progress };
+        let check = || if was_checked { Ok(()) } else { self.check_release() };
+        let job = Job { maker: &maker, spending, progress, check_release: &check };
         let report = job
             .run(&|key| self.published_inputs(key), &|slate, inputs| self.publish(slate, inputs))?;
         if report.outcome == NightOutcome::Finished {

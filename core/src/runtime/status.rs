@@ -26,7 +26,8 @@ pub struct Status {
     /// Slates on the shelf.
     pub slates: u32,
     /// Stored values that failed their checksum since this was opened, and what replaced them was
-    /// the baseline or a new profile.
+    /// the baseline or a new profile; and an installed release that changed on disk, from which
+    /// nothing was made.
     pub damaged: Vec<String>,
 }
 

@@ -4,6 +4,7 @@
 
 mod determinism;
 mod erasure;
+mod integrity;
 mod kill;
 mod model;
 mod nights;

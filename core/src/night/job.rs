@@ -82,6 +82,9 @@ pub struct Job<'a> {
     pub spending: &'a Spending<'a>,
     /// Hears of each slate.
     pub progress: &'a dyn Progress,
+    /// Asked once, before the first slate is made: whether the release is what it was. Not asked
+    /// when nothing is left to make.
+    pub check_release: &'a dyn Fn() -> Result<()>,
 }
 
 impl Job<'_> {
@@ -91,7 +94,7 @@ impl Job<'_> {
     /// durable and visible.
     ///
     /// # Errors
-    /// Those of [`SlateMaker::make`] and of the two functions; what is published stays.
+    /// Those of [`SlateMaker::make`] and of the functions; what is published stays.
     pub fn run(
         &self,
         inputs_of: &dyn Fn(&SlateKey) -> Result<Option<Vec<u8>>>,
@@ -107,6 +110,7 @@ impl Job<'_> {
             remaining: total,
             learned_events: 0,
         };
+        let mut checked = false;
         for item in work {
             if let Some(reason) = self.spending.stop_reason() {
                 report.outcome = NightOutcome::Stopped(reason);
@@ -118,6 +122,10 @@ impl Job<'_> {
             if inputs_of(&key)?.as_deref() == Some(inputs.as_slice()) {
                 report.kept += 1;
             } else {
+                if !checked {
+                    (self.check_release)()?;
+                    checked = true;
+                }
                 let slate = maker.make(item.surface, item.context_index, item.context)?;
                 publish(slate, &inputs)?;
                 report.published += 1;

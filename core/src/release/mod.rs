@@ -11,6 +11,7 @@ pub mod digest;
 pub mod experiment;
 mod health;
 pub mod install;
+pub mod integrity;
 pub mod manifest;
 pub mod open;
 mod pass;
@@ -35,6 +36,7 @@ pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use health::{Health, Histogram, References, SCORE_REFERENCE};
 pub use install::{installed_path, prune, stage, stage_owned};
+pub use integrity::{Fingerprint, check_installed};
 pub use manifest::{
     Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE,
     MANIFEST_FORMAT, MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,

@@ -1,16 +1,14 @@
-//! Opening an installed release: what was verified when it was installed is not verified again.
+//! Opening an installed release: what is cheap to check is checked again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::digest::sha256_hex;
-use super::manifest::{CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MODEL_FILE};
-use super::pass::check_digest;
+use super::integrity::{Fingerprint, read_manifest};
+use super::manifest::{CATALOGUE_FILE, ITEMS_FILE, MODEL_FILE};
 use super::schema::{self, Schema};
 use super::tensors::TensorLayout;
-use super::verify::{check_files, read_small};
+use super::verify::check_files;
 use super::{Architecture, Manifest};
-use crate::base::limits::MANIFEST_BYTES_MAX;
 use crate::base::{Error, Refusal, Result};
 use crate::catalogue::Catalogue;
 
@@ -78,6 +76,7 @@ pub struct OpenRelease {
     catalogue: Catalogue,
     items_layout: TensorLayout,
     model_layout: Option<TensorLayout>,
+    fingerprint: Fingerprint,
 }
 
 impl OpenRelease {
@@ -85,25 +84,30 @@ impl OpenRelease {
     /// [`super::stage`] gave it.
     ///
     /// Checks that digest, the length of every file and the layout of the tensors, and maps the
-    /// catalogue; hashes and values were checked when it was installed.
+    /// catalogue; values were checked when it was installed, and hashes are by
+    /// [`super::check_installed`].
     ///
     /// # Errors
     /// [`Error::ReleaseRefused`] when the manifest is another, or a file is missing, cut or
     /// changed in its layout; [`Error::DirectoryMissing`]; [`Error::File`].
     pub fn open(directory: &Path, manifest_sha256: &str) -> Result<Self> {
-        if !directory.is_dir() {
-            return Err(Error::DirectoryMissing { path: directory.to_path_buf() });
-        }
-        let bytes = read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX)?;
-        check_digest(MANIFEST_FILE, manifest_sha256, sha256_hex(&bytes))?;
-        let manifest = Manifest::parse(&bytes)?;
+        let manifest = read_manifest(directory, manifest_sha256)?;
         check_files(directory, &manifest)?;
+        let fingerprint = Fingerprint::of(directory, &manifest)?;
         let mut containers = Containers::read(directory, &manifest)?;
         let catalogue = open_catalogue(directory, &manifest, &containers.schema)?;
         let items_layout = containers.layouts.remove(ITEMS_FILE).unwrap_or_default();
         let model_layout = containers.layouts.remove(MODEL_FILE);
         let directory = directory.to_path_buf();
-        Ok(Self { directory, manifest, catalogue, items_layout, model_layout })
+        Ok(Self { directory, manifest, catalogue, items_layout, model_layout, fingerprint })
+    }
+
+    /// Whether the names still lead to the files that were opened, unchanged as far as lengths and
+    /// times show: a release that was installed anew is to be opened anew.
+    #[must_use]
+    pub fn is_current(&self) -> bool {
+        let now = Fingerprint::of(&self.directory, &self.manifest);
+        now.is_ok_and(|now| now == self.fingerprint)
     }
 
     /// Where it lies.

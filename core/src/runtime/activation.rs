@@ -11,7 +11,9 @@ use crate::release::activation::{
     self, CUT_NIGHTS_MAX, OPENS_MAX, RevertReason, Reverted, rows as states, shortened,
 };
 use crate::release::rows::{self as releases, Installed};
-use crate::release::{Health, MANIFEST_FILE, RefusedRelease, ReleaseName, installed_path, prune};
+use crate::release::{
+    Health, MANIFEST_FILE, RefusedRelease, ReleaseName, check_installed, installed_path, prune,
+};
 use crate::slates::{Slate, SlateKey, rows as slates};
 use crate::store::Store;
 
@@ -220,10 +222,17 @@ impl Noctule {
         }
     }
 
-    /// Goes back from an installed release that is damaged; the same release may be installed again.
-    pub(super) fn fall_back(&self, error: &Error) -> Result<()> {
+    /// Goes back from an installed release that is damaged, when there is a whole one to go back
+    /// to, and gives whether there was; the damaged one may be installed again. Without another it
+    /// stays the active one: its slates were made while it was whole, and it may be repaired.
+    pub(super) fn fall_back(&self, error: &Error) -> Result<bool> {
+        let previous = self.state().installed.get(1).cloned();
+        if !previous.is_some_and(|previous| self.open_whole(&previous).is_ok()) {
+            return Ok(false);
+        }
         let what = shortened(&error.to_string());
-        self.revert(RevertReason::Damaged { what })
+        self.revert(RevertReason::Damaged { what })?;
+        Ok(true)
     }
 
     /// Takes the active release away and makes the previous one active, or none when there is none
@@ -306,9 +315,9 @@ impl Noctule {
 
     /// An installed release, every byte of it checked.
     fn open_whole(&self, installed: &Installed) -> Result<LoadedRelease> {
-        let directory = installed_path(&self.config.directory.join("releases"), &installed.release);
+        let directory = installed_path(&self.releases_dir(), &installed.release);
+        check_installed(&directory, &installed.manifest_sha256)?;
         let loaded = LoadedRelease::open(&directory, &installed.manifest_sha256)?;
-        activation::check_whole(&loaded.release)?;
         self.check_plan(loaded.release.manifest())?;
         Ok(loaded)
     }
@@ -322,20 +331,6 @@ impl Noctule {
         let of = |slate: &&Slate| slate.release == tag;
         let slates = shelf.slates.values().map(|published| published.slate()).filter(of);
         slates.map(|slate| slate.key.clone()).collect()
-    }
-}
-
-/// Whether `error`, met on opening an installed release, means that its files were changed.
-pub(super) fn is_damage(error: &Error) -> bool {
-    match error {
-        Error::ReleaseRefused { .. } | Error::Damaged { .. } | Error::DirectoryMissing { .. } => {
-            true
-        }
-        Error::File { source, .. } => {
-            use std::io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
-            matches!(source.kind(), NotFound | InvalidData | UnexpectedEof)
-        }
-        _ => false,
     }
 }
 

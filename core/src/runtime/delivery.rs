@@ -10,7 +10,7 @@ use crate::delivery::{
 };
 use crate::release::rows as releases;
 use crate::release::{
-    Manifest, Trust, activation, check_offer, delta, installed_path, read_manifest,
+    Manifest, Trust, activation, check_installed, check_offer, delta, installed_path, read_manifest,
 };
 use crate::trust::{Current, ReleaseTarget, Update, in_rollout};
 
@@ -114,7 +114,7 @@ impl Noctule {
             target.name == policy.line
                 && !target.halted
                 && target.version >= floor
-                && active.as_ref().is_none_or(|a| a.manifest_sha256 != target.manifest_sha256)
+                && !self.is_active_and_whole(&target.manifest_sha256)
                 && !state.has_refused(&target.manifest_sha256)
                 && in_rollout(target, &installation)
         };
@@ -134,6 +134,17 @@ impl Noctule {
             }));
         }
         Ok(None)
+    }
+
+    /// Whether the release of this manifest is the active one and every byte of it what it was: a
+    /// damaged one is fetched again, as far as it is damaged.
+    fn is_active_and_whole(&self, manifest_sha256: &str) -> bool {
+        let active = self.state().installed.first().cloned();
+        let Some(active) = active.filter(|a| a.manifest_sha256 == manifest_sha256) else {
+            return false;
+        };
+        let directory = installed_path(&self.releases_dir(), &active.release);
+        check_installed(&directory, manifest_sha256).is_ok()
     }
 
     /// One step towards the release `pending`.
@@ -241,7 +252,7 @@ impl Noctule {
             return Ok(Step::Again);
         };
         let arriving = session.arriving(&self.releases_dir(), &pending.manifest_sha256)?;
-        match self.install_staged(arriving.incoming.directory(), &target) {
+        match self.install_delivered(arriving.incoming.directory(), &target) {
             Ok(_) => {
                 self.change_delivery(|state| {
                     state.pending = None;

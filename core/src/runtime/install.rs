@@ -3,16 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, TryLockError};
 
-use super::activation::is_damage;
 use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
 use crate::base::{Day, Error, Refusal, Result};
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, SlateMaker, Treatment, WorkItem, order_of_work};
+use crate::release::integrity::damaged;
 use crate::release::rows as releases;
 use crate::release::{
-    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, installed_path, stage,
-    stage_owned,
+    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, check_installed,
+    installed_path, stage, stage_owned,
 };
 use crate::slates::{Slate, rows};
 use crate::trust::ReleaseTarget;
@@ -35,10 +35,27 @@ impl Noctule {
     /// [`Error::StorageFull`], [`Error::Storage`], [`Error::Closed`]. The active release is then
     /// the one it was.
     pub fn install_release(&self, directory: &Path) -> Result<ReleaseName> {
+        self.install(directory, stage)
+    }
+
+    /// The same for a release that lies in the profile's own `releases` directory already, in one
+    /// whose name begins with a dot: verified in place and renamed, nothing is copied. After an
+    /// error `staged` is still there.
+    ///
+    /// # Errors
+    /// As [`Self::install_release`]; [`Error::InvalidInput`] when `staged` lies elsewhere.
+    pub fn install_staged(&self, staged: &Path) -> Result<ReleaseName> {
+        self.install(staged, stage_owned)
+    }
+
+    fn install(
+        &self,
+        directory: &Path,
+        stage: fn(&Path, &Path, &Trust<'_>) -> Result<VerifiedRelease>,
+    ) -> Result<ReleaseName> {
         let _working = self.begin_work()?;
         self.check_open()?;
         self.check_not_given_up(directory)?;
-        let releases_dir = self.releases_dir();
         let (app, now_ms) = (&self.config.app, self.config.clock.now_ms());
         let target = self.trusted_set()?.map(|stored| self.target_in(directory, stored));
         let target = target.transpose()?;
@@ -51,7 +68,7 @@ impl Noctule {
         };
         // Read after the metadata, which may have changed what counts as seen.
         let seen = self.store.read(releases::seen)?;
-        let verified = stage(directory, &releases_dir, &trust.having_seen(&seen))?;
+        let verified = stage(directory, &self.releases_dir(), &trust.having_seen(&seen))?;
         if let Some(target) = &target {
             check_same(target, &verified)?;
         }
@@ -59,8 +76,8 @@ impl Noctule {
     }
 
     /// Installs the release in `staged`, which delivery has filled and `target` vouches for,
-    /// without copying it. Otherwise as [`Self::install_release`].
-    pub(super) fn install_staged(
+    /// without copying it. Otherwise as [`Self::install_staged`].
+    pub(super) fn install_delivered(
         &self,
         staged: &Path,
         target: &ReleaseTarget,
@@ -117,31 +134,48 @@ impl Noctule {
         due.map(|item| maker.make(item.surface, item.context_index, item.context)).collect()
     }
 
-    /// The active release, opened on the first call and kept open.
-    pub(super) fn loaded(&self) -> Result<Option<Arc<LoadedRelease>>> {
-        let active = {
+    /// The active release, opened on the first call and kept open while its files stay the same;
+    /// and whether it was opened and so checked by this very call.
+    pub(super) fn loaded(&self) -> Result<Option<(Arc<LoadedRelease>, bool)>> {
+        let (active, kept) = {
             let state = self.state();
-            if let Some(loaded) = &state.loaded {
-                return Ok(Some(Arc::clone(loaded)));
-            }
-            state.installed.first().cloned()
+            (state.installed.first().cloned(), state.loaded.clone())
         };
+        if let Some(loaded) = kept.filter(|loaded| loaded.release.is_current()) {
+            return Ok(Some((loaded, false)));
+        }
         // Opened without the lock, which `record` needs; there is one opener, the work's owner.
         let Some(active) = active else { return Ok(None) };
+        self.check_release()?;
         let directory = installed_path(&self.releases_dir(), &active.release);
-        let loaded = match LoadedRelease::open(&directory, &active.manifest_sha256) {
-            Ok(loaded) => Arc::new(loaded),
-            Err(error) if is_damage(&error) => {
-                // One release fewer: this ends with one that opens, or with none.
-                self.fall_back(&error)?;
-                return self.loaded();
-            }
-            Err(error) => return Err(error),
-        };
+        let loaded = LoadedRelease::open(&directory, &active.manifest_sha256);
+        let loaded = Arc::new(loaded.map_err(|error| self.note_damage(&active.release, error))?);
         // The app may have come with another plan since the release was installed.
         self.check_plan(loaded.release.manifest())?;
         self.state().loaded = Some(Arc::clone(&loaded));
-        Ok(Some(loaded))
+        Ok(Some((loaded, true)))
+    }
+
+    /// Reads every byte of the active release and compares the hashes: before its values are used
+    /// for a slate.
+    pub(super) fn check_release(&self) -> Result<()> {
+        let Some(active) = self.state().installed.first().cloned() else { return Ok(()) };
+        let directory = installed_path(&self.releases_dir(), &active.release);
+        check_installed(&directory, &active.manifest_sha256)
+            .map_err(|error| self.note_damage(&active.release, error))
+    }
+
+    /// The error of a damaged release, which [`super::Status::damaged`] shows from now on. What was
+    /// opened of it is let go, so that a repair is seen.
+    fn note_damage(&self, release: &ReleaseName, error: Error) -> Error {
+        let error = damaged(release, error);
+        let mut state = self.state();
+        state.loaded = None;
+        let text = error.to_string();
+        if matches!(error, Error::ReleaseDamaged { .. }) && !state.damaged.contains(&text) {
+            state.damaged.push(text);
+        }
+        error
     }
 
     pub(super) fn maker<'a>(

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
-use crate::base::{Budget, CancelToken, Profile, Progress, Result, Step};
+use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step};
 use crate::feedback::rows as events;
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::{Job, NightOutcome, NightReport, rows as journal};
@@ -28,6 +28,8 @@ impl Noctule {
     /// [`crate::base::Error::AlreadyRunning`] when a night or an installation runs in this
     /// process; [`crate::base::Error::Model`] when a score is not finite (the slates before stay);
     /// [`crate::base::Error::ReleaseRefused`] when the plan of the app does not fit the release;
+    /// [`crate::base::Error::ReleaseDamaged`] when a file of the installed release changed, found
+    /// before a slate is made from it, and there is no whole one to go back to;
     /// the storage errors; [`crate::base::Error::Closed`].
     pub fn run_night(
         &self,
@@ -59,11 +61,25 @@ impl Noctule {
         judged.map(|()| report)
     }
 
+    /// A night with the active release; when that is damaged, with the one before it.
     fn night(&self, spending: &Spending<'_>, progress: &dyn Progress) -> Result<NightReport> {
+        match self.night_of_active(spending, progress) {
+            Err(error @ Error::ReleaseDamaged { .. }) if self.fall_back(&error)? => {
+                self.night_of_active(spending, progress)
+            }
+            ended => ended,
+        }
+    }
+
+    fn night_of_active(
+        &self,
+        spending: &Spending<'_>,
+        progress: &dyn Progress,
+    ) -> Result<NightReport> {
         progress.report(Step::Learning, 0, 1);
         let (profile, learned_events) = self.learn()?;
         progress.report(Step::Learning, 1, 1);
-        let Some(loaded) = self.loaded()? else {
+        let Some((loaded, was_checked)) = self.loaded()? else {
             let outcome = NightOutcome::NoRelease;
             return Ok(NightReport {
                 outcome,
@@ -75,7 +91,8 @@ impl Noctule {
         };
         let treatment = self.state().treatment();
         let maker = self.maker(&loaded, &profile, treatment, true);
-        let job = Job { maker: &maker, spending, progress };
+        let check = || if was_checked { Ok(()) } else { self.check_release() };
+        let job = Job { maker: &maker, spending, progress, check_release: &check };
         let tag = loaded.release.manifest().release.to_string();
         let shelf = self.shelf.snapshot();
         let of_another = shelf.slates.values().any(|published| published.slate().release != tag);

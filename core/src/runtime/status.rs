@@ -40,7 +40,8 @@ pub struct Status {
     /// The release that is on its way, if one is.
     pub delivery: Option<DeliveryStatus>,
     /// Stored values that failed their checksum since this was opened, and what replaced them was
-    /// the baseline or a new profile.
+    /// the baseline or a new profile; and an installed release that changed on disk, from which
+    /// nothing was made.
     pub damaged: Vec<String>,
     /// How the last release with checks stood its exam, also when it was refused after it.
     pub exam: Option<ExamReport>,

@@ -23,6 +23,7 @@ impl From<Error> for RecommenderError {
             | Error::SchemaTooNew { .. }
             | Error::Storage { .. }
             | Error::Damaged { .. }
+            | Error::ReleaseDamaged { .. }
             | Error::File { .. } => Self::Storage { reason },
             Error::Model { .. } => Self::Internal { reason },
             // The core may name more errors than this was written for.

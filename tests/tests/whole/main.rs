@@ -5,6 +5,7 @@
 mod determinism;
 mod erasure;
 mod exam;
+mod integrity;
 mod kill;
 mod model;
 mod nights;

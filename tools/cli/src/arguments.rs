@@ -2,7 +2,10 @@
 
 use clap::{Parser, Subcommand};
 
-use crate::commands::{checks, collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate, train, trust, update, verify};
+use crate::commands::{
+    checks, collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate,
+    train, trust, update, verify,
+};
 use crate::demo;
 
 /// Recommendations that are made on the phone, at night, while it charges.

@@ -17,8 +17,8 @@ mod pack;
 mod staging;
 mod suggest;
 mod tensors;
-mod vectors;
 pub mod trust;
+mod vectors;
 
 pub use client::{Client, Updated};
 pub use delta::{MadeDelta, MadeFile, make_delta};

@@ -9,9 +9,9 @@ use std::path::Path;
 
 use bincode::{Decode, Encode};
 
-use super::digest::{sha256_hex, sha256_of_file};
-use super::verify::{check_digest, read_small};
-use super::{MANIFEST_FILE, OpenRelease};
+use super::MANIFEST_FILE;
+use super::digest::sha256_hex;
+use super::verify::read_small;
 use crate::base::limits::MANIFEST_BYTES_MAX;
 use crate::base::{Refusal, Result};
 
@@ -202,18 +202,6 @@ impl Activation {
 pub fn offered(directory: &Path) -> Option<String> {
     let bytes = read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX).ok()?;
     Some(sha256_hex(&bytes))
-}
-
-/// Checks every byte of an open release against its manifest.
-///
-/// # Errors
-/// [`crate::base::Error::ReleaseRefused`] with the file that was changed.
-pub fn check_whole(release: &OpenRelease) -> Result<()> {
-    for (file, entry) in &release.manifest().files {
-        let found = sha256_of_file(&release.directory().join(file))?;
-        check_digest(file, &entry.sha256, found)?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

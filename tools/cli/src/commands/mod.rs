@@ -13,6 +13,6 @@ pub(crate) mod record;
 pub(crate) mod report;
 pub(crate) mod simulate;
 pub(crate) mod train;
-pub(crate) mod update;
 pub(crate) mod trust;
+pub(crate) mod update;
 pub(crate) mod verify;

@@ -4,5 +4,6 @@
 
 mod directories;
 mod flips;
+mod forms;
 mod packing;
 mod parts;

@@ -5,4 +5,5 @@
 mod chain;
 mod demo;
 mod mistakes;
+mod pytorch;
 mod runner;

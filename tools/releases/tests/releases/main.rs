@@ -5,6 +5,7 @@
 mod deltas;
 mod directories;
 mod flips;
+mod forms;
 mod packing;
 mod pairs;
 mod parts;

@@ -70,19 +70,26 @@ impl TensorLayout {
             return Err(refused(Refusal::Truncated { have: length, need: LENGTH_BYTES }));
         }
         opened.read_exact(&mut prefix).map_err(Error::file(path, "reading"))?;
-        let header_bytes = u64::from_le_bytes(prefix);
-        if header_bytes > TENSOR_HEADER_BYTES_MAX {
-            let (what, limit) = ("length of the header", TENSOR_HEADER_BYTES_MAX);
-            return Err(refused(Refusal::TooLarge { what, found: header_bytes, limit }));
-        }
-        let data_begin = LENGTH_BYTES + header_bytes;
-        if data_begin > length {
-            return Err(refused(Refusal::Truncated { have: length, need: data_begin }));
-        }
+        let data_begin = data_begin(prefix, length).map_err(refused)?;
         // Bounded above, so it fits the address space of every device.
-        let mut header = vec![0; header_bytes as usize];
+        let mut header = vec![0; (data_begin - LENGTH_BYTES) as usize];
         opened.read_exact(&mut header).map_err(Error::file(path, "reading"))?;
         Self::from_header(&header, data_begin, length).map_err(refused)
+    }
+
+    /// Checks the header of the container that `bytes` are, as [`Self::read_container`] does.
+    ///
+    /// # Errors
+    /// The reason when they are no container.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
+        let length = bytes.len() as u64;
+        let Some((prefix, _)) = bytes.split_first_chunk() else {
+            return Err(Refusal::Truncated { have: length, need: LENGTH_BYTES });
+        };
+        let data_begin = data_begin(*prefix, length)?;
+        // It lies in `bytes`, so it fits.
+        let header = &bytes[LENGTH_BYTES as usize..data_begin as usize];
+        Self::from_header(header, data_begin, length)
     }
 
     /// The layout that `header` describes in a file of `length` bytes with data from `data_begin`.
@@ -144,6 +151,20 @@ impl TensorLayout {
         }
         Ok(())
     }
+}
+
+/// Where the data begin in a container of `length` bytes with this prefix.
+fn data_begin(prefix: [u8; LENGTH_BYTES as usize], length: u64) -> Result<u64, Refusal> {
+    let header_bytes = u64::from_le_bytes(prefix);
+    if header_bytes > TENSOR_HEADER_BYTES_MAX {
+        let (what, limit) = ("length of the header", TENSOR_HEADER_BYTES_MAX);
+        return Err(Refusal::TooLarge { what, found: header_bytes, limit });
+    }
+    let data_begin = LENGTH_BYTES + header_bytes;
+    if data_begin > length {
+        return Err(Refusal::Truncated { have: length, need: data_begin });
+    }
+    Ok(data_begin)
 }
 
 fn shortened(name: &str) -> String {

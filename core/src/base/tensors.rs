@@ -84,18 +84,12 @@ impl TensorLayout {
     /// The reason why it is no container.
     pub fn of_bytes(bytes: &[u8]) -> Result<Self, Refusal> {
         let length = bytes.len() as u64;
-        let truncated = |need| Refusal::Truncated { have: length, need };
-        let Some((prefix, rest)) = bytes.split_first_chunk() else {
-            return Err(truncated(LENGTH_BYTES));
+        let Some((prefix, _)) = bytes.split_first_chunk() else {
+            return Err(Refusal::Truncated { have: length, need: LENGTH_BYTES });
         };
-        let header_bytes = u64::from_le_bytes(*prefix);
-        if header_bytes > TENSOR_HEADER_BYTES_MAX {
-            let (what, limit) = ("length of the header", TENSOR_HEADER_BYTES_MAX);
-            return Err(Refusal::TooLarge { what, found: header_bytes, limit });
-        }
-        let data_begin = LENGTH_BYTES + header_bytes;
-        // Bounded above, so it fits the address space of every device.
-        let header = rest.get(..header_bytes as usize).ok_or_else(|| truncated(data_begin))?;
+        let data_begin = data_begin(*prefix, length)?;
+        // It lies in `bytes`, so it fits.
+        let header = &bytes[LENGTH_BYTES as usize..data_begin as usize];
         Self::from_header(header, data_begin, length)
     }
 

@@ -1,0 +1,57 @@
+//! The parsers of foreign bytes. A new one is a file here and a line in [`TARGETS`].
+
+mod catalogue;
+mod delta;
+mod manifest;
+mod records;
+mod tensors;
+
+use std::fmt::Display;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::Shape;
+
+/// A parser of foreign bytes.
+#[derive(Debug, Clone, Copy)]
+pub struct Target {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Hands bytes to the parser; gives a number that is the same for the same kind of answer.
+    pub execute: fn(&[u8]) -> u64,
+    /// Valid inputs to begin with.
+    pub seeds: fn() -> Vec<Vec<u8>>,
+    /// How the bytes are built.
+    pub shape: Shape,
+    /// Words of the format.
+    pub tokens: &'static [&'static str],
+    /// Bytes of the longest input.
+    pub bytes_max: usize,
+    /// Bytes that the parser may hold at once by its documentation; twice as many are a finding.
+    pub declared_bytes: usize,
+}
+
+/// All targets. Trust metadata (`trust`) and checks (`checks`) come here with their rooms.
+pub const TARGETS: [Target; 5] =
+    [manifest::TARGET, tensors::TARGET, catalogue::TARGET, delta::TARGET, records::TARGET];
+
+/// The target of this name.
+#[must_use]
+pub fn find(name: &str) -> Option<&'static Target> {
+    TARGETS.iter().find(|target| target.name == name)
+}
+
+/// A number for what was answered: for a refusal that of its words, without the numbers and the
+/// quoted parts, which are as many as there are inputs.
+fn answer<T, E: Display>(result: &Result<T, E>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    if let Err(error) = result {
+        let mut quoted = false;
+        for character in error.to_string().chars() {
+            quoted ^= matches!(character, '"' | '`');
+            if !quoted && !character.is_ascii_digit() {
+                character.hash(&mut hasher);
+            }
+        }
+    }
+    hasher.finish()
+}

@@ -56,7 +56,7 @@ fn suggested(input: &PackInput, scratch: &Path) -> Checks {
 }
 
 /// What does not depend on the machine and on what else it does.
-fn without_budget(checks: Checks) -> Checks {
+fn without_budget(checks: &Checks) -> Checks {
     let others = checks.all().iter().filter(|check| check.level() != Level::Budget);
     Checks::new(others.cloned().collect()).unwrap()
 }
@@ -69,7 +69,10 @@ fn failed(exam: &Exam, level: Level) -> Vec<&str> {
 /// A check that no slate of any release passes.
 const IMPOSSIBLE: &str =
     r#"{"id":"impossible","level":"sanity","must_show":["item-0"],"must_not_show":["item-0"]}"#;
-const EASY: &str = r#"{"id":"easy","level":"sanity","history":[{"item":"item-0","kind":"hidden"}],"must_not_show":["item-0"]}"#;
+const EASY: &str = concat!(
+    r#"{"id":"easy","level":"sanity","history":[{"item":"item-0","kind":"hidden"}],"#,
+    r#""must_not_show":["item-0"]}"#
+);
 
 #[test]
 fn each_level_passes_and_fails() {
@@ -84,8 +87,14 @@ fn each_level_passes_and_fails() {
         r#"{"id":"turned","level":"sanity","prefer":["item-2","item-1"],"history":[]}"#,
         r#"{"id":"unknown","level":"sanity","must_not_show":["nowhere"]}"#,
         r#"{"id":"no-surface","level":"sanity","surface":"attic","must_not_show":["item-1"]}"#,
-        r#"{"id":"taste","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"changed_history":[{"item":"item-2","kind":"chosen"}],"tolerance":0.001}"#,
-        r#"{"id":"top","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"changed_history":[{"item":"item-2","kind":"chosen"}],"same_top":5}"#,
+        concat!(
+            r#"{"id":"taste","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"#,
+            r#""changed_history":[{"item":"item-2","kind":"chosen"}],"tolerance":0.001}"#
+        ),
+        concat!(
+            r#"{"id":"top","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"#,
+            r#""changed_history":[{"item":"item-2","kind":"chosen"}],"same_top":5}"#
+        ),
         r#"{"id":"golden","level":"regression","scores":{"item-1":1000},"tolerance":1}"#,
         r#"{"id":"slow","level":"budget","slate_ms_max":0.000001}"#,
     ];
@@ -105,7 +114,7 @@ fn each_level_passes_and_fails() {
 fn suggested_checks_are_passed_by_their_release_and_failed_by_spoiled_models() {
     let scratch = tempfile::tempdir().unwrap();
     let good = Town::default().input();
-    let drafts = without_budget(suggested(&good, scratch.path()));
+    let drafts = without_budget(&suggested(&good, scratch.path()));
     let sits = |name: &str, input: &PackInput| {
         let input = PackInput { checks: Some(drafts.clone()), ..input.clone() };
         exam_of(&input, &scratch.path().join(name)).unwrap()
@@ -147,13 +156,13 @@ fn suggested_checks_are_passed_by_their_release_and_failed_by_spoiled_models() {
 fn the_same_people_and_seed_give_the_same_drafts() {
     let scratch = tempfile::tempdir().unwrap();
     let input = Town::default().input();
-    let first = without_budget(suggested(&input, scratch.path()));
+    let first = without_budget(&suggested(&input, scratch.path()));
     let out = scratch.path().join("drafted-from");
     let verified = verify(&out, &[key().public()], NOW_MS).unwrap();
     let again = suggest(&verified, &people(), SuggestSettings::default()).unwrap();
-    assert_eq!(first, without_budget(again));
+    assert_eq!(first, without_budget(&again));
     let other = SuggestSettings { seed: 2, ..SuggestSettings::default() };
-    assert_ne!(first, without_budget(suggest(&verified, &people(), other).unwrap()));
+    assert_ne!(first, without_budget(&suggest(&verified, &people(), other).unwrap()));
     let nobody = suggest(&verified, &[], SuggestSettings::default());
     assert!(nobody.unwrap_err().to_string().starts_with("people: "));
 }
@@ -223,7 +232,7 @@ fn tool_and_device_come_to_the_same_verdict() {
     let scratch = tempfile::tempdir().unwrap();
     let good = Town { version: 2, ..Town::default() }.input();
     // Another model than the one the checks were drafted from: some hold, some do not.
-    let drafts = without_budget(suggested(&Town::default().input(), scratch.path()));
+    let drafts = without_budget(&suggested(&Town::default().input(), scratch.path()));
     let input = PackInput { checks: Some(drafts), ..good };
     let out = scratch.path().join("other");
     let tool = exam_of(&input, &out).unwrap().report;

@@ -79,7 +79,8 @@ impl<'a> Examiner<'a> {
                 self.regressed(&profile, &place, scores, *tolerance, *relative)
             }
             Demand::Budget { slate_ms_max, memory_bytes_max } => {
-                let measured = measure(|| self.slate(&profile, &place))?;
+                let measured =
+                    measure(memory_bytes_max.is_some(), || self.slate(&profile, &place))?;
                 self.within_budget(measured, *slate_ms_max, *memory_bytes_max, not_measured)
             }
         }

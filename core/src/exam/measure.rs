@@ -18,12 +18,12 @@ pub(super) struct Measured {
     pub(super) memory_bytes: Option<u64>,
 }
 
-/// Runs `make` three times and measures it, or gives its error.
-pub(super) fn measure<T, E>(make: impl Fn() -> Result<T, E>) -> Result<Measured, E> {
-    let before = anonymous_bytes();
+/// Runs `make` three times and measures it, or gives its error; the memory only when asked for.
+pub(super) fn measure<T, E>(memory: bool, make: impl Fn() -> Result<T, E>) -> Result<Measured, E> {
+    let before = if memory { anonymous_bytes() } else { None };
     let (peak, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let look = || {
-        if let Some(bytes) = anonymous_bytes() {
+        if let (Some(_), Some(bytes)) = (before, anonymous_bytes()) {
             peak.fetch_max(bytes, Ordering::Relaxed);
         }
     };
@@ -77,7 +77,7 @@ mod tests {
             return;
         }
         let megabytes = 64;
-        let measured = measure(|| {
+        let measured = measure(true, || {
             let taken = std::hint::black_box(vec![1_u8; megabytes << 20]);
             std::thread::sleep(Duration::from_millis(20));
             drop(taken);
@@ -89,6 +89,6 @@ mod tests {
 
     #[test]
     fn an_error_ends_the_measurement() {
-        assert_eq!(measure(|| Err::<(), _>("no")).unwrap_err(), "no");
+        assert_eq!(measure(true, || Err::<(), _>("no")).unwrap_err(), "no");
     }
 }

@@ -81,12 +81,9 @@ fn a_report_comes_back_from_disk_and_a_damaged_one_is_none() {
     assert_eq!(store.read(rows::load).unwrap(), None);
     store.write("test", |transaction| rows::save(transaction, Some(&report()))).unwrap();
     assert_eq!(store.read(rows::load).unwrap(), Some(report()));
-    let flip = |transaction: &_| {
-        let mut bytes = meta::get(transaction, "exam")?.unwrap_or_default();
-        bytes[20] ^= 1;
-        meta::put(transaction, "exam", &bytes)
-    };
-    store.write("test", flip).unwrap();
+    let mut bytes = store.read(|connection| meta::get(connection, "exam")).unwrap().unwrap();
+    bytes[20] ^= 1;
+    store.write("test", |transaction| meta::put(transaction, "exam", &bytes)).unwrap();
     assert_eq!(store.read(rows::load).unwrap(), None);
     store.write("test", |transaction| rows::save(transaction, None)).unwrap();
     assert_eq!(store.read(rows::load).unwrap(), None);

@@ -116,7 +116,7 @@ impl QueueState {
             last_sequence: last,
             events: batch.len() as u32,
             experiment: sender.experiment.clone(),
-            exam: exam::load(transaction)?.as_ref().map(ExamSummary::from),
+            exam: exam::load(transaction)?.map(|exam| Box::new(ExamSummary::from(&exam))),
             sent_at_ms: now_ms,
             library: env!("CARGO_PKG_VERSION").to_owned(),
             dropped: 0,

@@ -33,9 +33,9 @@ pub struct BatchHeader {
     /// The experiment of the active release, when one runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub experiment: Option<String>,
-    /// How the last release with checks stood its exam on this device.
+    /// How the last release with checks stood its exam on this device. Boxed: most have none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub exam: Option<ExamSummary>,
+    pub exam: Option<Box<ExamSummary>>,
     /// Device clock when the batch was made, Unix milliseconds.
     pub sent_at_ms: i64,
     /// Version of this library.

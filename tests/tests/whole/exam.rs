@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
+use noctule_collector::{Collector, Settings};
 use noctule_core::base::{ContextId, Error, Refusal};
 use noctule_core::exam::ExamReport;
 use noctule_core::release::{CHECKS_FILE, Checks, Level};
-use noctule_core::upload::{Transfer, UploadRequest};
+use noctule_core::upload::{ExamSummary, Transfer, TransferOutcome, UploadRequest};
 use noctule_releases::{
     Exam, PackInput, PersonChoice, PersonHistory, SecretKey, SuggestSettings, examine,
     examine_with, pack, suggest, verify,
@@ -14,6 +15,8 @@ use noctule_tests::collector::lines;
 use noctule_tests::phone::{check_whole, event};
 use noctule_tests::town::{KEY_SEED, NOW_MS};
 use noctule_tests::{Phone, Town};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{Field, Row};
 use serde_json::json;
 
 fn key() -> SecretKey {
@@ -52,6 +55,12 @@ fn suggested(input: &PackInput, scratch: &Path) -> Checks {
     suggest(&verified, &people(), SuggestSettings::default()).unwrap()
 }
 
+/// What does not depend on the machine and on what else it does.
+fn without_budget(checks: &Checks) -> Checks {
+    let others = checks.all().iter().filter(|check| check.level() != Level::Budget);
+    Checks::new(others.cloned().collect()).unwrap()
+}
+
 fn failed(exam: &Exam, level: Level) -> Vec<&str> {
     let failed = exam.report.failed.iter().filter(|failure| failure.level == level);
     failed.map(|failure| failure.id.as_str()).collect()
@@ -60,7 +69,10 @@ fn failed(exam: &Exam, level: Level) -> Vec<&str> {
 /// A check that no slate of any release passes.
 const IMPOSSIBLE: &str =
     r#"{"id":"impossible","level":"sanity","must_show":["item-0"],"must_not_show":["item-0"]}"#;
-const EASY: &str = r#"{"id":"easy","level":"sanity","history":[{"item":"item-0","kind":"hidden"}],"must_not_show":["item-0"]}"#;
+const EASY: &str = concat!(
+    r#"{"id":"easy","level":"sanity","history":[{"item":"item-0","kind":"hidden"}],"#,
+    r#""must_not_show":["item-0"]}"#
+);
 
 #[test]
 fn each_level_passes_and_fails() {
@@ -75,8 +87,14 @@ fn each_level_passes_and_fails() {
         r#"{"id":"turned","level":"sanity","prefer":["item-2","item-1"],"history":[]}"#,
         r#"{"id":"unknown","level":"sanity","must_not_show":["nowhere"]}"#,
         r#"{"id":"no-surface","level":"sanity","surface":"attic","must_not_show":["item-1"]}"#,
-        r#"{"id":"taste","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"changed_history":[{"item":"item-2","kind":"chosen"}],"tolerance":0.001}"#,
-        r#"{"id":"top","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"changed_history":[{"item":"item-2","kind":"chosen"}],"same_top":5}"#,
+        concat!(
+            r#"{"id":"taste","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"#,
+            r#""changed_history":[{"item":"item-2","kind":"chosen"}],"tolerance":0.001}"#
+        ),
+        concat!(
+            r#"{"id":"top","level":"invariance","history":[{"item":"item-1","kind":"chosen"}],"#,
+            r#""changed_history":[{"item":"item-2","kind":"chosen"}],"same_top":5}"#
+        ),
         r#"{"id":"golden","level":"regression","scores":{"item-1":1000},"tolerance":1}"#,
         r#"{"id":"slow","level":"budget","slate_ms_max":0.000001}"#,
     ];
@@ -96,7 +114,7 @@ fn each_level_passes_and_fails() {
 fn suggested_checks_are_passed_by_their_release_and_failed_by_spoiled_models() {
     let scratch = tempfile::tempdir().unwrap();
     let good = Town::default().input();
-    let drafts = suggested(&good, scratch.path());
+    let drafts = without_budget(&suggested(&good, scratch.path()));
     let sits = |name: &str, input: &PackInput| {
         let input = PackInput { checks: Some(drafts.clone()), ..input.clone() };
         exam_of(&input, &scratch.path().join(name)).unwrap()
@@ -138,16 +156,13 @@ fn suggested_checks_are_passed_by_their_release_and_failed_by_spoiled_models() {
 fn the_same_people_and_seed_give_the_same_drafts() {
     let scratch = tempfile::tempdir().unwrap();
     let input = Town::default().input();
-    let without_budget = |checks: Checks| -> Vec<_> {
-        checks.all().iter().filter(|c| c.level() != Level::Budget).cloned().collect()
-    };
-    let first = without_budget(suggested(&input, scratch.path()));
+    let first = without_budget(&suggested(&input, scratch.path()));
     let out = scratch.path().join("drafted-from");
     let verified = verify(&out, &[key().public()], NOW_MS).unwrap();
     let again = suggest(&verified, &people(), SuggestSettings::default()).unwrap();
-    assert_eq!(first, without_budget(again));
+    assert_eq!(first, without_budget(&again));
     let other = SuggestSettings { seed: 2, ..SuggestSettings::default() };
-    assert_ne!(first, without_budget(suggest(&verified, &people(), other).unwrap()));
+    assert_ne!(first, without_budget(&suggest(&verified, &people(), other).unwrap()));
     let nobody = suggest(&verified, &[], SuggestSettings::default());
     assert!(nobody.unwrap_err().to_string().starts_with("people: "));
 }
@@ -216,11 +231,9 @@ fn a_release_that_fails_its_exam_is_refused_and_the_one_before_it_serves_on() {
 fn tool_and_device_come_to_the_same_verdict() {
     let scratch = tempfile::tempdir().unwrap();
     let good = Town { version: 2, ..Town::default() }.input();
-    let drafts = suggested(&Town::default().input(), scratch.path());
     // Another model than the one the checks were drafted from: some hold, some do not.
-    let drafts: Vec<_> =
-        drafts.all().iter().filter(|check| check.level() != Level::Budget).cloned().collect();
-    let input = PackInput { checks: Some(Checks::new(drafts).unwrap()), ..good };
+    let drafts = without_budget(&suggested(&Town::default().input(), scratch.path()));
+    let input = PackInput { checks: Some(drafts), ..good };
     let out = scratch.path().join("other");
     let tool = exam_of(&input, &out).unwrap().report;
     assert!(!tool.is_passed() && tool.passed > 0, "{tool:?}");
@@ -265,4 +278,49 @@ fn the_report_travels_with_the_feedback_also_when_the_release_was_refused() {
     let ids: Vec<String> = (0..16).map(|number| format!("i{number:02}")).collect();
     assert_eq!(exam["failed_ids"], json!(ids));
     assert_eq!(exam["not_measured"], 0);
+}
+
+#[test]
+fn the_report_of_a_phone_becomes_a_row_of_the_collectors_parquet() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (phone, release) = offered(scratch.path(), &[EASY, IMPOSSIBLE]);
+    phone.install_release(&release).unwrap_err();
+    phone.record(&[event("like", "item-1"), event("click", "item-2")]).unwrap();
+    let output = scratch.path().join("feedback");
+    let settings = Settings::new(([127, 0, 0, 1], 0).into(), &output);
+    let collector = Collector::start(settings).unwrap();
+    let request = upload(&phone);
+    let mut post = ureq::post(format!("http://{}{}", collector.address(), request.path));
+    for (name, value) in &request.headers {
+        post = post.header(*name, *value);
+    }
+    let body = post.send(&request.body[..]).unwrap().body_mut().read_to_vec().unwrap();
+    let answer = TransferOutcome::Answer { status: 200, body, retry_after_s: None };
+    phone.transfer_finished(&request.id, &answer).unwrap();
+    assert_eq!(phone.status().unwrap().pending_events, 0);
+    collector.stop().unwrap();
+
+    let exams = exam_column(&output);
+    let [Some(text), None] = exams.as_slice() else { panic!("{exams:?}") };
+    let stored: ExamSummary = serde_json::from_str(text).unwrap();
+    assert_eq!(stored, ExamSummary::from(&exam(&phone)));
+    assert_eq!((stored.release.as_str(), stored.failed_ids), ("town@2", vec!["impossible".into()]));
+}
+
+/// The column `exam` of the only file below `output`, row by row.
+fn exam_column(output: &Path) -> Vec<Option<String>> {
+    let mut folder = output.join("app=town");
+    while folder.is_dir() {
+        folder = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().path();
+    }
+    let reader = SerializedFileReader::new(std::fs::File::open(folder).unwrap()).unwrap();
+    let rows = reader.get_row_iter(None).unwrap();
+    let exam = |row: Row| {
+        let mut columns = row.into_columns().into_iter();
+        match columns.find(|(name, _)| name == "exam").unwrap().1 {
+            Field::Str(text) => Some(text),
+            _ => None,
+        }
+    };
+    rows.map(|row| exam(row.unwrap())).collect()
 }

@@ -8,7 +8,7 @@ mod drafts;
 use noctule_core::base::{ContextId, GeoPoint, ItemId, Seed, SeededRandom};
 use noctule_core::exam::{Conditions, sit};
 use noctule_core::night::LoadedRelease;
-use noctule_core::release::{Check, CheckEvent, CheckKind, Checks, VerifiedRelease};
+use noctule_core::release::{Check, CheckEvent, CheckKind, Checks, Level, VerifiedRelease};
 
 use crate::Result;
 use drafts::Drafter;
@@ -56,7 +56,7 @@ impl Default for SuggestSettings {
 /// slate takes. Each says in words what it asks for. The same input gives the same checks, but for
 /// the budget, which is measured here.
 ///
-/// A draft that the release itself does not pass is left out.
+/// A draft that the release itself does not pass is left out, except for the budget.
 ///
 /// # Errors
 /// [`crate::Error::Core`] when the release cannot be opened; [`crate::Error::Part`] when nobody has
@@ -104,7 +104,11 @@ fn passing(
     drafts.extend(last);
     let all = Checks::new(drafts)?;
     let report = sit(loaded, &release.manifest.plan, &all, &Conditions::default())?;
-    let failed = |check: &Check| report.failed.iter().any(|failure| failure.id == check.id);
+    let failed = |check: &Check| {
+        // A busy moment says nothing against a budget that was just measured.
+        let mut failures = report.failed.iter().filter(|f| f.level != Level::Budget);
+        failures.any(|failure| failure.id == check.id)
+    };
     let passed = all.all().iter().filter(|check| !failed(check)).cloned();
     Ok(Checks::new(passed.collect())?)
 }

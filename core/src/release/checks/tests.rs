@@ -26,9 +26,21 @@ fn names(line: &str, expected: &str) {
 /// One check of each level with every field of it.
 fn full() -> String {
     [
-        r#"{"id":"s","level":"sanity","description":"é","history":[{"item":"x","kind":"chosen","weight":2.0,"context":"noon","days_ago":0.5}],"surface":"home","context":"noon","place":{"latitude":1.0,"longitude":2.0},"at_ms":7,"prefer":["x","y"],"within_top":{"item":"x","k":3},"must_show":["x"],"must_not_show":["z"]}"#,
-        r#"{"id":"i","level":"invariance","history":[{"item":"x","kind":"liked"}],"changed_history":[{"item":"x","kind":"passed"}],"same_top":5,"tolerance":0.5}"#,
-        r#"{"id":"r","level":"regression","scores":{"x":1.5,"y":-2.0},"tolerance":0.25,"relative":0.125}"#,
+        concat!(
+            r#"{"id":"s","level":"sanity","description":"é","history":[{"item":"x","#,
+            r#""kind":"chosen","weight":2.0,"context":"noon","days_ago":0.5}],"surface":"home","#,
+            r#""context":"noon","place":{"latitude":1.0,"longitude":2.0},"at_ms":7,"#,
+            r#""prefer":["x","y"],"within_top":{"item":"x","k":3},"must_show":["x"],"#,
+            r#""must_not_show":["z"]}"#
+        ),
+        concat!(
+            r#"{"id":"i","level":"invariance","history":[{"item":"x","kind":"liked"}],"#,
+            r#""changed_history":[{"item":"x","kind":"passed"}],"same_top":5,"tolerance":0.5}"#
+        ),
+        concat!(
+            r#"{"id":"r","level":"regression","scores":{"x":1.5,"y":-2.0},"tolerance":0.25,"#,
+            r#""relative":0.125}"#
+        ),
         r#"{"id":"b","level":"budget","slate_ms_max":5.0,"memory_bytes_max":1048576}"#,
     ]
     .join("\n")

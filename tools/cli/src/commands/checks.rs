@@ -74,7 +74,7 @@ struct Suggest {
     output: PathBuf,
 
     /// People to draft from, about seven checks each.
-    #[arg(long, value_name = "N", default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..=64))]
     count: u16,
 
     /// Seed of the draws.

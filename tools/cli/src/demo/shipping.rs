@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use noctule_core::release::{Arm, CHECKS_FILE, Experiment, Policy};
+use noctule_core::release::{Arm, CHECKS_FILE, Check, Checks, Demand, Experiment, Policy};
 use noctule_releases::{Description, SecretKey, SuggestSettings, VectorForm, pack_from_directory};
 use noctule_simulator::world::{BEGIN_MS, DAY_MS};
 use noctule_trainer::datasets::Interactions;
@@ -111,9 +111,19 @@ fn draft_checks(
     let people = checks::people(data, &packed.manifest.plan.contexts);
     let suggested = noctule_releases::suggest(&verified, &people, SuggestSettings::default());
     let suggested = suggested.map_err(Error::failed(FAILED))?;
+    let alone = suggested.all().iter().cloned().map(without_memory).collect();
+    let suggested = Checks::new(alone).map_err(Error::failed(FAILED))?;
     let path = model.join(CHECKS_FILE);
     let bytes = suggested.to_bytes().map_err(Error::failed(FAILED))?;
     std::fs::write(&path, bytes).map_err(|error| Error::at(FAILED, &path, error))?;
     std::fs::remove_dir_all(&draft).map_err(|error| Error::at(FAILED, &draft, error))?;
     Ok(suggested.all().len())
+}
+
+/// The phones of a demonstration share one process, whose memory says nothing of one of them.
+fn without_memory(mut check: Check) -> Check {
+    if let Demand::Budget { slate_ms_max: Some(_), memory_bytes_max } = &mut check.demand {
+        *memory_bytes_max = None;
+    }
+    check
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::catalogue::Item;
 use noctule_core::release::{Architecture, Plan};
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, pack};
+use noctule_releases::{Embedding, HealthSource, PackInput, RankerWeights, SecretKey, pack};
 use serde_json::json;
 
 /// The app of every test.
@@ -103,6 +103,7 @@ impl Town {
             embedding: self.model.then_some(embedding),
             gram: None,
             ranker: self.model.then_some(ranker),
+            health: HealthSource::None,
             lineage: BTreeMap::new(),
         }
     }

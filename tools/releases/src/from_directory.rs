@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::pack::{Embedding, PackInput, Packed, RankerWeights, pack};
+use crate::sample;
 use crate::tensors::Source;
 use crate::{Error, Result, SecretKey};
 
@@ -90,6 +91,7 @@ struct Training {
 /// | | `context_popularity` F32 \[contexts, n\] | `popularity` in every context |
 /// | `model.safetensors` | `gram` F32 \[d, d\] | computed from the embedding |
 /// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
+/// | `sample.jsonl` | one [`crate::SampleUser`] a line, to measure the release on | no health gate |
 ///
 /// `codes` and `scale` may be there and are made anew. Other tensors are refused.
 ///
@@ -127,6 +129,7 @@ pub fn pack_from_directory(
         embedding: items.embedding,
         gram: model.gram,
         ranker: model.ranker,
+        health: sample::read(source)?,
         lineage: description.lineage,
     };
     pack(&input, key, out)

@@ -11,6 +11,7 @@ mod from_directory;
 mod inspect;
 mod keys;
 mod pack;
+mod sample;
 mod staging;
 mod tensors;
 
@@ -19,3 +20,4 @@ pub use from_directory::{Description, pack_from_directory};
 pub use inspect::{Inspection, SignatureState, inspect, verify};
 pub use keys::{PublicKey, SecretKey};
 pub use pack::{Embedding, PackInput, Packed, RankerWeights, pack};
+pub use sample::{HealthSource, SAMPLE_FILE, SampleChoice, SampleUser};

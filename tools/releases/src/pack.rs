@@ -15,6 +15,7 @@ use noctule_core::release::{
 };
 use noctule_core::scoring::{Quantised, quantise};
 
+use crate::sample::{self, HealthSource};
 use crate::staging::Staging;
 use crate::tensors::{Tensor, write_tensors};
 use crate::{Error, Result, SecretKey};
@@ -50,6 +51,8 @@ pub struct PackInput {
     pub gram: Option<Vec<f32>>,
     /// The ranker; needed by [`Architecture::MatrixFactorization`], absent otherwise.
     pub ranker: Option<RankerWeights>,
+    /// Where references and limits of the health gate come from.
+    pub health: HealthSource,
     /// Where it came from: free text by key.
     pub lineage: BTreeMap<String, String>,
 }
@@ -118,7 +121,8 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
         let length = std::fs::metadata(&path).map_err(Error::file(&path, "reading"))?.len();
         files.insert(file.to_owned(), FileEntry { length, sha256: sha256_of_file(&path)? });
     }
-    let manifest = manifest(input, files, tensors);
+    let mut manifest = manifest(input, files, tensors);
+    set_health(&mut manifest, &input.health, directory)?;
     let bytes = manifest.to_bytes()?;
     let signature = key.sign(&bytes);
     write(&directory.join(MANIFEST_FILE), &bytes)?;
@@ -131,6 +135,27 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
         (sha256_hex(&bytes), listed + (bytes.len() + signature.len()) as u64);
     staging.publish(out)?;
     Ok(Packed { directory: out.to_path_buf(), manifest, manifest_sha256, bytes: total })
+}
+
+/// References and limits, measured where a sample is given.
+fn set_health(manifest: &mut Manifest, source: &HealthSource, directory: &Path) -> Result<()> {
+    let measured = match source {
+        HealthSource::None => None,
+        HealthSource::Given { reference, health } => Some((reference.clone(), *health)),
+        HealthSource::Sample(users) => {
+            let (path, bytes) = (directory.join(MANIFEST_FILE), manifest.to_bytes()?);
+            write(&path, &bytes)?;
+            let measured =
+                sample::measure(directory, &sha256_hex(&bytes), users, manifest.created_ms);
+            std::fs::remove_file(&path).map_err(Error::file(&path, "removing"))?;
+            measured?
+        }
+    };
+    if let Some((reference, health)) = measured {
+        manifest.reference = reference;
+        manifest.health = Some(health);
+    }
+    Ok(())
 }
 
 fn manifest(

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey};
+use noctule_releases::{Embedding, HealthSource, PackInput, RankerWeights, SecretKey};
 
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 pub(crate) const YEAR_MS: i64 = 365 * 24 * 3_600_000;
@@ -63,6 +63,7 @@ pub(crate) fn input(items: usize, dimensions: usize) -> PackInput {
         }),
         gram: None,
         ranker: Some(RankerWeights { weight: vec![1.5, -0.5], bias: 0.25 }),
+        health: HealthSource::None,
         lineage: BTreeMap::from([("data".into(), "a test".into())]),
     }
 }

@@ -87,6 +87,8 @@ fn manifest(
         }),
         files,
         tensors: BTreeMap::from([(ITEMS_FILE.to_owned(), item_tensors)]),
+        reference: BTreeMap::new(),
+        health: None,
         lineage: BTreeMap::new(),
     }
 }

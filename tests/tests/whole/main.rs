@@ -5,10 +5,12 @@
 mod activation;
 mod determinism;
 mod erasure;
+mod health;
 mod kill;
 mod model;
 mod nights;
 mod profiles;
 mod refused_releases;
 mod spoiled;
+mod switching;
 mod uploads;

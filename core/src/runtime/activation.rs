@@ -220,7 +220,7 @@ impl Noctule {
         }
     }
 
-    /// Goes back from an installed release that is damaged; the same release may be installed again.
+    /// Goes back from an installed release that is damaged; it may be installed again.
     pub(super) fn fall_back(&self, error: &Error) -> Result<()> {
         let what = shortened(&error.to_string());
         self.revert(RevertReason::Damaged { what })
@@ -343,7 +343,7 @@ pub(super) fn is_damage(error: &Error) -> bool {
 fn blames_the_release(error: &Error) -> bool {
     match error {
         Error::Model { .. } | Error::InvalidInput { .. } => true,
-        // The app came with a plan of its own that this release does not fit: nobody's misbehaviour.
+        // The app came with a plan that this release does not fit: nobody's misbehaviour.
         Error::ReleaseRefused { refusal, .. } => !matches!(refusal, Refusal::Incompatible { .. }),
         Error::Damaged { what, .. } => what != "the database",
         _ => false,

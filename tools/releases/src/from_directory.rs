@@ -91,7 +91,7 @@ struct Training {
 /// | | `context_popularity` F32 \[contexts, n\] | `popularity` in every context |
 /// | `model.safetensors` | `gram` F32 \[d, d\] | computed from the embedding |
 /// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
-/// | `sample.jsonl` | one [`crate::SampleUser`] a line, to measure the release on | no health gate |
+/// | `sample.jsonl` | a [`crate::SampleUser`] a line, to measure the release on | no gate |
 ///
 /// `codes` and `scale` may be there and are made anew. Other tensors are refused.
 ///

@@ -30,7 +30,7 @@ pub use place::GeoPoint;
 pub use progress::{ListenerError, NightStep, ProgressListener};
 pub use reason::{Reason, ReasonKind};
 pub use recommender::Recommender;
-pub use status::{Policy, ReleaseName, Status};
+pub use status::{GivenUpRelease, Policy, ReleaseName, Releases, Status};
 pub use transfer::{FetchRequest, Header, Network, Transfer, TransferOutcome, UploadRequest};
 
 uniffi::setup_scaffolding!("noctule");

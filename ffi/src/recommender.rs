@@ -9,7 +9,7 @@ use crate::feedback::core_events;
 use crate::progress::Listening;
 use crate::{
     Budget, CancelToken, Config, FeedbackEvent, GeoPoint, Network, NightReport, ProgressListener,
-    Receipt, RecommendRequest, Recommendations, ReleaseName, Result, Status, Transfer,
+    Receipt, RecommendRequest, Recommendations, ReleaseName, Releases, Result, Status, Transfer,
     TransferOutcome,
 };
 
@@ -62,6 +62,24 @@ impl Recommender {
     /// `StorageFull`, `Closed`. The active release is then the one it was.
     pub fn install_release(&self, path: &str) -> Result<ReleaseName> {
         Ok(self.noctule.install_release(Path::new(path))?.into())
+    }
+
+    /// Goes back to the previous release and gives its name. The active one is not tried again on
+    /// this device. May take seconds.
+    ///
+    /// # Errors
+    /// `InvalidInput` for `release` when there is none to go back to; `ReleaseRefused` when that is
+    /// damaged; `AlreadyRunning`, `Storage`, `StorageFull`, `Closed`.
+    pub fn rollback(&self) -> Result<ReleaseName> {
+        Ok(self.noctule.rollback()?.into())
+    }
+
+    /// The active release, the one to go back to, and those that are never tried again.
+    ///
+    /// # Errors
+    /// `Storage`, `Closed`.
+    pub fn releases(&self) -> Result<Releases> {
+        Ok(self.noctule.releases()?.into())
     }
 
     /// Tells where the user is, for nearness; none forgets it.

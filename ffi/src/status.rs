@@ -57,6 +57,57 @@ pub struct Status {
     /// Stored values that failed their checksum since this was opened, and what replaced them was
     /// the baseline or a new profile.
     pub damaged: Vec<String>,
+    /// The release that was given up last, until one is confirmed after it.
+    pub reverted: Option<GivenUpRelease>,
+}
+
+/// A release that was given up for the one before it.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct GivenUpRelease {
+    /// The release, as `name@version`.
+    pub release: String,
+    /// Why, as a sentence for the log.
+    pub reason: String,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+}
+
+impl From<release::Reverted> for GivenUpRelease {
+    fn from(reverted: release::Reverted) -> Self {
+        let release::Reverted { release, reason, at_ms } = reverted;
+        Self { release, reason: reason.to_string(), at_ms }
+    }
+}
+
+impl From<release::RefusedRelease> for GivenUpRelease {
+    fn from(refused: release::RefusedRelease) -> Self {
+        let release::RefusedRelease { release, reason, at_ms, .. } = refused;
+        Self { release, reason: reason.to_string(), at_ms }
+    }
+}
+
+/// The releases of a profile.
+#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+pub struct Releases {
+    /// The active one.
+    pub active: Option<ReleaseName>,
+    /// The one to go back to.
+    pub previous: Option<ReleaseName>,
+    /// Whether the active one has still to complete a night that passes its health gate.
+    pub on_probation: bool,
+    /// Those that are never tried again here, the oldest first.
+    pub refused: Vec<GivenUpRelease>,
+}
+
+impl From<noctule_core::Releases> for Releases {
+    fn from(releases: noctule_core::Releases) -> Self {
+        Self {
+            active: releases.active.map(|active| active.release.into()),
+            previous: releases.previous.map(|previous| previous.release.into()),
+            on_probation: releases.on_probation,
+            refused: releases.refused.into_iter().map(Into::into).collect(),
+        }
+    }
 }
 
 impl From<noctule_core::Status> for Status {
@@ -71,6 +122,7 @@ impl From<noctule_core::Status> for Status {
             rejected: status.rejected,
             slates: status.slates,
             damaged: status.damaged,
+            reverted: status.reverted.map(Into::into),
         }
     }
 }

@@ -9,6 +9,7 @@ use noctule_core::feedback::FeedbackEvent;
 use noctule_core::upload::{Network, Transfer};
 use noctule_tests::collector::{acknowledgement, answer, delivered, lines};
 use noctule_tests::phone::event;
+use noctule_tests::switching::switch;
 use noctule_tests::{Phone, Town};
 
 /// Kinds of events that a slate survives at its full length.
@@ -27,6 +28,11 @@ fn main() {
             let random = SeededRandom::new(Seed(seed.parse().unwrap()));
             let number = seed.parse::<u64>().unwrap() << 24;
             Worker { phone, releases: Path::new(releases), random, number }.work();
+        }
+        ["switch", directory, releases, seed, now_ms] => {
+            let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
+            say("ready");
+            switch(&phone, Path::new(releases), seed.parse().unwrap());
         }
         _ => panic!("unknown arguments {args:?}"),
     }

@@ -4,6 +4,7 @@
 
 pub mod collector;
 pub mod phone;
+pub mod switching;
 pub mod town;
 
 pub use collector::Collector;

@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::catalogue::Item;
 use noctule_core::release::{Architecture, Plan};
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, VectorForm, pack};
+use noctule_releases::{
+    Embedding, HealthSource, PackInput, RankerWeights, SecretKey, VectorForm, pack,
+};
 use serde_json::json;
 
 /// The app of every test.
@@ -107,6 +109,7 @@ impl Town {
             gram: None,
             ranker: self.model.then_some(ranker),
             checks: None,
+            health: HealthSource::None,
             lineage: BTreeMap::new(),
         }
     }

@@ -44,7 +44,7 @@ pub fn judge(manifest: &Manifest, scores: &[f64]) -> Verdict {
     }
 }
 
-/// The model's scores in `slate`; none in the slate of a baseline, whose scores mean something else.
+/// The model's scores in `slate`; none for a baseline, whose scores mean something else.
 pub fn slate_scores(slate: &Slate) -> impl Iterator<Item = f64> + '_ {
     let slots: &[_] = if slate.policy == Policy::Model { &slate.slots } else { &[] };
     slots.iter().map(|slot| f64::from(slot.score))

@@ -338,7 +338,7 @@ impl Noctule {
 fn blames_the_release(error: &Error) -> bool {
     match error {
         Error::Model { .. } | Error::InvalidInput { .. } => true,
-        // The app came with a plan of its own that this release does not fit: nobody's misbehaviour.
+        // The app came with a plan that this release does not fit: nobody's misbehaviour.
         Error::ReleaseRefused { refusal, .. } => !matches!(refusal, Refusal::Incompatible { .. }),
         Error::Damaged { what, .. } => what != "the database",
         _ => false,

@@ -120,17 +120,17 @@ impl Ledger {
 }
 
 /// A child at work and the lines that it says.
-struct Working {
+pub(crate) struct Working {
     child: Child,
     lines: Receiver<String>,
     heard: Vec<String>,
 }
 
 impl Working {
-    fn start(directory: &Path, releases: &Path, round: u64) -> Self {
+    pub(crate) fn start(mode: &str, directory: &Path, releases: &Path, round: u64) -> Self {
         let now_ms = NOW_MS + round as i64 * HOUR_MS;
         let mut child = Command::new(env!("CARGO_BIN_EXE_noctule-tests-child"))
-            .arg("work")
+            .arg(mode)
             .args([directory, releases])
             .args([round.to_string(), now_ms.to_string()])
             .stdout(Stdio::piped())
@@ -153,7 +153,7 @@ impl Working {
     }
 
     /// Waits until the child has begun so many pieces of work.
-    fn wait_for(&mut self, pieces: usize) {
+    pub(crate) fn wait_for(&mut self, pieces: usize) {
         let mut begun = 0;
         while begun < pieces {
             let line = self.lines.recv_timeout(PATIENCE).expect("the child goes on working");
@@ -163,7 +163,7 @@ impl Working {
     }
 
     /// Kills the child and gives all that it said.
-    fn kill(mut self) -> Vec<String> {
+    pub(crate) fn kill(mut self) -> Vec<String> {
         self.child.kill().unwrap();
         let status = self.child.wait().unwrap();
         assert_eq!(status.code(), None, "the child ended by itself: {status}");
@@ -192,7 +192,7 @@ fn a_kill_at_any_point_leaves_old_or_new_slates_and_every_acknowledged_event() {
     let mut random = SeededRandom::new(Seed(SEED));
     let mut ledger = Ledger::new();
     for round in 1..=kills {
-        let mut working = Working::start(&directory, &releases, round);
+        let mut working = Working::start("work", &directory, &releases, round);
         // One in five dies while it opens, the others somewhere in their work.
         let pieces = if random.chance(0.2) { 0 } else { 1 + random.below(30) };
         working.wait_for(pieces);

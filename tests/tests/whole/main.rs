@@ -2,14 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod activation;
 mod determinism;
 mod erasure;
 mod exam;
 mod integrity;
+mod health;
 mod kill;
 mod model;
 mod nights;
 mod profiles;
 mod refused_releases;
 mod spoiled;
+mod switching;
 mod uploads;

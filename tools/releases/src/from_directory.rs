@@ -15,6 +15,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::pack::{Embedding, PackInput, Packed, RankerWeights, pack};
+use crate::sample;
 use crate::tensors::Source;
 use crate::vectors::VectorForm;
 use crate::{Error, Result, SecretKey};
@@ -98,6 +99,7 @@ struct Training {
 /// | `model.safetensors` | `gram` F32 \[d, d\] | computed from the embedding |
 /// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
 /// | `checks.jsonl` | one check a line | a release without an exam |
+/// | `sample.jsonl` | a [`crate::SampleUser`] a line, to measure the release on | no gate |
 ///
 /// Tensors may be F16 or BF16 as well. `codes` and `scale` may be there and are made anew, and so is
 /// `gram` when the vectors are not stored as F32. Other tensors are refused.
@@ -141,6 +143,7 @@ pub fn pack_from_directory(
         gram: model.gram,
         ranker: model.ranker,
         checks: read_checks(source)?,
+        health: sample::read(source)?,
         lineage: description.lineage,
     };
     pack(&input, key, out)

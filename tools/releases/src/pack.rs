@@ -14,6 +14,7 @@ use noctule_core::release::{
     SIGNATURE_FILE, TensorEntry, TensorLayout, Trust, sha256_hex, verify_directory_with,
 };
 
+use crate::sample::{self, HealthSource};
 use crate::staging::Staging;
 use crate::tensors::{Tensor, write_tensors};
 use crate::vectors::{StoredVectors, VectorForm};
@@ -55,6 +56,8 @@ pub struct PackInput {
     pub ranker: Option<RankerWeights>,
     /// What it must pass before it becomes active anywhere.
     pub checks: Option<Checks>,
+    /// Where references and limits of the health gate come from.
+    pub health: HealthSource,
     /// Where it came from: free text by key.
     pub lineage: BTreeMap<String, String>,
 }
@@ -134,7 +137,8 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
         let path = directory.join(file);
         files.insert(file.to_owned(), FileEntry::of_file(&path)?);
     }
-    let manifest = manifest(input, files, tensors);
+    let mut manifest = manifest(input, files, tensors);
+    set_health(&mut manifest, &input.health, directory)?;
     let bytes = manifest.to_bytes()?;
     let signature = key.sign(&bytes);
     write(&directory.join(MANIFEST_FILE), &bytes)?;
@@ -148,6 +152,27 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
     let overlap = vectors.as_ref().map(StoredVectors::overlap).transpose()?.flatten();
     staging.publish(out)?;
     Ok(Packed { directory: out.to_path_buf(), manifest, manifest_sha256, bytes: total, overlap })
+}
+
+/// References and limits, measured where a sample is given.
+fn set_health(manifest: &mut Manifest, source: &HealthSource, directory: &Path) -> Result<()> {
+    let measured = match source {
+        HealthSource::None => None,
+        HealthSource::Given { reference, health } => Some((reference.clone(), *health)),
+        HealthSource::Sample(users) => {
+            let (path, bytes) = (directory.join(MANIFEST_FILE), manifest.to_bytes()?);
+            write(&path, &bytes)?;
+            let measured =
+                sample::measure(directory, &sha256_hex(&bytes), users, manifest.created_ms);
+            std::fs::remove_file(&path).map_err(Error::file(&path, "removing"))?;
+            measured?
+        }
+    };
+    if let Some((reference, health)) = measured {
+        manifest.reference = reference;
+        manifest.health = Some(health);
+    }
+    Ok(())
 }
 
 fn manifest(

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, VectorForm};
+use noctule_releases::{
+    Embedding, HealthSource, PackInput, RankerWeights, SecretKey, VectorForm,
+};
 
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 pub(crate) const YEAR_MS: i64 = 365 * 24 * 3_600_000;
@@ -66,6 +68,7 @@ pub(crate) fn input(items: usize, dimensions: usize) -> PackInput {
         gram: None,
         ranker: Some(RankerWeights { weight: vec![1.5, -0.5], bias: 0.25 }),
         checks: None,
+        health: HealthSource::None,
         lineage: BTreeMap::from([("data".into(), "a test".into())]),
     }
 }

@@ -96,6 +96,8 @@ fn manifest(
         }),
         files,
         tensors,
+        reference: BTreeMap::new(),
+        health: None,
         lineage: BTreeMap::new(),
     }
 }

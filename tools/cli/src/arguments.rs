@@ -3,7 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    collect, evaluate, inspect, night, pack, recommend, record, report, simulate, train, verify,
+    collect, evaluate, inspect, night, pack, recommend, record, registry, report, simulate, train,
+    verify,
 };
 use crate::demo;
 
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Verify(verify::Verify),
     /// Show what a release consists of.
     Inspect(inspect::Inspect),
+    /// Keep releases in a folder or an object store.
+    Registry(registry::Registry),
     /// Run the night job on a profile.
     Night(night::Night),
     /// Ask a profile for recommendations.

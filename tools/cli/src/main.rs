@@ -54,6 +54,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Pack(asked) => commands::pack::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),
         Command::Inspect(asked) => commands::inspect::run(asked, output),
+        Command::Registry(asked) => commands::registry::run(asked, output),
         Command::Night(asked) => commands::night::run(asked, output),
         Command::Recommend(asked) => commands::recommend::run(asked, output),
         Command::Record(asked) => commands::record::run(asked, output),

@@ -8,10 +8,8 @@ use super::blobs::path_of;
 use super::{Registry, State};
 use crate::Result;
 
-/// Folder of the metadata.
-const METADATA: &str = "metadata";
 /// The only object that is ever written over.
-const TIMESTAMP: &str = "timestamp.json";
+const TIMESTAMP: &str = "metadata/timestamp.json";
 
 /// A file that devices are offered: what stands in the metadata about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -26,7 +24,7 @@ pub struct MetadataTarget {
     pub noctule: Value,
 }
 
-/// Makes the files of the metadata: names below `metadata/` and their bytes.
+/// Makes the files of the metadata: their paths (`metadata/timestamp.json`) and bytes.
 type Sign = dyn Fn(&[MetadataTarget], u64, i64) -> Result<Vec<(String, Vec<u8>)>> + Send + Sync;
 
 /// Keys that sign the metadata, behind the function that uses them.
@@ -75,9 +73,9 @@ impl Registry {
             let state = self.state()?;
             let mut files = metadata_files(&state, keys, self.now_ms())?;
             // A device that reads the timestamp finds all that it points at.
-            files.sort_by_key(|(name, _)| name == TIMESTAMP);
-            for (name, bytes) in files {
-                self.place.put_over(&format!("{METADATA}/{name}"), bytes)?;
+            files.sort_by_key(|(path, _)| path == TIMESTAMP);
+            for (path, bytes) in files {
+                self.place.put_over(&path, bytes)?;
             }
             // Whoever writes last finds out whether what it wrote is the newest.
             if self.state()?.number == state.number {
@@ -87,7 +85,7 @@ impl Registry {
     }
 }
 
-/// The metadata of `state`: every file below `metadata/`.
+/// The metadata of `state`: every file of it with its path.
 fn metadata_files(
     state: &State,
     keys: &MetadataKeys,

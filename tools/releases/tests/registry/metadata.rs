@@ -14,8 +14,8 @@ fn plain() -> MetadataKeys {
         let targets = json!({"version": version, "targets": listed});
         let timestamp = json!({ "version": version });
         Ok(vec![
-            ("timestamp.json".to_owned(), timestamp.to_string().into_bytes()),
-            (format!("{version}.targets.json"), targets.to_string().into_bytes()),
+            ("metadata/timestamp.json".to_owned(), timestamp.to_string().into_bytes()),
+            (format!("metadata/{version}.targets.json"), targets.to_string().into_bytes()),
         ])
     })
 }
@@ -68,7 +68,7 @@ fn of_two_writers_the_last_leaves_the_newest_timestamp() {
         }
         let _ = (targets, now_ms);
         let timestamp = json!({ "version": version });
-        Ok(vec![("timestamp.json".to_owned(), timestamp.to_string().into_bytes())])
+        Ok(vec![("metadata/timestamp.json".to_owned(), timestamp.to_string().into_bytes())])
     });
     let mine = open(&place.path("registry")).with_metadata(keys).refresh().unwrap().number;
     assert_eq!(json_at(&place, "timestamp.json")["version"], mine + 1);

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    checks, collect, delta, evaluate, inspect, night, pack, recommend, record, report, simulate,
-    train, trust, update, verify,
+    checks, collect, delta, evaluate, inspect, night, pack, recommend, record, registry, report,
+    simulate, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -57,6 +57,8 @@ pub(crate) enum Command {
     Trust(trust::Trust),
     /// Show what a release consists of.
     Inspect(inspect::Inspect),
+    /// Keep releases in a folder or an object store.
+    Registry(registry::Registry),
     /// Run the night job on a profile.
     Night(night::Night),
     /// Fetch and install the newest release that a repository offers.

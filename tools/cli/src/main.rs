@@ -58,6 +58,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Checks(asked) => commands::checks::run(asked, output),
         Command::Trust(asked) => commands::trust::run(asked, output),
         Command::Inspect(asked) => commands::inspect::run(asked, output),
+        Command::Registry(asked) => commands::registry::run(asked, output),
         Command::Night(asked) => commands::night::run(asked, output),
         Command::Update(asked) => commands::update::run(asked, output),
         Command::Recommend(asked) => commands::recommend::run(asked, output),

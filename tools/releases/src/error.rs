@@ -61,6 +61,91 @@ pub enum Error {
         until_ms: i64,
     },
 
+    /// A folder or an object store refused.
+    #[error("{place}: {action}: {source}")]
+    Store {
+        /// The object.
+        place: String,
+        /// What was being done.
+        action: &'static str,
+        /// The store's word for it.
+        #[source]
+        source: Box<object_store::Error>,
+    },
+
+    /// What was asked for is no release, alias, percentage or place.
+    #[error("{text}: {reason}")]
+    Reference {
+        /// What was asked for.
+        text: String,
+        /// What is needed.
+        reason: String,
+    },
+
+    /// The registry has no such release, or no such alias.
+    #[error("{what}: is not in the registry")]
+    NotInRegistry {
+        /// What was asked for.
+        what: String,
+    },
+
+    /// Another release of this name and version was published before.
+    #[error("{release}: is published already with another manifest: count the version up")]
+    Taken {
+        /// Name and version.
+        release: String,
+    },
+
+    /// The version is halted and is offered to nobody until that is taken back.
+    #[error("{release}: is halted: resume it first")]
+    Halted {
+        /// Name and version.
+        release: String,
+    },
+
+    /// An object of a registry, or an answer, is not what it should be.
+    #[error("{place}: is damaged: {reason}")]
+    Damaged {
+        /// The object.
+        place: String,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// A blob is missing, or its bytes are not those of its name.
+    #[error("blobs/{sha256}: {reason}: publish the release again to mend it")]
+    BlobDamaged {
+        /// Its name.
+        sha256: String,
+        /// What is wrong.
+        reason: String,
+    },
+
+    /// A collection of garbage is under way.
+    #[error("a collection of garbage is under way; it ends before {until_ms} (Unix ms)")]
+    Sweeping {
+        /// When it is over at the latest, Unix milliseconds.
+        until_ms: i64,
+    },
+
+    /// Others made commits the whole time.
+    #[error("{place}: {attempts} attempts at a commit lost against others: try again")]
+    Contended {
+        /// The registry.
+        place: String,
+        /// How often it was tried.
+        attempts: u32,
+    },
+
+    /// An MLflow server did not do what it was asked.
+    #[error("{url}: {reason}")]
+    Http {
+        /// The address.
+        url: String,
+        /// Its answer, or why there is none.
+        reason: String,
+    },
+
     /// The core refused the release, or a file of it.
     #[error(transparent)]
     Core(#[from] noctule_core::base::Error),
@@ -71,6 +156,31 @@ impl Error {
     pub fn file(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::File { path, action, source }
+    }
+
+    /// Wraps an error of a store with the object and the action that failed.
+    pub(crate) fn store(
+        place: impl Into<String>,
+        action: &'static str,
+    ) -> impl FnOnce(object_store::Error) -> Self {
+        let place = place.into();
+        move |source| Self::Store { place, action, source: Box::new(source) }
+    }
+
+    pub(crate) fn reference(text: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Reference { text: text.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn not_in_registry(what: impl std::fmt::Display) -> Self {
+        Self::NotInRegistry { what: what.to_string() }
+    }
+
+    pub(crate) fn damaged(place: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Damaged { place: place.into(), reason: reason.into() }
+    }
+
+    pub(crate) fn blob_damaged(sha256: &str, reason: impl Into<String>) -> Self {
+        Self::BlobDamaged { sha256: sha256.to_owned(), reason: reason.into() }
     }
 
     /// An [`Error::Part`].

@@ -3,7 +3,7 @@
 //! A release is one directory; its format stands in `core/docs/formats/release.md`. [`pack`] makes
 //! it of parts in memory, [`pack_from_directory`] of files that any framework can write; both sign
 //! it with a [`SecretKey`] and verify the result as a device would before it appears. [`verify`]
-//! and [`inspect`] look at one that exists.
+//! and [`inspect`] look at one that exists. [`registry`] keeps them for a team and for devices.
 
 mod client;
 mod delta;
@@ -14,6 +14,7 @@ mod from_directory;
 mod inspect;
 mod keys;
 mod pack;
+pub mod registry;
 mod sample;
 mod staging;
 mod suggest;

@@ -10,6 +10,7 @@ pub(crate) mod pack;
 pub(crate) mod profile;
 pub(crate) mod recommend;
 pub(crate) mod record;
+pub(crate) mod registry;
 pub(crate) mod report;
 pub(crate) mod simulate;
 pub(crate) mod train;

@@ -21,6 +21,8 @@ fn a_wrong_command_line_exits_with_2() {
         "recommend p --app town",
         "recommend p --app town --surface home --limit many",
         "inspect release --colour",
+        "registry list",
+        "registry --at r show town",
     ] {
         let output = place.command(line).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{line:?}: {}", error_text(&output));
@@ -42,6 +44,7 @@ fn every_command_has_help_with_an_example() {
         "recommend",
         "record",
         "collect",
+        "registry",
         "report",
         "simulate town",
         "simulate fleet",
@@ -68,6 +71,7 @@ fn a_missing_file_is_named() {
         ("report nowhere --app town", "nowhere"),
         ("night profile --app town --release nowhere --public-key k.pub", "nowhere"),
         ("demo --data nowhere", "nowhere"),
+        ("registry --at nowhere list", "nowhere"),
     ] {
         let error = place.failure(line);
         assert!(error.contains(name), "{line}: {error}");

@@ -2,9 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use noctule_releases::{
-    Embedding, HealthSource, PackInput, RankerWeights, SecretKey, VectorForm,
-};
+use noctule_releases::{Embedding, HealthSource, PackInput, RankerWeights, SecretKey, VectorForm};
 
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 pub(crate) const YEAR_MS: i64 = 365 * 24 * 3_600_000;

@@ -1,0 +1,124 @@
+//! Commands that move a release into the registry or out of it.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use noctule_releases::registry::{PublishOptions, Reference, Registry};
+use serde_json::json;
+
+use super::{ACTION, failed, reference};
+use crate::commands::verify::public_keys;
+use crate::error::Result;
+use crate::output::{Output, grouped};
+
+/// A release to publish.
+#[derive(Debug, Args)]
+pub(super) struct Publish {
+    /// Directory of the release.
+    #[arg(value_name = "RELEASE_DIR")]
+    release: PathBuf,
+
+    /// A key that it may be signed with; may be repeated.
+    #[arg(long, value_name = "FILE", required = true)]
+    public_key: Vec<PathBuf>,
+
+    /// An alias that points at it; may be repeated.
+    #[arg(long, value_name = "ALIAS")]
+    alias: Vec<String>,
+
+    /// Percent of the devices that are offered it: 0, 1, 5, 10, 25, 50 or 100.
+    #[arg(long, default_value_t = 0)]
+    percent: u8,
+}
+
+/// A release to get back.
+#[derive(Debug, Args)]
+pub(super) struct Fetch {
+    /// NAME@VERSION or NAME@ALIAS.
+    #[arg(value_name = "RELEASE", value_parser = reference)]
+    release: Reference,
+
+    /// A key that it may be signed with; may be repeated.
+    #[arg(long, value_name = "FILE", required = true)]
+    public_key: Vec<PathBuf>,
+
+    /// Directory that gets it.
+    #[arg(long, value_name = "RELEASE_DIR")]
+    output: PathBuf,
+}
+
+/// A release to send to MLflow.
+#[derive(Debug, Args)]
+pub(super) struct Export {
+    /// NAME@VERSION or NAME@ALIAS.
+    #[arg(value_name = "RELEASE", value_parser = reference)]
+    release: Reference,
+
+    /// Address of the MLflow server.
+    #[arg(long, value_name = "URI")]
+    mlflow: String,
+
+    /// A key that it may be signed with; may be repeated.
+    #[arg(long, value_name = "FILE", required = true)]
+    public_key: Vec<PathBuf>,
+}
+
+/// A release to take from MLflow.
+#[derive(Debug, Args)]
+pub(super) struct Import {
+    /// NAME@VERSION or NAME@ALIAS, as MLflow has it.
+    #[arg(value_name = "RELEASE", value_parser = reference)]
+    release: Reference,
+
+    /// Address of the MLflow server.
+    #[arg(long, value_name = "URI")]
+    mlflow: String,
+
+    /// A key that it may be signed with; may be repeated.
+    #[arg(long, value_name = "FILE", required = true)]
+    public_key: Vec<PathBuf>,
+}
+
+pub(super) fn publish(asked: &Publish, place: &Registry, output: Output) -> Result<()> {
+    let options = PublishOptions {
+        keys: public_keys(ACTION, &asked.public_key)?,
+        aliases: asked.alias.clone(),
+        percent: asked.percent,
+        ..PublishOptions::default()
+    };
+    let published = place.publish(&asked.release, &options).map_err(failed())?;
+    let (release, commit) = (&published.release, published.commit);
+    let (sent, bytes) = (published.sent, grouped(published.sent_bytes));
+    let reused = published.reused;
+    let text = format!(
+        "{release} is published with commit {commit}: {sent} blobs of {bytes} bytes sent, \
+         {reused} were there"
+    );
+    output.print(&published, &text)
+}
+
+pub(super) fn fetch(asked: &Fetch, place: &Registry, output: Output) -> Result<()> {
+    let keys = public_keys(ACTION, &asked.public_key)?;
+    let release = place.fetch(&asked.release, &keys, &asked.output).map_err(failed())?;
+    let text = format!("{release} is in {}, verified", asked.output.display());
+    output.print(&json!({"release": release.to_string(), "directory": asked.output}), &text)
+}
+
+pub(super) fn export(asked: &Export, place: &Registry, output: Output) -> Result<()> {
+    let keys = public_keys(ACTION, &asked.public_key)?;
+    let exported = place.export_to_mlflow(&asked.release, &keys, &asked.mlflow);
+    let exported = exported.map_err(failed())?;
+    let how = if exported.was_there { "was there already as" } else { "is now" };
+    let (release, version, run) = (&exported.release, &exported.model_version, &exported.run_id);
+    let text = format!("{release} {how} version {version} of the model at MLflow, run {run}");
+    output.print(&exported, &text)
+}
+
+pub(super) fn import(asked: &Import, place: &Registry, output: Output) -> Result<()> {
+    let keys = public_keys(ACTION, &asked.public_key)?;
+    let imported = place.import_from_mlflow(&asked.release, &keys, &asked.mlflow);
+    let imported = imported.map_err(failed())?;
+    let (release, commit) = (&imported.published.release, imported.published.commit);
+    let text = format!("{release} is published with commit {commit}, offered to nobody yet");
+    output.print(&imported, &text)
+}

@@ -1,4 +1,5 @@
-//! Repositories between python-tuf, the reference implementation, and Noctule.
+//! Repositories between python-tuf, the reference implementation, and Noctule; and a device that
+//! needs a repository's word for what it installs.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,15 +7,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use noctule_core::Noctule;
 use noctule_core::base::digest::sha256_hex;
+use noctule_core::base::{Error, TrustRefusal};
+use noctule_core::release::manifest_sha256;
 use noctule_core::trust::{Role, TrustedSet, read_directory};
 use noctule_releases::SecretKey;
 use noctule_releases::trust::{
     Expiries, ReleaseTarget, RepositoryKeys, RootPlan, TargetList, Versions, draft_root, sign_file,
     write_metadata,
 };
+use noctule_tests::Town;
+use noctule_tests::phone::config;
+use noctule_tests::town::NOW_MS;
 
-const NOW_MS: i64 = 1_790_000_000_000;
 /// The year 2035.
 const UNTIL_MS: i64 = 2_051_222_400_000;
 /// What the tests were written against.
@@ -56,41 +62,52 @@ fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed(&[seed; 32])
 }
 
-/// A repository of ours with one release.
-fn write_ours(folder: &Path) {
+/// The root of ours: Ann and Bob, and an online key.
+fn plan(online: u8) -> RootPlan {
     let mut plan = RootPlan::first(UNTIL_MS);
-    let (ann, bob, online) = (key(1).public(), key(2).public(), key(9).public());
+    let (ann, bob, online) = (key(1).public(), key(2).public(), key(online).public());
     plan.set(Role::Root, &[ann, bob], 2);
     plan.set(Role::Targets, &[ann, bob], 2);
     plan.set(Role::Snapshot, &[online], 1);
     plan.set(Role::Timestamp, &[online], 1);
-    for plan in [plan.clone(), plan.next(UNTIL_MS)] {
-        let path = draft_root(folder, &plan).unwrap();
-        sign_file(&path, &key(1)).unwrap();
-        sign_file(&path, &key(2)).unwrap();
-    }
-    let manifest = b"a manifest";
-    let release = ReleaseTarget {
-        manifest_sha256: sha256_hex(manifest),
-        length: manifest.len() as u64,
-        name: "town".to_owned(),
-        version: 8,
-        percent: 25,
-        halted: false,
-    };
-    fs::create_dir_all(folder.join("blobs")).unwrap();
-    fs::write(folder.join("blobs").join(&release.manifest_sha256), manifest).unwrap();
+    plan
+}
+
+fn write_root(folder: &Path, plan: &RootPlan) {
+    let path = draft_root(folder, plan).unwrap();
+    sign_file(&path, &key(1)).unwrap();
+    sign_file(&path, &key(2)).unwrap();
+}
+
+/// Publishes one release, everything with the version `number`.
+fn publish(folder: &Path, release: ReleaseTarget, number: u64, online: u8) {
     let offered = TargetList { releases: vec![release], deltas: Vec::new() };
-    let versions = Versions { targets: 1, snapshot: 1, timestamp: 1 };
+    let versions = Versions { targets: number, snapshot: number, timestamp: number };
     let expiries = Expiries { targets_ms: UNTIL_MS, snapshot_ms: UNTIL_MS, timestamp_ms: UNTIL_MS };
     let keys = RepositoryKeys {
         targets: vec![key(1), key(2)],
-        snapshot: vec![key(9)],
-        timestamp: vec![key(9)],
+        snapshot: vec![key(online)],
+        timestamp: vec![key(online)],
     };
     for (path, bytes) in write_metadata(&offered, versions, expiries, &keys).unwrap() {
         fs::write(folder.join(path), bytes).unwrap();
     }
+}
+
+fn target(manifest_sha256: String, length: u64, version: u64, halted: bool) -> ReleaseTarget {
+    let (name, percent) = ("town".to_owned(), 25);
+    ReleaseTarget { manifest_sha256, length, name, version, percent, halted }
+}
+
+/// A repository of ours with two roots and one release.
+fn write_ours(folder: &Path) {
+    write_root(folder, &plan(9));
+    write_root(folder, &plan(9).next(UNTIL_MS));
+    let manifest = b"a manifest";
+    let release = target(sha256_hex(manifest), manifest.len() as u64, 8, false);
+    fs::create_dir_all(folder.join("blobs")).unwrap();
+    fs::write(folder.join("blobs").join(&release.manifest_sha256), manifest).unwrap();
+    publish(folder, release, 1, 9);
 }
 
 #[test]
@@ -120,4 +137,63 @@ fn python_tuf_and_noctule_accept_and_refuse_the_same_repositories() {
         fs::read_to_string(&timestamp).unwrap().replacen("\"version\": 1", "\"version\": 2", 1);
     fs::write(&timestamp, text).unwrap();
     assert!(script(&python, "read", &ours).is_err() && refresh(&ours).is_err());
+}
+
+fn untrusted(result: noctule_core::Result<noctule_core::release::ReleaseName>) -> TrustRefusal {
+    match result {
+        Err(Error::TrustRefused { refusal, .. }) => refusal,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The release of `version` in a folder that is also a repository.
+fn bundle(scratch: &Path, version: u64) -> (PathBuf, String) {
+    let parent = scratch.join(version.to_string());
+    fs::create_dir_all(&parent).unwrap();
+    let release = Town { version, ..Town::default() }.pack(&parent);
+    let sha256 = manifest_sha256(&release).unwrap();
+    (release, sha256)
+}
+
+/// The drill of `tools/docs/key-compromise.md`, on a device.
+#[test]
+fn a_device_follows_its_repository_and_survives_a_lost_online_key() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (first, sha256) = bundle(scratch.path(), 1);
+    let profile = scratch.path().join("profile");
+    let (mut config, _clock) = config(&profile, NOW_MS);
+    config.trusted_keys = Vec::new();
+    write_root(&first, &plan(9));
+    config.trusted_root = Some(fs::read(first.join("metadata/1.root.json")).unwrap());
+    let noctule = Noctule::open(config.clone()).unwrap();
+    // Signed by the key of the quick start, and no metadata: not enough.
+    assert_eq!(untrusted(noctule.install_release(&first)), TrustRefusal::Missing);
+    publish(&first, target(sha256.clone(), 1, 1, true), 1, 9);
+    let refused = untrusted(noctule.install_release(&first));
+    assert!(matches!(refused, TrustRefusal::Halted { .. }), "{refused}");
+    publish(&first, target(sha256.clone(), 1, 5, false), 2, 9);
+    let refused = untrusted(noctule.install_release(&first));
+    assert!(matches!(refused, TrustRefusal::WrongRelease { .. }), "{refused}");
+    publish(&first, target(sha256, 1, 1, false), 3, 9);
+    noctule.install_release(&first).unwrap();
+    // The online key is lost: the root replaces it, and what the old key signs is refused, also
+    // after the device was restarted.
+    let (second, sha256) = bundle(scratch.path(), 2);
+    write_root(&second, &plan(9));
+    let mut rotated = plan(10);
+    rotated.version = 2;
+    write_root(&second, &rotated);
+    publish(&second, target(sha256.clone(), 1, 2, false), 4, 9);
+    let refused = untrusted(noctule.install_release(&second));
+    assert!(matches!(refused, TrustRefusal::Threshold { have: 0, .. }), "{refused}");
+    noctule.close();
+    drop(noctule);
+    let noctule = Noctule::open(config).unwrap();
+    let refused = untrusted(noctule.install_release(&first));
+    assert!(matches!(refused, TrustRefusal::Threshold { have: 0, .. }), "{refused}");
+    // It goes on serving what it has, and takes what the new key signs, from version 1 again.
+    let active = noctule.status().unwrap().release.unwrap();
+    assert_eq!(active.to_string(), "town@1");
+    publish(&second, target(sha256, 1, 2, false), 1, 10);
+    assert_eq!(noctule.install_release(&second).unwrap().to_string(), "town@2");
 }

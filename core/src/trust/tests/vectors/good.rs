@@ -51,7 +51,7 @@ fn edits() -> Vec<(&'static str, Edit)> {
             w.snapshot["meta"]["targets.json"]["version"] = json!(40);
         }),
         ("the greatest version", |w| w.timestamp["version"] = json!((1_u64 << 53) - 1)),
-        ("an expiry in a second", |w| w.timestamp["expires"] = json!("2026-09-21T13:33:21Z")),
+        ("an expiry in a second", |w| w.timestamp["expires"] = json!("2026-09-21T14:13:21Z")),
         ("an expiry in the year 9999", |w| w.targets["expires"] = json!("9999-12-31T23:59:59Z")),
         ("more signatures than needed", |w| {
             w.signers.insert("targets", vec![4, 5, 1, 99]);

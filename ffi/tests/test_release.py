@@ -116,13 +116,13 @@ class WithRelease(RecommenderTest):
     def test_a_release_that_was_changed_is_refused_with_the_file(self):
         changed = self.scratch / "changed"
         shutil.copytree(RELEASE, changed)
-        with open(changed / "catalogue.jsonl", "r+b") as file:
+        with open(changed / "catalogue.safetensors", "r+b") as file:
             file.write(b" ")
         with self.assertRaises(RecommenderError.ReleaseRefused) as caught:
             Recommender.open(self.config(directory=str(self.scratch / "new"))).install_release(
                 str(changed)
             )
-        self.assertEqual(caught.exception.file, "catalogue.jsonl")
+        self.assertEqual(caught.exception.file, "catalogue.safetensors")
 
     def test_erasing_forgets_the_user_and_keeps_the_release(self):
         before = self.recommender.status()

@@ -144,13 +144,13 @@ pub enum Refusal {
         index: u64,
     },
     /// Two rows of the catalogue have the same id.
-    #[error("item {id:?} is there twice, in lines {first_line} and {line}")]
+    #[error("item {id:?} is there twice, as numbers {first_line} and {line}")]
     DuplicateItem {
         /// The id.
         id: String,
-        /// Line of the first row, from 1.
+        /// Line (`catalogue.jsonl`) or row of the first, from 1.
         first_line: u64,
-        /// Line of the second row, from 1.
+        /// Line or row of the second, from 1.
         line: u64,
     },
     /// The release needs something this library does not have.

@@ -124,6 +124,11 @@ impl Hours {
         let codes = parts.take_rows("hours.codes".into(), UNSIGNED, items)?;
         let spans = parts.take_wide("hours.spans".into(), &[Dtype::U16], &[3])?;
         let lists = Lists::take(parts, "hours.ends".into(), spans.rows)?;
+        if lists.rows() > items {
+            // What is computed once for each list would cost more than once for each item.
+            let (found, limit) = (lists.rows() as u64, items as u64);
+            return Err(Refusal::TooLarge { what: "number of opening hours", found, limit });
+        }
         Ok(Some(Self { codes, lists, spans }))
     }
 

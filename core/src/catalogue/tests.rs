@@ -1,4 +1,5 @@
 //! Columns: what is written is read again, and nothing else is read at all.
 
+mod golden;
 mod hostile;
 mod round_trip;

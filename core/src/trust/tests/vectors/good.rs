@@ -46,6 +46,11 @@ fn edits() -> Vec<(&'static str, Edit)> {
         ("a snapshot that names more", |w| {
             w.snapshot["meta"]["other.json"] = json!({"version": 7});
         }),
+    ]
+}
+
+fn more_edits() -> Vec<(&'static str, Edit)> {
+    vec![
         ("versions that skip", |w| {
             w.targets["version"] = json!(40);
             w.snapshot["meta"]["targets.json"]["version"] = json!(40);
@@ -84,7 +89,7 @@ fn edits() -> Vec<(&'static str, Edit)> {
 
 pub(super) fn vectors() -> Vec<Vector> {
     let mut vectors: Vec<Vector> = Vec::new();
-    for (name, edit) in edits() {
+    for (name, edit) in edits().into_iter().chain(more_edits()) {
         let mut workshop = Workshop::new();
         edit(&mut workshop);
         vectors.push(Vector::new(name, &workshop, Good));

@@ -95,8 +95,8 @@ struct Training {
 /// | `model.safetensors` | `gram` F32 \[d, d\] | computed from the embedding |
 /// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
 ///
-/// Tensors may be F16 or BF16 as well. `codes` and `scale` may be there and are made anew, and so is
-/// `gram` when the vectors are not stored as F32. Other tensors are refused.
+/// Tensors may be F16 or BF16 as well. `codes` and `scale` may be there and are made anew, and so
+/// is `gram` when the vectors are not stored as F32. Other tensors are refused.
 ///
 /// # Errors
 /// As [`pack`], with the file, line and field of what does not fit.

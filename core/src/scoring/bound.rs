@@ -20,9 +20,9 @@
 //! stored beside the codes.
 //!
 //! - C is the greatest absolute code: 128 for int8, 8 for int4.
-//! - E is 1/2 where vectors are stored, in whatever precision: y are the stored values, and rounding
-//!   to the nearest code leaves half a step (`ItemMatrix::verify`). Where the codes are the vectors,
-//!   y = s c but for one rounding to f32, at most 2^-24 * 128 steps = 2^-17 steps (a
+//! - E is 1/2 where vectors are stored, in whatever precision: y are the stored values, and
+//!   rounding to the nearest code leaves half a step (`ItemMatrix::verify`). Where the codes are
+//!   the vectors, y = s c but for one rounding to f32, at most 2^-24 * 128 steps = 2^-17 steps (a
 //!   subnormal product is exact: it is a multiple of the least f32, as s is): E is 0.
 //!
 //! # Rounding
@@ -35,8 +35,8 @@
 //! - B itself is rounded to f32: 129 * 2^-24 < 2^-16.9. |x|_1 and |r|_1 are summed in f64: < 2^-30.
 //!
 //! Together with the 2^-14 of above this is less than 2^-12, and B is taken as
-//! C |r|_1 + (E + 2^-12) |x|_1. What is said with 128 and 1/2 holds for less, too. Products that underflow are off by 2^-149 more, and `floor`
-//! allows for it.
+//! C |r|_1 + (E + 2^-12) |x|_1. What is said with 128 and 1/2 holds for less, too. Products that
+//! underflow are off by 2^-149 more, and `floor` allows for it.
 //!
 //! # Units
 //! The query is multiplied by the power of two that brings its greatest value to between 1 and 2,

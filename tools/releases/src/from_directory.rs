@@ -101,8 +101,8 @@ struct Training {
 /// | `checks.jsonl` | one check a line | a release without an exam |
 /// | `sample.jsonl` | a [`crate::SampleUser`] a line, to measure the release on | no gate |
 ///
-/// Tensors may be F16 or BF16 as well. `codes` and `scale` may be there and are made anew, and so is
-/// `gram` when the vectors are not stored as F32. Other tensors are refused.
+/// Tensors may be F16 or BF16 as well. `codes` and `scale` may be there and are made anew, and so
+/// is `gram` when the vectors are not stored as F32. Other tensors are refused.
 ///
 /// # Errors
 /// As [`pack`], with the file, line and field of what does not fit.

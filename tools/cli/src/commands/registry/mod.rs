@@ -13,8 +13,8 @@ use crate::output::Output;
 /// Keep releases for a team and for devices, in a folder or an object store.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A release is named NAME@VERSION or NAME@ALIAS. PLACE is a folder, or with the feature `cloud` the URL
-of an object store (s3://bucket/path, gs://, az://), set up from the environment.
+A release is named NAME@VERSION or NAME@ALIAS. PLACE is a folder, or with the feature `cloud` the
+URL of an object store (s3://bucket/path, gs://, az://), set up from the environment.
 
 Examples:
   noctule registry --at shelf publish release --public-key release.key.pub --alias challenger

@@ -11,6 +11,8 @@ use super::Refusal;
 
 /// Characters of a key that an error repeats.
 const KEY_CHARACTERS_SHOWN: usize = 64;
+/// Levels of a path: deeper ones are parsed by nobody and would take many times the document.
+const LEVELS_MAX: usize = 32;
 
 /// Reads one JSON document. The caller bounds `bytes`; memory stays proportional to them.
 ///
@@ -67,12 +69,15 @@ enum Frame {
 /// The path of the value that stands, or has just ended, at `offset`.
 fn path_at(bytes: &[u8], offset: usize) -> String {
     let mut frames: Vec<Frame> = Vec::new();
+    // Levels below the last frame, which are only counted.
+    let mut below = 0_usize;
     let mut at = 0;
     while at < offset {
         match bytes[at] {
             b'"' => {
                 let end = end_of_string(bytes, at + 1).min(offset);
                 if let Some(Frame::Object { key, expects_key: expects @ true }) = frames.last_mut()
+                    && below == 0
                 {
                     let text = String::from_utf8_lossy(&bytes[at + 1..end]);
                     *key = Some(text.chars().take(KEY_CHARACTERS_SHOWN).collect());
@@ -80,6 +85,8 @@ fn path_at(bytes: &[u8], offset: usize) -> String {
                 }
                 at = end;
             }
+            b'{' | b'[' if frames.len() == LEVELS_MAX => below += 1,
+            b'}' | b']' | b',' if below > 0 => below -= usize::from(bytes[at] != b','),
             b'{' => frames.push(Frame::Object { key: None, expects_key: true }),
             b'[' => frames.push(Frame::Array { index: 0 }),
             b'}' | b']' => {
@@ -197,6 +204,14 @@ mod tests {
     struct Row {
         size: u32,
         name: Option<String>,
+    }
+
+    #[test]
+    fn the_path_into_a_document_of_endless_depth_is_short() {
+        let text = format!("{{\"map\": {}", "{\"a\":[".repeat(100_000));
+        assert!(path_at(text.as_bytes(), text.len()).len() < 200);
+        let closed = format!("{{\"a\": {}{}, \"b\": 1", "[".repeat(99), "]".repeat(99));
+        assert_eq!(path_at(closed.as_bytes(), closed.len()), "b");
     }
 
     fn field(text: &str) -> String {

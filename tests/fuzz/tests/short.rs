@@ -30,26 +30,33 @@ fn every_seed_is_accepted() {
     }
 }
 
-const WRONG: Target = Target {
-    name: "wrong",
-    execute: |bytes| {
-        assert!(!bytes.starts_with(b"b"), "as it should be here");
-        let held = vec![0_u8; bytes.len() * 100];
-        held.len() as u64
-    },
-    seeds: || vec![b"a".to_vec()],
-    shape: Shape::Plain,
-    tokens: &["b"],
-    bytes_max: 1_000,
-    declared_bytes: 1_000,
-};
+/// A parser that does what `execute` does.
+fn wrong(execute: fn(&[u8]) -> u64) -> Target {
+    let seeds = || vec![b"a".to_vec()];
+    let (shape, tokens) = (Shape::Plain, &["b"][..]);
+    Target { name: "wrong", execute, seeds, shape, tokens, bytes_max: 1_000, declared_bytes: 1_000 }
+}
 
 #[test]
-fn a_panic_and_too_much_memory_are_found() {
-    let kinds: Vec<Kind> =
-        short(&WRONG, 100_000).findings.into_iter().map(|finding| finding.kind).collect();
-    assert!(kinds.contains(&Kind::Panic), "{kinds:?}");
-    assert!(kinds.iter().any(|kind| matches!(kind, Kind::Memory(_))), "{kinds:?}");
+fn a_panic_is_found() {
+    let panics = wrong(|bytes| {
+        assert!(!bytes.starts_with(b"b"), "as it should be here");
+        0
+    });
+    let findings = short(&panics, 100_000).findings;
+    assert!(findings.iter().any(|finding| finding.input.starts_with(b"b")));
+    assert!(findings.iter().all(|finding| finding.kind == Kind::Panic));
+}
+
+#[test]
+fn more_memory_than_twice_what_is_declared_is_found() {
+    let greedy = wrong(|bytes| vec![0_u8; bytes.len() * 100].len() as u64);
+    let findings = short(&greedy, 100_000).findings;
+    assert!(!findings.is_empty());
+    for finding in findings {
+        assert_eq!(finding.kind, Kind::Memory(finding.input.len() * 100));
+        assert!(finding.input.len() * 100 > 2_000);
+    }
 }
 
 #[test]

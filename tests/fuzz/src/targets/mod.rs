@@ -40,18 +40,16 @@ pub fn find(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
-/// A number for what was answered: for a refusal that of its words, without the numbers and the
-/// quoted parts, which are as many as there are inputs.
+/// A number for what was answered: for a refusal that of its last words and of how deep the place
+/// lies, up to what is quoted and without numbers, of which there are as many as inputs.
 fn answer<T, E: Display>(result: &Result<T, E>) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Err(error) = result {
-        let mut quoted = false;
-        for character in error.to_string().chars() {
-            quoted ^= matches!(character, '"' | '`');
-            if !quoted && !character.is_ascii_digit() {
-                character.hash(&mut hasher);
-            }
-        }
+        let text = error.to_string();
+        let (place, words) = text.rsplit_once(": ").unwrap_or(("", &text));
+        place.matches(['.', '[']).count().min(8).hash(&mut hasher);
+        let kind = words.split(['"', '`']).next().unwrap_or_default();
+        kind.chars().filter(|c| !c.is_ascii_digit()).for_each(|c| c.hash(&mut hasher));
     }
     hasher.finish()
 }

@@ -269,7 +269,8 @@ proptest! {
 
     #[test]
     fn applying_what_was_made_gives_the_newer_release(
-        seed in any::<u64>(), length in 0..40_000_usize, repeated in any::<bool>(), edits in edits(),
+        seed in any::<u64>(), length in 0..40_000_usize, repeated in any::<bool>(),
+        edits in edits(),
     ) {
         let mut old = noise(seed, length);
         if repeated {

@@ -2,6 +2,7 @@
 
 mod containers;
 mod fixture;
+mod hostile;
 mod installation;
 mod manifests;
 mod verification;

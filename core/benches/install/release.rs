@@ -29,10 +29,8 @@ pub(crate) fn write(directory: &Path, items: usize, dimensions: usize) -> Result
         writeln!(catalogue, "{{\"id\":\"{item}\",\"title\":\"Item {item}\"}}")?;
     }
     catalogue.into_inner()?.sync_all()?;
-    let tensors = [
-        (ITEMS_FILE, item_tensors(items, dimensions)?),
-        (MODEL_FILE, model_tensors(dimensions)),
-    ];
+    let tensors =
+        [(ITEMS_FILE, item_tensors(items, dimensions)?), (MODEL_FILE, model_tensors(dimensions))];
     let mut entries = BTreeMap::new();
     for (file, tensors) in &tensors {
         write_container(&directory.join(file), tensors)?;

@@ -11,7 +11,7 @@ use crate::base::limits::CHUNK_BYTES;
 use crate::base::{Error, Result};
 
 /// Bytes read at a time: they stay in the second-level cache of a phone's core between the hash and
-/// what else looks at them, and a call of the system for each of them costs nothing beside the hash.
+/// what else looks at them, and one system call for them costs nothing beside the hash.
 pub(super) const READ_BYTES: usize = 128 * 1024;
 
 pub use crate::base::digest::sha256_hex;

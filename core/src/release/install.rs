@@ -58,8 +58,8 @@ pub fn stage(source: &Path, releases_dir: &Path, trust: &Trust<'_>) -> Result<Ve
     Ok(head.verified(directory, items))
 }
 
-/// Installs the release in `staged`, a directory that lies directly in `releases_dir` and belongs to
-/// the library: verified in place, each file read once, flushed and renamed. Nothing is copied.
+/// Installs the release in `staged`, a directory that lies directly in `releases_dir` and belongs
+/// to the library: verified in place, each file read once, flushed and renamed. Nothing is copied.
 ///
 /// What else lies in `staged` is removed. When the release is there already, whole and the same, it
 /// stays as it is and `staged` is removed. After a refusal `staged` is as it was, for the caller to

@@ -1,7 +1,7 @@
 //! Whether an installed release is still what was verified.
 //!
-//! At installation every byte was verified; afterwards a worn flash cell, a failing file system or a
-//! hand on a rooted phone may change it. Two checks find that:
+//! At installation every byte was verified; afterwards a worn flash cell, a failing file system or
+//! a hand on a rooted phone may change it. Two checks find that:
 //!
 //! - opening ([`super::OpenRelease::open`]) is cheap and compares the digest of the manifest, the
 //!   lengths and the headers;

@@ -136,6 +136,9 @@ impl<'a> ItemMatrix<'a> {
             if !(scale.is_finite() && *scale >= 0.0) {
                 return Err(Error::damaged(what(), format!("it is {scale}")));
             }
+            if surely_near(codes, row, *scale) {
+                continue;
+            }
             let step = f64::from(*scale);
             // A value that is not finite is never near enough.
             let near = |(code, value): (&i8, &f32)| {
@@ -157,6 +160,22 @@ impl<'a> ItemMatrix<'a> {
         }
         Ok(())
     }
+}
+
+/// The share of a step that is certainly near in f32: the product of a code and a scale is off by
+/// at most 127 steps by 2^-24, the difference by 2^-24 of itself; together less than 2^-16 of a step.
+const SURE_SHARE: f32 = (STEP_SHARE - 1.0 / 65_536.0) as f32;
+
+/// Whether every value of a row is near its code, as far as f32 can tell: a look without a branch
+/// for each value, which compiles to vector instructions. What it leaves open is decided exactly.
+fn surely_near(codes: &[i8], row: &[f32], scale: f32) -> bool {
+    // Below, products lose bits to underflow.
+    if scale < 1e-30 {
+        return false;
+    }
+    let limit = SURE_SHARE * scale;
+    let far = |(code, value): (&i8, &f32)| !((*value - f32::from(*code) * scale).abs() <= limit);
+    !codes.iter().zip(row).fold(false, |any, pair| any | far(pair))
 }
 
 #[cfg(test)]

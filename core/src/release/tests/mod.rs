@@ -1,8 +1,10 @@
 //! Every refusal of a release, on real files: one thing is wrong in each.
 
+mod chunks;
 mod containers;
 mod fixture;
 mod forms;
+mod hostile;
 mod installation;
 mod manifests;
 mod verification;

@@ -136,9 +136,6 @@ impl<'a> ItemMatrix<'a> {
             if !(scale.is_finite() && *scale >= 0.0) {
                 return Err(Error::damaged(what(), format!("it is {scale}")));
             }
-            if surely_near(codes, row, *scale) {
-                continue;
-            }
             let step = f64::from(*scale);
             // A value that is not finite is never near enough.
             let near = |(code, value): (&i8, &f32)| {
@@ -152,6 +149,9 @@ impl<'a> ItemMatrix<'a> {
                 }
             };
             let codes = self.codes.rows(index..index + 1, self.dimensions, &mut room);
+            if surely_near(codes, row, *scale) {
+                continue;
+            }
             if let Some(at) = codes.iter().zip(row).position(|pair| !near(pair)) {
                 let (code, value) = (codes[at], row[at]);
                 let reason = format!("{code} * {scale} is more than half a step from {value}");

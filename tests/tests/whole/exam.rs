@@ -254,7 +254,7 @@ fn checks_from_a_file_can_be_put_to_any_release() {
 }
 
 fn upload(phone: &Phone) -> UploadRequest {
-    match phone.next_transfer().unwrap() {
+    match phone.next_transfer(noctule_core::upload::Network::Unmetered).unwrap() {
         Transfer::Upload(request) => request,
         other => panic!("{other:?}"),
     }

@@ -109,7 +109,7 @@ impl Run {
                 assert!(nothing);
                 None
             }
-            Transfer::Wait { until_ms } => panic!("waits until {until_ms}"),
+            other => panic!("{other:?}"),
         }
     }
 

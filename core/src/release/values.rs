@@ -339,7 +339,7 @@ mod tests {
     fn the_smallest_numbers_and_minus_nought_are_values_like_any_other() {
         let values = [f32::from_bits(1), -0.0, 0.0, f32::MIN_POSITIVE, WEIGHT_MAX];
         let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        assert_eq!(first_bad(Dtype::F32, Rule::Within(Range::NotNegative), &bytes), None);
+        assert_eq!(first_bad(Dtype::F32, Rule::Within(Range::NotNegative), 0, &bytes), None);
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use super::*;
-use crate::base::SurfaceId;
+use crate::base::{Network, SurfaceId};
 
 #[test]
 fn recommend_answers_while_a_transaction_is_under_way() {

@@ -1,7 +1,7 @@
 //! What `diff` tells.
 
 use noctule_releases::registry::{PublishOptions, diff};
-use noctule_releases::{Embedding, PackInput, RankerWeights, pack};
+use noctule_releases::{Embedding, PackInput, RankerWeights, VectorForm, pack};
 use serde_json::json;
 
 use crate::releases::{Workplace, at, input, key, signed};
@@ -23,6 +23,7 @@ fn publish(place: &Workplace, version: u64, value: impl Fn(usize, usize) -> f32,
                 .map(|index| value(index / DIMENSIONS, index % DIMENSIONS))
                 .collect(),
             dimensions: DIMENSIONS,
+            form: VectorForm::default(),
         }),
         ..input("town", version, 1)
     };

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use noctule_releases::registry::{PublishOptions, Reference, Registry};
-use noctule_releases::{PackInput, SecretKey, pack};
+use noctule_releases::{HealthSource, PackInput, SecretKey, pack};
 use tempfile::TempDir;
 
 pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
@@ -87,6 +87,9 @@ pub(crate) fn input(name: &str, version: u64, salt: u64) -> PackInput {
         embedding: None,
         gram: None,
         ranker: None,
+        checks: None,
+        health: HealthSource::None,
+        minimum_runtime: None,
         lineage: BTreeMap::from([
             ("data".into(), format!("rows {salt}")),
             ("metrics".into(), format!("ndcg@10=0.{salt:04}")),

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+use std::net::SocketAddr;
 use std::path::Path;
 
 use noctule_core::base::{Budget, CancelToken, Clock, Seed, SeededRandom, Step};
@@ -9,6 +10,7 @@ use noctule_core::feedback::FeedbackEvent;
 use noctule_core::upload::{Network, Transfer};
 use noctule_tests::collector::{acknowledgement, answer, delivered, lines};
 use noctule_tests::phone::event;
+use noctule_tests::server::fetch;
 use noctule_tests::switching::switch;
 use noctule_tests::{Phone, Town};
 
@@ -21,6 +23,12 @@ fn main() {
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
         ["hold", directory] => hold(Path::new(directory)),
+        ["deliver", directory, address, root, now_ms, end] => {
+            let root = std::fs::read(root).unwrap();
+            let now_ms = now_ms.parse().unwrap();
+            let phone = Phone::following_at(Path::new(directory), &root, now_ms);
+            deliver(&phone, address.parse().unwrap(), end.parse().unwrap());
+        }
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
@@ -48,6 +56,32 @@ fn hold(directory: &Path) {
     let _phone = Phone::open(directory);
     say("ready");
     wait_for_the_end();
+}
+
+/// Fetches and installs what is offered; the process ends in the middle of everything once `end`
+/// bytes have been written.
+fn deliver(phone: &Phone, address: SocketAddr, end: u64) {
+    say("ready");
+    let mut total = 0;
+    loop {
+        match phone.next_transfer(Network::Unmetered).unwrap() {
+            Transfer::Fetch(request) => {
+                let mut before = 0;
+                let outcome = fetch(address, &request, &mut |written| {
+                    total += written - before;
+                    before = written;
+                    if total >= end {
+                        std::process::abort();
+                    }
+                });
+                phone.transfer_finished(&request.id, &outcome).unwrap();
+            }
+            Transfer::Done => break,
+            other => panic!("{other:?}"),
+        }
+    }
+    phone.whole_night();
+    say("done");
 }
 
 /// Runs a night that stands still after so many slates.

@@ -4,9 +4,12 @@
 
 pub mod collector;
 pub mod phone;
+pub mod repository;
+pub mod server;
 pub mod switching;
 pub mod town;
 
 pub use collector::Collector;
 pub use phone::Phone;
+pub use repository::Repository;
 pub use town::Town;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use noctule_core::base::{
     Budget, CancelToken, Clock, ContextId, ItemId, ManualClock, NoProgress, Result, SurfaceId,
 };
+use noctule_core::delivery::DeliveryPolicy;
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 use noctule_core::night::{NightOutcome, NightReport};
 use noctule_core::serving::{RecommendRequest, Recommendations};
@@ -60,6 +61,31 @@ impl Phone {
         let (config, clock) = config(directory, now_ms);
         let noctule = Noctule::open(config)?;
         Ok(Self { noctule, clock, directory: directory.to_path_buf() })
+    }
+
+    /// Opens the profile in `directory` at [`NOW_MS`], as that of an app that follows the
+    /// repository of this root.
+    #[must_use]
+    pub fn following(directory: &Path, root: &[u8]) -> Self {
+        Self::following_at(directory, root, NOW_MS)
+    }
+
+    /// The same at `now_ms`.
+    #[must_use]
+    pub fn following_at(directory: &Path, root: &[u8], now_ms: i64) -> Self {
+        let (mut config, clock) = config(directory, now_ms);
+        config.trusted_root = Some(root.to_vec());
+        config.delivery = Some(DeliveryPolicy::following("town"));
+        let noctule = Noctule::open(config).unwrap();
+        Self { noctule, clock, directory: directory.to_path_buf() }
+    }
+
+    /// Closes it and opens it again as [`Self::following`].
+    #[must_use]
+    pub fn reopen_following(self, root: &[u8]) -> Self {
+        let Self { noctule, clock, directory } = self;
+        drop(noctule);
+        Self::following_at(&directory, root, clock.now_ms())
     }
 
     /// A new profile in `scratch` with the release of `town`.

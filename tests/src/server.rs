@@ -76,6 +76,12 @@ impl Server {
         *self.shared.manners.lock().unwrap() = manners;
     }
 
+    /// What was served since it was last taken.
+    #[must_use]
+    pub fn served(&self) -> Vec<Served> {
+        self.shared.served.lock().unwrap().clone()
+    }
+
     /// What was served since the last call.
     #[must_use]
     pub fn take_served(&self) -> Vec<Served> {
@@ -169,8 +175,11 @@ fn try_fetch(
     };
     if status == 200 || status == 206 {
         let offset = if status == 206 { request.offset } else { 0 };
-        let mut file =
-            std::fs::OpenOptions::new().create(true).truncate(false).write(true).open(&request.destination)?;
+        let mut file = std::fs::OpenOptions::new()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&request.destination)?;
         file.set_len(offset)?;
         file.seek(SeekFrom::Start(offset))?;
         let limit = request.offset + request.length_max - offset;

@@ -114,11 +114,17 @@ impl Town {
         }
     }
 
+    /// The key that signs the releases.
+    #[must_use]
+    pub fn key() -> SecretKey {
+        SecretKey::from_seed(&KEY_SEED)
+    }
+
     /// Packs the release into `parent/<version>` and gives that directory.
     #[must_use]
     pub fn pack(&self, parent: &Path) -> PathBuf {
         let out = parent.join(self.version.to_string());
-        pack(&self.input(), &SecretKey::from_seed(&KEY_SEED), &out).unwrap();
+        pack(&self.input(), &Self::key(), &out).unwrap();
         out
     }
 

@@ -1,5 +1,7 @@
 //! Which values the tensors of a release may hold, judged piece by piece.
 
+use crate::base::limits::WEIGHT_MAX;
+
 /// What holds for the values of a tensor beyond being finite.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Range {
@@ -7,7 +9,7 @@ pub(super) enum Range {
     Finite,
     /// F32, at least 0.
     NotNegative,
-    /// F32, 0 to 2^120: a scale, whose product with any code is finite.
+    /// F32, 0 to the greatest weight: a scale, whose product with any code is finite.
     Scale,
     /// I8, -127 to 127: codes that are as many below zero as above.
     Symmetric,
@@ -18,9 +20,6 @@ pub(super) enum Range {
         row: u64,
     },
 }
-
-/// Greatest scale: 127 times it is below 2^127.
-const SCALE_MAX: f32 = f32::from_bits((127 + 120) << 23);
 
 impl Range {
     /// The first value of `piece` outside the range, as its index in the piece, with the reason.
@@ -34,8 +33,8 @@ impl Range {
                 Some((at, "is negative, at least 0 is needed"))
             }
             Self::Scale => {
-                let at = first_f32(piece, |value| !(0.0..=SCALE_MAX).contains(&value))?;
-                Some((at, "is not 0 to 2^120"))
+                let at = first_f32(piece, |value| !(0.0..=WEIGHT_MAX).contains(&value))?;
+                Some((at, "is not 0 to 1e15"))
             }
             Self::Symmetric => {
                 let at = piece.iter().position(|code| *code == i8::MIN as u8)?;
@@ -82,7 +81,7 @@ mod tests {
 
     #[test]
     fn shares_are_not_negative_and_scales_leave_room_for_their_codes() {
-        let most = 2f32.powi(120);
+        let most = WEIGHT_MAX;
         assert!((most * 127.0).is_finite());
         assert_eq!(at(Range::Scale, 0, &f32s(&[0.0, -0.0, 1.0, most])), None);
         for bad in [-1e-30, most.next_up(), f32::NAN, f32::INFINITY] {

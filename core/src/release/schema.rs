@@ -123,6 +123,9 @@ impl Schema {
                 return Err(Refusal::MissingTensor { tensor });
             };
             needed.check(info)?;
+        }
+        // Behind the dtypes: a wrong one shifts the tensors behind it.
+        for (tensor, info) in layout.iter() {
             if info.begin % info.dtype.bytes() != 0 {
                 let reason =
                     format!("begins at byte {}, not aligned to {}", info.begin, info.dtype);

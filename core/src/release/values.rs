@@ -234,7 +234,7 @@ fn refusal(name: &str, dtype: Dtype, rule: Rule, index: u64, value: &[u8]) -> Re
         _ => return Refusal::NotFinite { tensor: name.to_owned(), index },
     };
     let large = first_bad(dtype, Rule::Within(Range::Finite), index, value).is_some();
-    let reason = if large {
+    let reason = if large && range != Range::Scale {
         format!("lies outside of {:e} to {WEIGHT_MAX:e}", -WEIGHT_MAX)
     } else {
         let outside = range.first_outside(index, value);

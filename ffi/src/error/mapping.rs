@@ -18,6 +18,9 @@ impl From<Error> for RecommenderError {
             Error::ReleaseRefused { file, refusal } => {
                 Self::ReleaseRefused { file, reason: refusal.to_string() }
             }
+            Error::TrustRefused { file, refusal } => {
+                Self::ReleaseRefused { file, reason: refusal.to_string() }
+            }
             Error::NoPreviousRelease => Self::invalid("release", reason),
             Error::StorageFull { .. } => Self::StorageFull { reason },
             Error::NotADatabase { .. }

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use noctule_core::base::{Budget, CancelToken, Error, NoProgress, Refusal};
 use noctule_core::night::NightOutcome;
 use noctule_core::release::{
-    ITEMS_FILE, MANIFEST_FILE, RevertReason, SCORE_REFERENCE, installed_path,
+    Architecture, ITEMS_FILE, MANIFEST_FILE, RevertReason, SCORE_REFERENCE, installed_path,
 };
 use noctule_core::serving::{EmptyReason, Tier};
-use noctule_releases::{HealthSource, RankerWeights, SecretKey, pack};
+use noctule_releases::{HealthSource, SecretKey, pack};
 use noctule_tests::phone::{check_whole, event};
 use noctule_tests::town::{KEY_SEED, SURFACES};
 use noctule_tests::{Phone, Town};
@@ -74,7 +74,13 @@ fn flip(path: &Path) {
 /// Version 2 with a ranker whose scores are beyond all numbers.
 fn failing(scratch: &Path) -> PathBuf {
     let mut input = town(2).input();
-    input.ranker = Some(RankerWeights { weight: vec![f32::MAX; 3], bias: f32::MAX });
+    // Nothing keeps the matrix of the fold-in positive definite for whoever chose something.
+    let Architecture::MatrixFactorization { unobserved_weight, regularization, .. } =
+        &mut input.architecture
+    else {
+        unreachable!("the town has a model");
+    };
+    (*unobserved_weight, *regularization) = (0.0, 0.0);
     let out = scratch.join("failing");
     pack(&input, &SecretKey::from_seed(&KEY_SEED), &out).unwrap();
     out
@@ -137,6 +143,7 @@ fn two_failed_nights_go_back_and_the_next_one_works() {
     let scratch = tempfile::tempdir().unwrap();
     let phone = Phone::with(&town(1), scratch.path());
     phone.whole_night();
+    phone.record(&[event("like", "item-1")]).unwrap();
     phone.install_release(&failing(scratch.path())).unwrap();
     let night = || phone.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress);
     assert!(matches!(night(), Err(Error::Model { .. })));
@@ -205,7 +212,8 @@ fn a_damaged_release_without_a_previous_keeps_serving_what_it_made() {
     let phone = phone.reopen();
     let before = phone.slates(3);
     std::fs::remove_file(installed(&phone, "town@1").join(ITEMS_FILE)).unwrap();
-    assert_eq!(phone.night().outcome, NightOutcome::NoRelease);
+    let night = phone.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress);
+    assert!(matches!(night, Err(Error::ReleaseDamaged { .. })), "{night:?}");
     assert_eq!(phone.slates(3), before);
     let phone = phone.reopen();
     assert_eq!(phone.slates(3), before);

@@ -11,9 +11,9 @@ use noctule_tests::town::{DIMENSIONS, KEY_SEED};
 use noctule_tests::{Phone, Town};
 
 const CUISINES: usize = 5;
-const SAMPLE: u64 = 300;
-const HEALTHY: u64 = 220;
-const BROKEN: u64 = 30;
+const SAMPLE: u64 = 200;
+const HEALTHY: u64 = 80;
+const BROKEN: u64 = 10;
 
 fn town(version: u64) -> Town {
     Town { version, items: 150, ..Town::default() }

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod activation;
+mod delivery;
+mod delivery_kill;
 mod determinism;
 mod erasure;
 mod exam;

@@ -5,12 +5,11 @@ use std::path::Path;
 use std::time::Duration;
 
 use noctule_core::base::{Seed, SeededRandom};
-use noctule_core::release::{Trust, installed_path, rows::Installed, verify_directory};
+use noctule_core::release::{check_installed, installed_path, rows::Installed};
 use noctule_core::serving::EmptyReason;
-use noctule_releases::SecretKey;
 use noctule_tests::phone::check_whole;
 use noctule_tests::switching::{install, night, pack_version};
-use noctule_tests::town::{APP, KEY_SEED, NOW_MS, SURFACES};
+use noctule_tests::town::{NOW_MS, SURFACES};
 use noctule_tests::{Phone, Town};
 
 use crate::kill::Working;
@@ -22,9 +21,7 @@ const HOUR_MS: i64 = 3_600_000;
 /// What lies on disk of `release` verifies to the last byte.
 fn check_on_disk(directory: &Path, release: &Installed) {
     let path = installed_path(&directory.join("releases"), &release.release);
-    let keys = [SecretKey::from_seed(&KEY_SEED).public().0];
-    let verified = verify_directory(&path, &Trust::signed_by(APP, &keys, NOW_MS)).unwrap();
-    assert_eq!(verified.manifest_sha256, release.manifest_sha256);
+    check_installed(&path, &release.manifest_sha256).unwrap();
 }
 
 /// Whole slates, all of one release; none at all without a release. Gives that release.

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
+use crate::sample::write_sample;
 use crate::training::{Metrics, TrainSettings, TrainStep, TrainedModel, train};
 use crate::{Error, Result};
 
@@ -53,10 +54,11 @@ impl DataSizes {
     }
 }
 
-/// Trains on `data` and writes the result into `directory`; see [`train`] and [`write_model`].
+/// Trains on `data` and writes the result into `directory`, with a sample of users on which the
+/// packer measures the release; see [`train`], [`write_model`] and [`write_sample`].
 ///
 /// # Errors
-/// As [`train`] and [`write_model`].
+/// As [`train`], [`write_model`] and [`write_sample`].
 pub fn train_to_directory(
     data: &Interactions,
     plan: &Plan,
@@ -65,7 +67,9 @@ pub fn train_to_directory(
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainingRecord> {
     let model = train(data, plan, settings, progress)?;
-    write_model(&model, data, settings, directory)
+    let record = write_model(&model, data, settings, directory)?;
+    write_sample(data, plan, directory)?;
+    Ok(record)
 }
 
 /// Writes `catalogue.jsonl`, `items.safetensors` (`popularity`, `context_popularity` and, for a

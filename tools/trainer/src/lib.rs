@@ -26,6 +26,7 @@ pub mod datasets;
 pub mod error;
 pub mod evaluation;
 pub mod export;
+pub mod sample;
 pub mod split;
 pub mod training;
 

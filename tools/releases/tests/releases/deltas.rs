@@ -94,7 +94,7 @@ fn a_second_call_keeps_what_is_finished_and_makes_the_rest() {
     let kept = std::fs::metadata(pair.path("out/a.bin")).unwrap().modified().unwrap();
     // As a kill may leave them: cut, absent, of the right length but other content, half-made.
     std::fs::write(pair.path("out/items.safetensors"), b"cut").unwrap();
-    std::fs::remove_file(pair.path("out/catalogue.jsonl")).unwrap();
+    std::fs::remove_file(pair.path("out/catalogue.safetensors")).unwrap();
     std::fs::write(pair.path("out/b.bin"), [8]).unwrap();
     std::fs::write(pair.path("out/.b.bin.part"), [8; 9]).unwrap();
     pair.assert_applies();

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use noctule_core::base::{Budget, CancelToken, Clock, Error, NoProgress, Seed, SeededRandom};
-use noctule_releases::{RankerWeights, SecretKey, pack};
+use noctule_releases::{SecretKey, pack};
 
+use crate::phone::event;
 use crate::town::KEY_SEED;
 use crate::{Phone, Town};
 
-/// Every so many versions one has a ranker whose scores are beyond all numbers.
+/// Every so many versions one cannot fold in whoever chose something.
 pub const FAILING_EVERY: u64 = 4;
 
 /// Packs version `version` into `parent/<version>`.
@@ -16,7 +17,7 @@ pub fn pack_version(parent: &Path, version: u64) {
     let town = Town { version, ..Town::default() };
     let mut input = town.input();
     if version.is_multiple_of(FAILING_EVERY) {
-        input.ranker = Some(RankerWeights { weight: vec![f32::MAX; 3], bias: f32::MAX });
+        input.architecture = Town::without_solution();
     }
     let out = parent.join(version.to_string());
     pack(&input, &SecretKey::from_seed(&KEY_SEED), &out).unwrap();
@@ -25,6 +26,7 @@ pub fn pack_version(parent: &Path, version: u64) {
 /// Installs, lives through nights, goes back, is halted, until it is killed. Says what it begins.
 pub fn switch(phone: &Phone, releases: &Path, seed: u64) -> ! {
     let mut random = SeededRandom::new(Seed(seed));
+    phone.record(&[event("like", "item-1")]).unwrap();
     loop {
         phone.clock.set(phone.clock.now_ms() + 60_000);
         match random.below(10) {

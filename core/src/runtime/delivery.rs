@@ -41,10 +41,11 @@ impl Noctule {
                 return Ok(Transfer::Wait { until_ms });
             }
             let step = match &state.pending {
-                Some(pending) => self.step(&mut session, pending, network, policy)?,
-                None if state.is_look_due(now_ms, policy.check_every_ms) => {
+                // Also while a release is on its way: it may have been halted or replaced.
+                _ if state.is_look_due(now_ms, policy.check_every_ms) => {
                     self.look(&mut session, policy)?
                 }
+                Some(pending) => self.step(&mut session, pending, network, policy)?,
                 None => Step::Hand(Transfer::Done),
             };
             if let Step::Hand(transfer) = step {
@@ -186,6 +187,12 @@ impl Noctule {
             && total - here > *length
         {
             return match arriving.incoming.delta(sha256, *length)? {
+                // Not what the repository vouches for: the files are fetched themselves.
+                Some(next) if next.spoiled => {
+                    self.give_up_delta()?;
+                    self.pause_delivery(sha256, None)?;
+                    Ok(Step::Again)
+                }
                 Some(next) => self.fetch(session, &next, network, policy),
                 None => self.apply_delta(session, pending, &manifest),
             };

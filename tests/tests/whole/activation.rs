@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use noctule_core::base::{Budget, CancelToken, Error, NoProgress, Refusal};
 use noctule_core::night::NightOutcome;
 use noctule_core::release::{
-    Architecture, ITEMS_FILE, MANIFEST_FILE, RevertReason, SCORE_REFERENCE, installed_path,
+    ITEMS_FILE, MANIFEST_FILE, RevertReason, SCORE_REFERENCE, installed_path,
 };
 use noctule_core::serving::{EmptyReason, Tier};
 use noctule_releases::{HealthSource, SecretKey, pack};
@@ -74,13 +74,7 @@ fn flip(path: &Path) {
 /// Version 2 with a ranker whose scores are beyond all numbers.
 fn failing(scratch: &Path) -> PathBuf {
     let mut input = town(2).input();
-    // Nothing keeps the matrix of the fold-in positive definite for whoever chose something.
-    let Architecture::MatrixFactorization { unobserved_weight, regularization, .. } =
-        &mut input.architecture
-    else {
-        unreachable!("the town has a model");
-    };
-    (*unobserved_weight, *regularization) = (0.0, 0.0);
+    input.architecture = Town::without_solution();
     let out = scratch.join("failing");
     pack(&input, &SecretKey::from_seed(&KEY_SEED), &out).unwrap();
     out

@@ -3,24 +3,33 @@
 //!
 //! `cargo bench -p noctule-core --bench install`; behind `--`: `--items N`, `--dimensions N` and
 //! `--json`, which prints one line. The release lies on the disk of the temporary directory and in
-//! the file cache. Each round does everything in turn; times are medians. Memory is the greatest
-//! `RssAnon` of this process while the work runs, above that before it (Linux only).
+//! the file cache, its files flushed, as delivery leaves them; what that flush costs where nothing
+//! is left to write has a line of its own. Each round does everything in turn; times are medians.
+//! Memory is the greatest `RssAnon` of this process while the work runs, above that before all work
+//! (Linux only); the release is made by another process.
 
 mod memory;
 mod release;
 
 use std::error::Error;
+use std::fs::File;
 use std::path::Path;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use memory::Peak;
-use noctule_core::release::{Trust, check_installed, sha256_of_file, stage, stage_owned};
+use noctule_core::catalogue::Catalogue;
+use noctule_core::night::LoadedRelease;
+use noctule_core::release::{
+    CATALOGUE_FILE, Trust, VerifiedRelease, check_installed, sha256_of_file, stage, stage_owned,
+};
 use noctule_core::{Config, Noctule};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
+/// The argument that tells this program to make the release in the directory behind it.
+const WRITE: &str = "--write";
 
 fn main() -> ExitCode {
     match run(&std::env::args().skip(1).collect::<Vec<_>>()) {
@@ -44,8 +53,8 @@ impl Work {
         Self { name, times_ms: Vec::new(), peak_kb: 0 }
     }
 
-    fn time<T>(&mut self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let peak = Peak::watch();
+    fn time<T>(&mut self, before_kb: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let peak = Peak::watch(before_kb);
         let begun = Instant::now();
         let done = work()?;
         self.times_ms.push(begun.elapsed().as_secs_f64() * 1e3);
@@ -61,15 +70,24 @@ impl Work {
 }
 
 fn run(arguments: &[String]) -> Result<()> {
-    let number = |name: &str, default: usize| {
+    let value = |name: &str| {
         let at = arguments.iter().position(|argument| argument == name);
-        at.and_then(|at| arguments.get(at + 1)).map_or(Ok(default), |text| text.parse())
+        at.and_then(|at| arguments.get(at + 1))
     };
-    // Few long vectors: the catalogue is not what is measured here.
-    let (items, dimensions) = (number("--items", 25_000)?, number("--dimensions", 784)?);
+    let number = |name: &str, default: usize| value(name).map_or(Ok(default), |text| text.parse());
+    let (items, dimensions) = (number("--items", 250_000)?, number("--dimensions", 64)?);
+    if let Some(directory) = value(WRITE) {
+        return release::write(directory.as_ref(), items, dimensions);
+    }
     let scratch = tempfile::tempdir()?;
     let source = scratch.path().join("release");
-    let bytes = release::write(&source, items, dimensions)?;
+    // Memory that a process has used and freed would hide what the work takes.
+    let mut writer = Command::new(std::env::current_exe()?);
+    writer.arg(WRITE).arg(&source).args(["--items", &items.to_string()]);
+    if !writer.args(["--dimensions", &dimensions.to_string()]).status()?.success() {
+        return Err("the release could not be made".into());
+    }
+    let bytes = length_of_files(&source)?;
     let works = measure(scratch.path(), &source)?;
     let base = works[0].median_ms();
     let json = arguments.iter().any(|argument| argument == "--json");
@@ -94,30 +112,63 @@ fn run(arguments: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn measure(scratch: &Path, source: &Path) -> Result<[Work; 5]> {
+/// The bytes of the files in `directory`.
+fn length_of_files(directory: &Path) -> Result<u64> {
+    let files = std::fs::read_dir(directory)?;
+    let lengths = files.map(|entry| Ok(entry?.metadata()?.len()));
+    lengths.sum::<Result<u64>>()
+}
+
+fn hash_all(directory: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        sha256_of_file(&entry?.path())?;
+    }
+    Ok(())
+}
+
+fn flush_all(directory: &Path) -> Result<()> {
+    for entry in std::fs::read_dir(directory)? {
+        File::open(entry?.path())?.sync_all()?;
+    }
+    Ok(File::open(directory)?.sync_all()?)
+}
+
+fn check_catalogue(release: &VerifiedRelease) -> Result<()> {
+    let path = release.directory.join(CATALOGUE_FILE);
+    Ok(Catalogue::open(&path, CATALOGUE_FILE)?.check()?)
+}
+
+fn verify_codes(release: &VerifiedRelease) -> Result<()> {
+    Ok(LoadedRelease::open(&release.directory, &release.manifest_sha256)?.verify_codes()?)
+}
+
+fn measure(scratch: &Path, source: &Path) -> Result<[Work; 8]> {
     let mut works = [
         "read and SHA-256 of every file",
         "verify and install by moving (stage_owned)",
+        "  of which flushing what is flushed already",
+        "  of which the values of the catalogue",
+        "  (the codes beside the vectors)",
         "install_staged: the same, loaded, activated",
         "verify and install by copying (stage)",
         "check an installed release before a night",
     ]
     .map(Work::new);
+    let before_kb = memory::anonymous_kb();
     let trust = Trust::unsigned_for_development("bench", release::NOW_MS);
     let releases = scratch.join("releases");
     let staged = releases.join(".incoming-1");
     std::fs::create_dir_all(&releases)?;
     for round in 0..ROUNDS {
-        works[0].time(|| {
-            for entry in std::fs::read_dir(source)? {
-                sha256_of_file(&entry?.path())?;
-            }
-            Ok(())
-        })?;
+        works[0].time(before_kb, || hash_all(source))?;
         std::fs::rename(source, &staged)?;
-        let moved = works[1].time(|| Ok(stage_owned(&staged, &releases, &trust)?))?;
+        flush_all(&staged)?;
+        works[2].time(before_kb, || flush_all(&staged))?;
+        let moved = works[1].time(before_kb, || Ok(stage_owned(&staged, &releases, &trust)?))?;
         let check = || Ok(check_installed(&moved.directory, &moved.manifest_sha256)?);
-        works[4].time(check)?;
+        works[7].time(before_kb, check)?;
+        works[3].time(before_kb, || check_catalogue(&moved))?;
+        works[4].time(before_kb, || verify_codes(&moved))?;
         let profile = scratch.join(format!("profile-{round}"));
         let mut config = Config::new(&profile, "bench");
         config.allow_unsigned_for_development = true;
@@ -125,11 +176,11 @@ fn measure(scratch: &Path, source: &Path) -> Result<[Work; 5]> {
         let staged = profile.join("releases/.incoming-1");
         std::fs::create_dir_all(profile.join("releases"))?;
         std::fs::rename(&moved.directory, &staged)?;
-        let name = works[2].time(|| Ok(noctule.install_staged(&staged)?))?;
+        let name = works[5].time(before_kb, || Ok(noctule.install_staged(&staged)?))?;
         drop(noctule);
         std::fs::rename(profile.join("releases").join(name.to_string()), source)?;
         let copies = scratch.join("copies");
-        works[3].time(|| Ok(stage(source, &copies, &trust)?))?;
+        works[6].time(before_kb, || Ok(stage(source, &copies, &trust)?))?;
         std::fs::remove_dir_all(copies)?;
         std::fs::remove_dir_all(profile)?;
     }

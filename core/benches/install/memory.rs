@@ -13,21 +13,21 @@ pub(crate) struct Peak {
 }
 
 impl Peak {
-    pub(crate) fn watch() -> Self {
+    pub(crate) fn watch(before_kb: u64) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&stop);
         let sampler = std::thread::spawn(move || {
             let mut peak = 0;
             while !told.load(Ordering::Relaxed) {
                 peak = peak.max(anonymous_kb());
-                std::thread::sleep(Duration::from_millis(2));
+                std::thread::sleep(Duration::from_millis(1));
             }
             peak
         });
-        Self { before_kb: anonymous_kb(), stop, sampler }
+        Self { before_kb, stop, sampler }
     }
 
-    /// Kilobytes at the peak above those at the begin.
+    /// Kilobytes at the peak above `before_kb`.
     pub(crate) fn finish(self) -> u64 {
         let last = anonymous_kb();
         self.stop.store(true, Ordering::Relaxed);
@@ -37,7 +37,7 @@ impl Peak {
 }
 
 /// Nothing where the system does not tell.
-fn anonymous_kb() -> u64 {
+pub(crate) fn anonymous_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()

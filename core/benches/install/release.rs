@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::Write;
 use std::path::Path;
 
-use noctule_core::base::{Clock, Seed, SeededRandom, SystemClock};
+use noctule_core::base::{
+    Clock, ItemId, Seed, SeededRandom, SystemClock, TensorInfo, TensorLayout,
+};
+use noctule_core::catalogue::{AttributeValue, Item, encode};
 use noctule_core::release::{
     CATALOGUE_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MODEL_FILE, Manifest, TensorEntry,
 };
@@ -21,17 +24,16 @@ const YEAR_MS: i64 = 365 * 24 * 3_600_000;
 /// A tensor: name, dtype, shape, bytes.
 type Tensor = (&'static str, &'static str, Vec<u64>, Vec<u8>);
 
-/// Writes a release of `items` vectors into a new `directory`; gives the bytes of its files.
-pub(crate) fn write(directory: &Path, items: usize, dimensions: usize) -> Result<u64> {
+/// Writes a release of `items` items into a new `directory`.
+pub(crate) fn write(directory: &Path, items: usize, dimensions: usize) -> Result<()> {
     std::fs::create_dir_all(directory)?;
-    let mut catalogue = BufWriter::new(File::create_new(directory.join(CATALOGUE_FILE))?);
-    for item in 0..items {
-        writeln!(catalogue, "{{\"id\":\"{item}\",\"title\":\"Item {item}\"}}")?;
-    }
-    catalogue.into_inner()?.sync_all()?;
     let tensors =
         [(ITEMS_FILE, item_tensors(items, dimensions)?), (MODEL_FILE, model_tensors(dimensions))];
-    let mut entries = BTreeMap::new();
+    let catalogue = encode(&(0..items).map(item).collect::<Result<Vec<_>>>()?)?;
+    let mut entries = BTreeMap::from([(CATALOGUE_FILE.to_owned(), tensors_of(&catalogue)?)]);
+    let mut file = File::create_new(directory.join(CATALOGUE_FILE))?;
+    file.write_all(&catalogue)?;
+    file.sync_all()?;
     for (file, tensors) in &tensors {
         write_container(&directory.join(file), tensors)?;
         let entry = |(name, dtype, shape, _): &Tensor| {
@@ -44,12 +46,10 @@ pub(crate) fn write(directory: &Path, items: usize, dimensions: usize) -> Result
     for file in [CATALOGUE_FILE, ITEMS_FILE, MODEL_FILE] {
         files.insert(file.to_owned(), FileEntry::of_file(&directory.join(file))?);
     }
-    let bytes = files.values().map(|entry| entry.length).sum();
     let manifest = Manifest { files, tensors: entries, ..manifest(dimensions)? }.to_bytes()?;
     let mut file = File::create_new(directory.join(MANIFEST_FILE))?;
     file.write_all(&manifest)?;
-    file.sync_all()?;
-    Ok(bytes)
+    Ok(file.sync_all()?)
 }
 
 fn manifest(dimensions: usize) -> Result<Manifest> {
@@ -65,6 +65,30 @@ fn manifest(dimensions: usize) -> Result<Manifest> {
             "surfaces": [{"id": "home", "length": 20, "contexts": ["any"]}]},
         "files": {}, "tensors": {}
     }))?)
+}
+
+/// A place of a town. The ids are in no order.
+fn item(index: usize) -> Result<Item> {
+    let mixed = (index as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let cuisine = ["thai", "pizza", "ramen", "tacos", "falafel"][mixed as usize % 5];
+    Ok(Item {
+        id: ItemId::new(format!("place-{mixed:016x}"))?,
+        title: format!("The {cuisine} café number {index} in the old town"),
+        attributes: [("cuisine".to_owned(), AttributeValue::Text(cuisine.to_owned()))].into(),
+        place: None,
+        hours: Vec::new(),
+        available: !index.is_multiple_of(97),
+    })
+}
+
+/// What the manifest says of the tensors of a container.
+fn tensors_of(container: &[u8]) -> Result<BTreeMap<String, TensorEntry>> {
+    let layout = TensorLayout::of_bytes(container)?;
+    let entry = |(name, info): (&str, &TensorInfo)| {
+        let (dtype, shape) = (info.dtype.to_string(), info.shape.clone());
+        (name.to_owned(), TensorEntry { dtype, shape })
+    };
+    Ok(layout.iter().map(entry).collect())
 }
 
 fn item_tensors(items: usize, dimensions: usize) -> Result<Vec<Tensor>> {

@@ -1,8 +1,7 @@
 //! Checking every value of a catalogue file, column by column.
 
-use std::cmp::Ordering;
-
 use super::columns::{Attribute, Columns, Hours, Places, Values};
+use super::order::check_order;
 use super::part::Part;
 use crate::base::Refusal;
 use crate::base::limits::{
@@ -25,43 +24,11 @@ pub(super) fn check(columns: &Columns, file: &[u8]) -> Result<(), Refusal> {
     columns.attributes.iter().try_for_each(|attribute| check_attribute(attribute, file))
 }
 
-/// Checks that `order` names rows whose ids strictly ascend. As it has as many entries as there
-/// are rows, and an id that ascends is never there twice, it is then a permutation, and no two
-/// rows have the same id.
-fn check_order(columns: &Columns, file: &[u8]) -> Result<(), Refusal> {
-    let order = &columns.order;
-    let mut before: Option<(&[u8], u64)> = None;
-    for place in 0..columns.items {
-        let row = order.uint(file, place).unwrap_or(u64::MAX);
-        let id = usize::try_from(row).ok().and_then(|row| columns.ids.raw(file, row));
-        let Some(id) = id else {
-            return Err(order.refuse(place, format!("is {row}, {} rows are there", columns.items)));
-        };
-        if let Some((last, last_row)) = before {
-            match last.cmp(id) {
-                Ordering::Less => {}
-                Ordering::Equal if row != last_row => {
-                    let id = String::from_utf8_lossy(id).into_owned();
-                    let (first_line, line) = (last_row.min(row) + 1, last_row.max(row) + 1);
-                    return Err(Refusal::DuplicateItem { id, first_line, line });
-                }
-                Ordering::Equal | Ordering::Greater => {
-                    return Err(order.refuse(place, "names an id that is not after the one before"));
-                }
-            }
-        }
-        before = Some((id, row));
-    }
-    Ok(())
-}
-
 fn check_places(places: &Places, file: &[u8]) -> Result<(), Refusal> {
     places.present.check_at_most(file, 1)?;
     for (part, most) in [(&places.latitude, 90.0), (&places.longitude, 180.0)] {
         part.check_finite(file)?;
-        let mut values = part.bytes(file).as_chunks().0.iter();
-        let out = |bytes: &[u8; 8]| f64::from_le_bytes(*bytes).abs() > most;
-        if let Some(row) = values.position(out) {
+        if let Some(row) = part.first_number(file, |number| number.abs() > most) {
             return Err(part.refuse(row, format!("must be between -{most} and {most} degrees")));
         }
     }

@@ -17,6 +17,7 @@ mod encode;
 pub mod item;
 pub mod items;
 pub mod jsonl;
+mod order;
 mod part;
 mod text;
 

@@ -7,6 +7,9 @@ use crate::base::{Dtype, Refusal, TensorInfo, TensorLayout};
 /// Dtypes of a tensor of unsigned numbers whose width is the packer's choice.
 pub(super) const UNSIGNED: &[Dtype] = &[Dtype::U8, Dtype::U16, Dtype::U32];
 
+/// Numbers looked at before it is decided whether one of them is bad.
+const NUMBERS_TOGETHER: usize = 256;
+
 /// One tensor. Reading is checked at every access: what the file holds is never trusted.
 #[derive(Debug, Clone)]
 pub(super) struct Part {
@@ -32,6 +35,17 @@ impl Part {
             Dtype::U16 => bytes.as_chunks().0.get(index).map(|b| u16::from_le_bytes(*b).into()),
             Dtype::U32 => bytes.as_chunks().0.get(index).map(|b| u32::from_le_bytes(*b).into()),
             _ => bytes.as_chunks().0.get(index).map(|b| u64::from_le_bytes(*b)),
+        }
+    }
+
+    /// Copies the unsigned numbers from row `first` on to `values`, as many as there are; gives
+    /// their number.
+    pub(super) fn read(&self, file: &[u8], first: usize, values: &mut [u32]) -> usize {
+        let bytes = self.bytes(file);
+        match self.dtype {
+            Dtype::U8 => copy::<1>(bytes, first, values, |[byte]| byte.into()),
+            Dtype::U16 => copy(bytes, first, values, |bytes| u16::from_le_bytes(bytes).into()),
+            _ => copy(bytes, first, values, u32::from_le_bytes),
         }
     }
 
@@ -83,8 +97,7 @@ impl Part {
 
     /// Checks that every number is finite.
     pub(super) fn check_finite(&self, file: &[u8]) -> Result<(), Refusal> {
-        let mut values = self.bytes(file).as_chunks().0.iter();
-        match values.position(|bytes| !f64::from_le_bytes(*bytes).is_finite()) {
+        match self.first_number(file, |number| !number.is_finite()) {
             Some(index) => {
                 Err(Refusal::NotFinite { tensor: self.name.clone(), index: index as u64 })
             }
@@ -92,11 +105,34 @@ impl Part {
         }
     }
 
+    /// The row of the first number that is `bad`: looked at in blocks without a branch in them.
+    pub(super) fn first_number(&self, file: &[u8], bad: impl Fn(f64) -> bool) -> Option<usize> {
+        let values = self.bytes(file).as_chunks().0;
+        let bad = |bytes: &[u8; 8]| bad(f64::from_le_bytes(*bytes));
+        let any = |block: &[[u8; 8]]| block.iter().fold(false, |any, value| any | bad(value));
+        let begin = values.chunks(NUMBERS_TOGETHER).position(any)? * NUMBERS_TOGETHER;
+        values[begin..].iter().position(bad).map(|at| begin + at)
+    }
+
     /// A refusal of what stands in `row`.
     pub(super) fn refuse(&self, row: usize, reason: impl Into<String>) -> Refusal {
         let field = format!("tensor {}[{row}]", self.name);
         Refusal::Field { field, reason: reason.into() }
     }
+}
+
+/// Copies values of `N` bytes from the one at `first` on.
+fn copy<const N: usize>(
+    bytes: &[u8],
+    first: usize,
+    values: &mut [u32],
+    value: impl Fn([u8; N]) -> u32,
+) -> usize {
+    let from_there = bytes.as_chunks().0.get(first..).unwrap_or_default();
+    for (to, from) in values.iter_mut().zip(from_there) {
+        *to = value(*from);
+    }
+    values.len().min(from_there.len())
 }
 
 /// Takes the tensors of a catalogue out of a layout, one by one.

@@ -70,21 +70,11 @@ impl Text {
         allowed: &RangeInclusive<usize>,
     ) -> Result<(), Refusal> {
         let bytes = self.bytes.bytes(file);
-        let mut offset = 0;
-        for row in 0..self.rows() {
-            if row % ROWS_PER_ANCHOR == 0 {
-                self.check_anchor(file, row / ROWS_PER_ANCHOR, offset)?;
-            }
-            let length = self.lengths.uint(file, row).unwrap_or_default() as usize;
-            if !allowed.contains(&length) {
-                let reason = format!("is {length}, {} to {}", allowed.start(), allowed.end());
-                return Err(self.lengths.refuse(row, reason + " bytes are allowed"));
-            }
-            // Inside a character no row begins; with the check of all bytes every row is UTF-8.
-            if bytes.get(offset).is_some_and(|byte| byte & 0xc0 == 0x80) {
-                return Err(self.lengths.refuse(row, "begins inside a character"));
-            }
-            offset = offset.saturating_add(length);
+        let (mut offset, mut lengths) = (0, [0; ROWS_PER_ANCHOR]);
+        for first in (0..self.rows()).step_by(ROWS_PER_ANCHOR) {
+            self.check_anchor(file, first / ROWS_PER_ANCHOR, offset)?;
+            let count = self.lengths.read(file, first, &mut lengths);
+            offset = self.check_block(bytes, first, &lengths[..count], offset, allowed)?;
         }
         self.check_anchor(file, self.rows().div_ceil(ROWS_PER_ANCHOR), offset)?;
         if offset != bytes.len() {
@@ -101,12 +91,84 @@ impl Text {
         }
     }
 
+    /// Checks the `lengths` of the rows from `first` on, which begin at `offset`; gives where they
+    /// end.
+    fn check_block(
+        &self,
+        bytes: &[u8],
+        first: usize,
+        lengths: &[u32],
+        mut offset: usize,
+        allowed: &RangeInclusive<usize>,
+    ) -> Result<usize, Refusal> {
+        // Mostly there is nothing to find, which is seen without a look at each row.
+        let sum = lengths.iter().map(|length| u64::from(*length)).sum::<u64>() as usize;
+        let extremes = [lengths.iter().min(), lengths.iter().max()];
+        let all_allowed = extremes.iter().flatten().all(|l| allowed.contains(&(**l as usize)));
+        let end = offset.saturating_add(sum);
+        let ascii = bytes.get(offset..end).is_some_and(<[u8]>::is_ascii);
+        if all_allowed && ascii {
+            return Ok(end);
+        }
+        for (row, length) in (first..).zip(lengths) {
+            let length = *length as usize;
+            if !allowed.contains(&length) {
+                let reason = format!("is {length}, {} to {}", allowed.start(), allowed.end());
+                return Err(self.lengths.refuse(row, reason + " bytes are allowed"));
+            }
+            // Inside a character no row begins; with the check of all bytes every row is UTF-8.
+            if bytes.get(offset).is_some_and(|byte| byte & 0xc0 == 0x80) {
+                return Err(self.lengths.refuse(row, "begins inside a character"));
+            }
+            offset = offset.saturating_add(length);
+        }
+        Ok(offset)
+    }
+
+    /// Where each row begins, of texts that were checked to be of at most 1,000 bytes.
+    pub(super) fn locate<'a>(&'a self, file: &'a [u8]) -> Located<'a> {
+        let mut within = Vec::with_capacity(self.rows());
+        let mut lengths = [0; ROWS_PER_ANCHOR];
+        for first in (0..self.rows()).step_by(ROWS_PER_ANCHOR) {
+            let count = self.lengths.read(file, first, &mut lengths);
+            within.extend(lengths[..count].iter().scan(0_u16, |begin, length| {
+                let this = *begin;
+                // 63 lengths before the last row of a block are below 2^16.
+                *begin = begin.wrapping_add(*length as u16);
+                Some(this)
+            }));
+        }
+        let (bytes, anchors) = (self.bytes.bytes(file), self.anchors.bytes(file).as_chunks().0);
+        Located { bytes, anchors, lengths: &self.lengths, file, within }
+    }
+
     fn check_anchor(&self, file: &[u8], index: usize, offset: usize) -> Result<(), Refusal> {
         let found = self.anchors.uint(file, index).unwrap_or_default();
         if found == offset as u64 {
             return Ok(());
         }
         Err(self.anchors.refuse(index, format!("is {found}, the lengths give {offset}")))
+    }
+}
+
+/// A checked column, and where each of its rows begins, to be read in any order.
+#[derive(Debug)]
+pub(super) struct Located<'a> {
+    pub(super) bytes: &'a [u8],
+    anchors: &'a [[u8; 8]],
+    lengths: &'a Part,
+    file: &'a [u8],
+    /// Where each row begins behind the anchor before it: 2 bytes a row.
+    within: Vec<u16>,
+}
+
+impl Located<'_> {
+    /// Begin and length of `row`, when there is one.
+    #[inline]
+    pub(super) fn get(&self, row: usize) -> Option<(usize, usize)> {
+        let within = usize::from(*self.within.get(row)?);
+        let anchor = u64::from_le_bytes(*self.anchors.get(row / ROWS_PER_ANCHOR)?) as usize;
+        Some((anchor.checked_add(within)?, self.lengths.uint(self.file, row)? as usize))
     }
 }
 

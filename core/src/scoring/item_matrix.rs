@@ -180,6 +180,8 @@ fn surely_near(codes: &[i8], row: &[f32], scale: f32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::scoring::quantise;
     use crate::scoring::testing::{Form, Stored};
@@ -263,5 +265,49 @@ mod tests {
         verify(0x07, one).unwrap();
         assert!(verify(0x06, one).is_err() && verify(0x07, 0x7c00).is_err());
         assert!(verify(0x07, 0x7e00).is_err());
+    }
+
+    /// Scales of every magnitude, those included that are as good as nothing.
+    fn scales() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            4 => (-40_i32..16, 1.0_f32..10.0).prop_map(|(e, m)| m * 10_f32.powi(e)),
+            1 => (0_u32..1 << 24).prop_map(f32::from_bits),
+            1 => Just(f32::MAX),
+        ]
+    }
+
+    /// A code, and how many steps its value lies away: mostly about as many as are allowed.
+    fn pairs() -> impl Strategy<Value = (i8, f64)> {
+        let away = prop_oneof![
+            2 => -1.0..=1.0,
+            3 => (-1e-6..1e-6).prop_map(|off: f64| STEP_SHARE + off),
+            1 => (-1e-4..1e-4).prop_map(|off: f64| -STEP_SHARE + off),
+            1 => Just(0.5),
+        ];
+        (any::<i8>(), away)
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+        #[test]
+        fn the_quick_look_never_says_otherwise_than_exact_arithmetic(
+            scale in scales(),
+            row in prop::collection::vec(pairs(), 1..9),
+        ) {
+            let codes: Vec<i8> = row.iter().map(|(code, _)| *code).collect();
+            let value = |(code, away): &(i8, f64)| {
+                ((f64::from(*code) + away) * f64::from(scale)) as f32
+            };
+            let values: Vec<f32> = row.iter().map(value).collect();
+            let step = f64::from(scale);
+            let off = |(code, value): (&i8, &f32)| f64::from(*value) - f64::from(*code) * step;
+            let near = codes.iter().zip(&values).all(|pair| off(pair).abs() <= STEP_SHARE * step);
+            let matrix = ItemMatrix::new(&codes, std::slice::from_ref(&scale), &values, row.len());
+            prop_assert_eq!(matrix.unwrap().verify().is_ok(), near);
+            if surely_near(&codes, &values, scale) {
+                prop_assert!(near);
+            }
+        }
     }
 }

@@ -103,6 +103,26 @@ pub enum Error {
         release: String,
     },
 
+    /// The release fails checks of its own, as `noctule verify` shows.
+    #[error("{release}: failed {failed} of {total} checks and is not published: {first}")]
+    ExamFailed {
+        /// Name and version.
+        release: String,
+        /// Checks that failed.
+        failed: usize,
+        /// All checks.
+        total: u32,
+        /// What the first of them says.
+        first: String,
+    },
+
+    /// Devices may trust another root of this version already.
+    #[error("{path}: is there already with other bytes: rotate to the next version")]
+    RootTaken {
+        /// The root file.
+        path: String,
+    },
+
     /// An object of a registry, or an answer, is not what it should be.
     #[error("{place}: is damaged: {reason}")]
     Damaged {

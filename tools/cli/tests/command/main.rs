@@ -7,4 +7,6 @@ mod checks;
 mod demo;
 mod mistakes;
 mod pytorch;
+mod roll_out;
 mod runner;
+mod static_server;

@@ -32,7 +32,7 @@ impl Registry {
     }
 
     /// Copies every blob of `version` into `directory`, under the names of a release.
-    fn download_release(&self, version: &Version, directory: &Path) -> Result<()> {
+    pub(super) fn download_release(&self, version: &Version, directory: &Path) -> Result<()> {
         self.download(&version.manifest, &directory.join(MANIFEST_FILE))?;
         self.download(&version.signature, &directory.join(SIGNATURE_FILE))?;
         for (name, blob) in &version.files {

@@ -2,32 +2,18 @@
 
 use std::sync::Arc;
 
-use serde_json::{Value, json};
-
-use super::blobs::path_of;
 use super::{Registry, State};
 use crate::Result;
+use crate::trust::{DeltaTarget, ReleaseTarget, TargetList};
 
-/// The only object that is ever written over.
+/// The only object that is ever written over with other bytes.
 const TIMESTAMP: &str = "metadata/timestamp.json";
 
-/// A file that devices are offered: what stands in the metadata about it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct MetadataTarget {
-    /// Its path (`blobs/<sha256>`).
-    pub path: String,
-    /// Its length in bytes.
-    pub length: u64,
-    /// Its SHA-256, lower-case hexadecimal.
-    pub sha256: String,
-    /// What it is, under `custom.noctule`.
-    pub noctule: Value,
-}
-
 /// Makes the files of the metadata: their paths (`metadata/timestamp.json`) and bytes.
-type Sign = dyn Fn(&[MetadataTarget], u64, i64) -> Result<Vec<(String, Vec<u8>)>> + Send + Sync;
+type Sign = dyn Fn(&TargetList, u64, i64) -> Result<Vec<(String, Vec<u8>)>> + Send + Sync;
 
-/// Keys that sign the metadata, behind the function that uses them.
+/// Keys that sign the metadata, behind the function that uses them; made of the keys themselves by
+/// [`Self::of_repository`].
 #[derive(Clone)]
 pub struct MetadataKeys(Arc<Sign>);
 
@@ -38,14 +24,12 @@ impl std::fmt::Debug for MetadataKeys {
 }
 
 impl MetadataKeys {
-    /// Signs with `sign`, which gets the targets, the version that all metadata shall have and the
-    /// time, Unix milliseconds.
+    /// Signs with `sign`, which gets what is offered, the version that all metadata shall have and
+    /// the time of the commit, Unix milliseconds. The same three should give the same bytes: of two
+    /// who write the metadata of one commit at once either may win.
     pub fn new<F>(sign: F) -> Self
     where
-        F: Fn(&[MetadataTarget], u64, i64) -> Result<Vec<(String, Vec<u8>)>>
-            + Send
-            + Sync
-            + 'static,
+        F: Fn(&TargetList, u64, i64) -> Result<Vec<(String, Vec<u8>)>> + Send + Sync + 'static,
     {
         Self(Arc::new(sign))
     }
@@ -71,7 +55,8 @@ impl Registry {
         let Some(keys) = &self.metadata else { return Ok(()) };
         loop {
             let state = self.state()?;
-            let mut files = metadata_files(&state, keys, self.now_ms())?;
+            let mut files = (keys.0)(&targets(&state), state.number, state.at_ms)?;
+            self.check_as_device(&files)?;
             // A device that reads the timestamp finds all that it points at.
             files.sort_by_key(|(path, _)| path == TIMESTAMP);
             for (path, bytes) in files {
@@ -85,42 +70,26 @@ impl Registry {
     }
 }
 
-/// The metadata of `state`: every file of it with its path.
-fn metadata_files(
-    state: &State,
-    keys: &MetadataKeys,
-    now_ms: i64,
-) -> Result<Vec<(String, Vec<u8>)>> {
-    (keys.0)(&targets(state), state.number, now_ms)
-}
-
-/// What devices are offered: releases that are rolled out or halted, and deltas between them.
+/// What devices are offered: releases that are rolled out or halted, and deltas that lead to them.
 #[must_use]
-pub fn targets(state: &State) -> Vec<MetadataTarget> {
+pub fn targets(state: &State) -> TargetList {
     let offered = state.all().filter(|(_, version)| version.percent > 0 || version.halted);
-    let releases = offered.map(|(release, version)| MetadataTarget {
-        path: path_of(&version.manifest.sha256),
+    let releases = offered.map(|(release, version)| ReleaseTarget {
+        manifest_sha256: version.manifest.sha256.clone(),
         length: version.manifest.length,
-        sha256: version.manifest.sha256.clone(),
-        noctule: json!({
-            "kind": "release",
-            "name": release.name,
-            "version": release.version,
-            "percent": version.percent,
-            "halted": version.halted,
-        }),
+        name: release.name,
+        version: release.version,
+        percent: version.percent,
+        halted: version.halted,
     });
-    let mut targets: Vec<MetadataTarget> = releases.collect();
-    let reaches = |sha256: &str| targets.iter().any(|target| target.sha256 == sha256);
-    let deltas = state.deltas.iter().filter(|delta| reaches(&delta.to));
-    let deltas: Vec<MetadataTarget> = deltas
-        .map(|delta| MetadataTarget {
-            path: path_of(&delta.sha256),
-            length: delta.length,
-            sha256: delta.sha256.clone(),
-            noctule: json!({"kind": "delta", "from": delta.from, "to": delta.to}),
-        })
-        .collect();
-    targets.extend(deltas);
-    targets
+    let releases: Vec<ReleaseTarget> = releases.collect();
+    let leads = |to: &str| releases.iter().any(|it| it.manifest_sha256 == to && !it.halted);
+    let deltas = state.deltas.iter().filter(|delta| leads(&delta.to));
+    let deltas = deltas.map(|delta| DeltaTarget {
+        sha256: delta.sha256.clone(),
+        length: delta.length,
+        from: delta.from.clone(),
+        to: delta.to.clone(),
+    });
+    TargetList { deltas: deltas.collect(), releases }
 }

@@ -4,9 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use noctule_core::release::{MANIFEST_FILE, Manifest, ReleaseName, SIGNATURE_FILE, sha256_of_file};
+use noctule_core::release::{
+    MANIFEST_FILE, Manifest, ReleaseName, SIGNATURE_FILE, VerifiedRelease, sha256_of_file,
+};
 use serde::Serialize;
 
+use super::deltas::{DeltaFrom, PublishedDelta};
 use super::reference::{check_alias, check_word};
 use super::state::{Blob, Delta, Line, State, Version};
 use super::{ROLLOUT_STEPS, Registry};
@@ -31,6 +34,10 @@ pub struct PublishOptions {
     pub tags: BTreeMap<String, String>,
     /// Deltas to it: the version of the same line that each starts from, and its file.
     pub deltas: Vec<(u64, PathBuf)>,
+    /// Versions from which deltas to it are made, besides those.
+    pub delta_from: DeltaFrom,
+    /// Publish it whatever its checks say.
+    pub no_exam: bool,
 }
 
 /// What publishing did.
@@ -48,6 +55,8 @@ pub struct Published {
     pub sent_bytes: u64,
     /// Blobs that were there already.
     pub reused: u64,
+    /// The deltas that were made.
+    pub deltas: Vec<PublishedDelta>,
 }
 
 /// What a publish has at hand.
@@ -67,19 +76,28 @@ enum Ready {
 }
 
 impl Registry {
-    /// Verifies the release in `directory` and publishes it. Published again, it changes aliases,
+    /// Verifies the release in `directory`, puts its checks to it, and publishes it. Published again, it changes aliases,
     /// tags and percent only; the same version with another manifest is refused.
     ///
     /// A publish that was killed leaves blobs that nobody refers to, and the next one uses them.
     ///
     /// # Errors
-    /// [`Error::Core`] with the first refusal of the release, [`Error::Taken`],
+    /// [`Error::Core`] with the first refusal of the release, [`Error::ExamFailed`], [`Error::Taken`],
     /// [`Error::Reference`] for an alias, a tag or a percentage that is none, [`Error::Store`].
     pub fn publish(&self, directory: &Path, options: &PublishOptions) -> Result<Published> {
         check_options(options)?;
         let now_ms = self.now_ms();
         let verified = crate::verify(directory, &options.keys, now_ms)?;
-        self.publish_verified(directory, &verified.manifest, options)
+        if !options.no_exam {
+            check_exam(&verified)?;
+        }
+        let release = &verified.manifest.release;
+        let made = self.make_deltas(release, directory, &options.delta_from)?;
+        let mut options = options.clone();
+        options.deltas.extend(made.files.iter().cloned());
+        let mut published = self.publish_verified(directory, &verified.manifest, &options)?;
+        published.deltas = made.report;
+        Ok(published)
     }
 
     /// The same for a release that was verified before.
@@ -124,6 +142,7 @@ impl Registry {
                     sent,
                     sent_bytes,
                     reused,
+                    deltas: Vec::new(),
                 });
             }
         }
@@ -227,6 +246,23 @@ fn check_free(state: &State, offer: &Offer<'_>) -> Result<()> {
         }
         _ => Ok(()),
     }
+}
+
+/// Puts the checks of a release to it.
+fn check_exam(release: &VerifiedRelease) -> Result<()> {
+    let Some(exam) = crate::examine(release)? else { return Ok(()) };
+    let report = exam.report;
+    if report.is_passed() {
+        return Ok(());
+    }
+    let first = report.failed.first();
+    let first = first.map(|failure| format!("{}: {}", failure.id, failure.reason));
+    Err(Error::ExamFailed {
+        failed: report.failed.len(),
+        total: report.total(),
+        first: first.unwrap_or_default(),
+        release: report.release,
+    })
 }
 
 fn check_options(options: &PublishOptions) -> Result<()> {

@@ -48,12 +48,12 @@ fn changed_rows_their_change_fields_of_the_plan_and_bytes_are_told() {
     assert!(diff.tensors.contains_key("model/gram"));
     let length = &diff.fields["plan.surfaces[0].length"];
     assert_eq!((&length.old, &length.new), (&Some(json!(10)), &Some(json!(20))));
-    assert!(!diff.files.contains_key("catalogue.jsonl"));
+    assert!(!diff.files.contains_key("catalogue.safetensors"));
     let state = place.registry().state().unwrap();
     let new = &state.lines["town"].versions[&2];
     let moved: u64 = new
         .blobs()
-        .filter(|blob| Some(*blob) != new.files.get("catalogue.jsonl"))
+        .filter(|blob| Some(*blob) != new.files.get("catalogue.safetensors"))
         .map(|blob| blob.length)
         .sum();
     assert_eq!((diff.bytes_to_move, diff.by_delta), (moved, false));

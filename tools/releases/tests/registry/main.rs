@@ -11,3 +11,4 @@ mod metadata;
 mod mlflow;
 mod publishers;
 mod releases;
+mod signed;

@@ -2,15 +2,20 @@
 
 use std::sync::{Arc, Mutex};
 
-use noctule_releases::registry::{MetadataKeys, MetadataTarget, PublishOptions, Registry};
+use noctule_releases::registry::{MetadataKeys, PublishOptions, Registry};
+use noctule_releases::trust::TargetList;
 use serde_json::{Value, json};
 
 use crate::releases::{Workplace, at, open};
 
 /// Writes what it is given, as one who signs would.
 fn plain() -> MetadataKeys {
-    MetadataKeys::new(|targets: &[MetadataTarget], version, _| {
-        let listed: Vec<Value> = targets.iter().map(|target| target.noctule.clone()).collect();
+    MetadataKeys::new(|targets: &TargetList, version, _| {
+        let listed = targets.releases.iter().map(|it| {
+            json!({"name": it.name, "version": it.version, "percent": it.percent,
+                "halted": it.halted})
+        });
+        let listed: Vec<Value> = listed.collect();
         let targets = json!({"version": version, "targets": listed});
         let timestamp = json!({ "version": version });
         Ok(vec![
@@ -39,8 +44,8 @@ fn devices_are_offered_what_is_rolled_out_and_told_what_is_halted() {
     assert_eq!(json_at(&place, "timestamp.json")["version"], state.number);
     let targets = json_at(&place, &format!("{}.targets.json", state.number));
     let expected = json!([
-        {"kind": "release", "name": "town", "version": 1, "percent": 100, "halted": false},
-        {"kind": "release", "name": "town", "version": 2, "percent": 5, "halted": true}]);
+        {"name": "town", "version": 1, "percent": 100, "halted": false},
+        {"name": "town", "version": 2, "percent": 5, "halted": true}]);
     assert_eq!(targets["targets"], expected);
 }
 
@@ -60,7 +65,7 @@ fn of_two_writers_the_last_leaves_the_newest_timestamp() {
     let folder = place.path("registry");
     // The first signer is overtaken by a whole commit of another while it signs.
     let overtaken = Arc::new(Mutex::new(false));
-    let keys = MetadataKeys::new(move |targets: &[MetadataTarget], version, now_ms| {
+    let keys = MetadataKeys::new(move |targets: &TargetList, version, now_ms| {
         let mut overtaken = overtaken.lock().unwrap();
         if !*overtaken {
             *overtaken = true;

@@ -119,6 +119,10 @@ pub(super) fn resume(asked: &Halt, place: &Registry, output: Output) -> Result<(
     print(&place.resume(&asked.release).map_err(failed())?, output)
 }
 
+pub(super) fn refresh(place: &Registry, output: Output) -> Result<()> {
+    print(&place.refresh().map_err(failed())?, output)
+}
+
 pub(super) fn collect(asked: &Gc, place: &Registry, output: Output) -> Result<()> {
     let grace = Duration::from_secs(u64::from(asked.grace_hours) * 3_600);
     let options = GcOptions { keep: asked.keep, grace, dry_run: asked.dry_run };

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use noctule_releases::registry::{PublishOptions, Reference, Registry};
+use noctule_releases::registry::{DeltaFrom, PublishOptions, Published, Reference, Registry};
 use serde_json::json;
 
 use super::{ACTION, failed, reference};
 use crate::commands::verify::public_keys;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::output::{Output, grouped};
 
 /// A release to publish.
@@ -29,6 +29,19 @@ pub(super) struct Publish {
     /// Percent of the devices that are offered it: 0, 1, 5, 10, 25, 50 or 100.
     #[arg(long, default_value_t = 0)]
     percent: u8,
+
+    /// Versions from which deltas to it are made, with commas; by default the champion and the
+    /// newest that is offered. A delta is kept when it has less than half of the full bytes.
+    #[arg(long, value_name = "N", value_delimiter = ',', conflicts_with = "no_delta")]
+    delta_from: Vec<u64>,
+
+    /// Make no delta.
+    #[arg(long)]
+    no_delta: bool,
+
+    /// Publish it whatever its checks say.
+    #[arg(long)]
+    no_exam: bool,
 }
 
 /// A release to get back.
@@ -80,21 +93,47 @@ pub(super) struct Import {
 }
 
 pub(super) fn publish(asked: &Publish, place: &Registry, output: Output) -> Result<()> {
+    let delta_from = match (asked.no_delta, asked.delta_from.is_empty()) {
+        (true, _) => DeltaFrom::Nothing,
+        (false, true) => DeltaFrom::Likely,
+        (false, false) => DeltaFrom::Versions(asked.delta_from.clone()),
+    };
     let options = PublishOptions {
         keys: public_keys(ACTION, &asked.public_key)?,
         aliases: asked.alias.clone(),
         percent: asked.percent,
+        delta_from,
+        no_exam: asked.no_exam,
         ..PublishOptions::default()
     };
-    let published = place.publish(&asked.release, &options).map_err(failed())?;
+    let published = place.publish(&asked.release, &options).map_err(refused)?;
+    output.print(&published, &published_text(&published))
+}
+
+/// A release that fails its checks ends the command as `noctule verify` would.
+fn refused(error: noctule_releases::Error) -> Error {
+    match error {
+        noctule_releases::Error::ExamFailed { release, failed, total, .. } => {
+            Error::ExamFailed { release, failed, total }
+        }
+        error => failed()(error),
+    }
+}
+
+fn published_text(published: &Published) -> String {
     let (release, commit) = (&published.release, published.commit);
     let (sent, bytes) = (published.sent, grouped(published.sent_bytes));
     let reused = published.reused;
-    let text = format!(
+    let mut text = format!(
         "{release} is published with commit {commit}: {sent} blobs of {bytes} bytes sent, \
          {reused} were there"
     );
-    output.print(&published, &text)
+    for delta in &published.deltas {
+        let (from, bytes, full) = (delta.from, grouped(delta.bytes), grouped(delta.full_bytes));
+        let kept = if delta.kept { "" } else { ": not worth it, left out" };
+        text.push_str(&format!("\ndelta from version {from}: {bytes} of {full} bytes{kept}"));
+    }
+    text
 }
 
 pub(super) fn fetch(asked: &Fetch, place: &Registry, output: Output) -> Result<()> {

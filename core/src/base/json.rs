@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeOwned, Error as _, MapAccess, Visitor};
+use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Refusal;
@@ -181,6 +181,58 @@ where
 {
     let outer = UniqueMap::<UniqueMap<V>>::deserialize(deserializer)?;
     Ok(outer.0.into_iter().map(|(key, inner)| (key, inner.0)).collect())
+}
+
+/// The first `MAX + 1` values of a list; those behind are read and dropped. Whoever then finds more
+/// than `MAX` refuses, and a list of a million empty values took no memory.
+struct UpTo<const MAX: usize, T>(Vec<T>);
+
+impl<'de, const MAX: usize, T: Deserialize<'de>> Deserialize<'de> for UpTo<MAX, T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Values<const MAX: usize, T>(PhantomData<T>);
+        impl<'de, const MAX: usize, T: Deserialize<'de>> Visitor<'de> for Values<MAX, T> {
+            type Value = Vec<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Vec<T>, A::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = access.next_element()? {
+                    if values.len() <= MAX {
+                        values.push(value);
+                    }
+                }
+                Ok(values)
+            }
+        }
+        deserializer.deserialize_seq(Values::<MAX, T>(PhantomData)).map(Self)
+    }
+}
+
+/// For `#[serde(deserialize_with)]`: a list of which no more than `MAX + 1` values are kept; the
+/// caller refuses one of more than `MAX`.
+///
+/// # Errors
+/// The deserializer's.
+pub fn up_to<'de, const MAX: usize, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    UpTo::<MAX, T>::deserialize(deserializer).map(|values| values.0)
+}
+
+/// For `#[serde(default, deserialize_with)]`: the same of a list that may be absent or `null`.
+///
+/// # Errors
+/// The deserializer's.
+pub fn given_up_to<'de, const MAX: usize, D, T>(deserializer: D) -> Result<Option<Vec<T>>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let values = Option::<UpTo<MAX, T>>::deserialize(deserializer)?;
+    Ok(values.map(|values| values.0))
 }
 
 #[cfg(test)]

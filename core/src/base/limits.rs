@@ -18,6 +18,9 @@ pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// after a cut, and 4 GiB have 4,096 digests, which the manifest has room for.
 pub const CHUNK_BYTES: u64 = 1 << 20;
 
+/// Chunks of one file.
+pub const CHUNKS_MAX: usize = (RELEASE_BYTES_MAX / CHUNK_BYTES) as usize;
+
 /// Bytes of a safetensors header: 4,096 tensors with names of 128 bytes fit.
 pub const TENSOR_HEADER_BYTES_MAX: u64 = 1 << 20;
 

@@ -242,6 +242,7 @@ fn check_offsets(tensors: &BTreeMap<String, TensorInfo>, data_bytes: u64) -> Res
 #[serde(deny_unknown_fields)]
 struct Entry {
     dtype: String,
+    #[serde(deserialize_with = "json::up_to::<TENSOR_RANK_MAX, _, _>")]
     shape: Vec<u64>,
     data_offsets: [u64; 2],
 }

@@ -2,6 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::base::json;
+use crate::base::limits::ARMS_MAX;
+
 /// What makes the slates of an arm.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -33,5 +36,6 @@ pub struct Experiment {
     /// Hashed together with the installation's pseudonym.
     pub salt: String,
     /// The arms, 1 to 16.
+    #[serde(deserialize_with = "json::up_to::<ARMS_MAX, _, _>")]
     pub arms: Vec<Arm>,
 }

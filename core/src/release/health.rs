@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::Refusal;
+use crate::base::{Refusal, json};
 
 /// Name of the reference of the model's scores in the slates.
 pub const SCORE_REFERENCE: &str = "score";
@@ -14,6 +14,8 @@ pub const SCORE_REFERENCE: &str = "score";
 const REFERENCES_MAX: usize = 16;
 /// Edges of one histogram: more bins than a user has slots say nothing.
 const EDGES_MAX: usize = 256;
+/// Bins of one histogram.
+const BINS_MAX: usize = EDGES_MAX + 1;
 /// Greatest count of one bin: exact as a number in every JSON reader (2^53 - 1).
 const COUNT_MAX: u64 = (1 << 53) - 1;
 /// Failed nights in a row after which nobody waits any longer.
@@ -30,8 +32,10 @@ pub type References = BTreeMap<String, Histogram>;
 #[serde(deny_unknown_fields)]
 pub struct Histogram {
     /// Ascending, 1 to 256.
+    #[serde(deserialize_with = "json::up_to::<EDGES_MAX, _, _>")]
     pub edges: Vec<f64>,
     /// One count a bin.
+    #[serde(deserialize_with = "json::up_to::<BINS_MAX, _, _>")]
     pub counts: Vec<u64>,
 }
 

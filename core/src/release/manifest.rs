@@ -7,8 +7,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::digest::{FileDigests, digests_of_file, sha256_hex};
-use super::{Experiment, Health, Plan, References, runtime};
-use crate::base::limits::{CHUNK_BYTES, MANIFEST_BYTES_MAX};
+use super::{Architecture, Experiment, Health, Plan, References, runtime};
+use crate::base::limits::{CHUNK_BYTES, CHUNKS_MAX, MANIFEST_BYTES_MAX, TENSOR_RANK_MAX};
 use crate::base::{Error, Refusal, Result, json};
 
 /// Format version that this library writes, and the newest it reads.
@@ -145,31 +145,6 @@ fn check_length(bytes: &[u8]) -> Result<(), Refusal> {
     Ok(())
 }
 
-/// A model's architecture by name, with its hyper-parameters.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Architecture {
-    /// No model: popularity by context, and rules.
-    Popularity {},
-    /// Implicit-feedback matrix factorisation (Hu, Koren and Volinsky, ICDM 2008) with a
-    /// logistic ranker over the fold-in score and context features.
-    MatrixFactorization {
-        /// Length of the vectors.
-        dimensions: usize,
-        /// Weight of every unobserved pair in the loss.
-        unobserved_weight: f32,
-        /// Regularisation lambda.
-        regularization: f32,
-        /// Exponent nu of the frequency scaling: a user with n observations among N items is
-        /// regularised with lambda * (n + unobserved_weight * N)^nu (Rendle et al., RecSys 2022).
-        regularization_exponent: f32,
-        /// Factor on the confidence of feedback given in the very context a slate is made for.
-        context_weight: f32,
-        /// Names of the ranker's features, in the order of `ranker.weight`.
-        ranker_features: Vec<String>,
-    },
-}
-
 /// One file of a release.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -180,7 +155,11 @@ pub struct FileEntry {
     pub sha256: String,
     /// SHA-256 of each [`crate::base::limits::CHUNK_BYTES`] of it, the last one shorter, so that a
     /// delivery knows early what is wrong and what need not be fetched again.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        deserialize_with = "json::given_up_to::<CHUNKS_MAX, _, _>",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub chunks: Option<Vec<String>>,
 }
 
@@ -210,5 +189,6 @@ pub struct TensorEntry {
     /// The dtype as safetensors writes it (`F32`, `I8`).
     pub dtype: String,
     /// The shape.
+    #[serde(deserialize_with = "json::up_to::<TENSOR_RANK_MAX, _, _>")]
     pub shape: Vec<u64>,
 }

@@ -5,6 +5,7 @@
 //! opened from there ([`open`]). The format stands in `core/docs/formats/release.md`.
 
 pub mod activation;
+mod architecture;
 pub mod checks;
 pub mod delta;
 pub mod digest;
@@ -30,6 +31,7 @@ mod tests;
 
 pub use crate::base::{dtype, tensors};
 pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};
+pub use architecture::Architecture;
 pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation, WithinTop};
 pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
@@ -38,8 +40,8 @@ pub use health::{Health, Histogram, References, SCORE_REFERENCE};
 pub use install::{installed_path, prune, stage, stage_owned};
 pub use integrity::{Fingerprint, check_installed};
 pub use manifest::{
-    Architecture, CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE,
-    MANIFEST_FORMAT, MODEL_FILE, Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
+    CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE,
+    Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
 };
 pub use open::OpenRelease;
 pub use pass::Chunks;

@@ -2,16 +2,19 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::{ContextId, Span, SurfaceId, WeekMinute};
+use crate::base::limits::{CONTEXTS_MAX, SURFACES_MAX};
+use crate::base::{ContextId, Span, SurfaceId, WeekMinute, json};
 
 /// Surfaces, contexts and settings. Ships in the manifest; the app may override it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Plan {
     /// The surfaces, each with its contexts.
+    #[serde(deserialize_with = "json::up_to::<SURFACES_MAX, _, _>")]
     pub surfaces: Vec<Surface>,
     /// The contexts that surfaces name. The row of a context in `context_popularity` is its place
     /// in this list.
+    #[serde(deserialize_with = "json::up_to::<CONTEXTS_MAX, _, _>")]
     pub contexts: Vec<Context>,
     /// How many candidates each generator hands on.
     #[serde(default)]
@@ -98,6 +101,7 @@ pub struct Surface {
     /// Slots of its slates, 1 to 1,000.
     pub length: usize,
     /// Its contexts, in the order in which [`Plan::context_at`] asks them; at least one.
+    #[serde(deserialize_with = "json::up_to::<CONTEXTS_MAX, _, _>")]
     pub contexts: Vec<ContextId>,
 }
 

@@ -111,21 +111,28 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Refuses what is nested deeper than metadata ever are, before anything recurses into it.
+/// Refuses what is nested deeper or of more parts than metadata ever are, before anything recurses into it.
 fn check_depth(bytes: &[u8]) -> Result<(), String> {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
+    let (mut groups, mut values) = (0, 0);
     for byte in bytes {
         match byte {
             _ if escaped => escaped = false,
             b'\\' if in_text => escaped = true,
             b'"' => in_text = !in_text,
-            b'{' | b'[' if !in_text => depth += 1,
+            b'{' | b'[' if !in_text => (depth, groups) = (depth + 1, groups + 1),
+            b',' if !in_text => values += 1,
             b'}' | b']' if !in_text => depth = depth.saturating_sub(1),
             _ => {}
         }
         if depth > METADATA_DEPTH_MAX {
             return Err(format!("nested deeper than {METADATA_DEPTH_MAX} levels"));
         }
+    }
+    // Metadata are names and digests. What is nothing but tiny values would take many times its
+    // length, and a root is read before anything vouches for it.
+    if groups > 1_024 + bytes.len() / 48 || values > 4_096 + bytes.len() / 8 {
+        return Err(format!("{groups} objects and lists, {values} commas: too many"));
     }
     Ok(())
 }

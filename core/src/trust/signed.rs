@@ -31,9 +31,14 @@ pub(super) struct Head {
 impl Signed {
     /// Reads the envelope; the caller has bounded the length.
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, TrustRefusal> {
-        let document = Json::parse(bytes).map_err(|reason| TrustRefusal::Json { reason })?;
+        let mut document = Json::parse(bytes).map_err(|reason| TrustRefusal::Json { reason })?;
+        // Taken out: a copy would double what a large document holds.
+        let body = match &mut document {
+            Json::Object(fields) => fields.remove("signed"),
+            _ => None,
+        };
         let fields = Fields::of("", &document)?;
-        let body = fields.need("signed")?.clone();
+        let body = body.ok_or_else(|| fields.wrong("signed", "is missing"))?;
         let canonical = body.canonical();
         let listed = fields.list("signatures")?;
         if listed.len() > TRUST_KEYS_MAX {

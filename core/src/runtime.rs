@@ -124,7 +124,7 @@ impl Noctule {
         };
         noctule.fill_shelf()?;
         if let Some(reason) = opening.revert {
-            noctule.revert(reason)?;
+            noctule.revert(&reason)?;
         }
         Ok(noctule)
     }

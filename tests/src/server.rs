@@ -76,6 +76,14 @@ impl Server {
         *self.shared.manners.lock().unwrap() = manners;
     }
 
+    /// Returns when every request that was sent before is served: they are served in turn.
+    pub fn settle(&self) {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        stream.write_all(b"GET /nothing HTTP/1.1\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+    }
+
     /// What was served since it was last taken.
     #[must_use]
     pub fn served(&self) -> Vec<Served> {
@@ -132,8 +140,10 @@ fn answer(mut stream: TcpStream, root: &Path, shared: &Shared) -> std::io::Resul
     shared.served.lock().unwrap().push(served);
     written?;
     // Until the client goes away.
-    while manners.endless {
-        stream.write_all(&[0; 4_096])?;
+    if manners.endless {
+        loop {
+            stream.write_all(&[0; 4_096])?;
+        }
     }
     Ok(())
 }

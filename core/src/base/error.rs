@@ -142,7 +142,7 @@ pub enum Error {
         file: String,
         /// How that shows.
         #[source]
-        refusal: Refusal,
+        refusal: Box<Refusal>,
     },
 
     /// A model could not be evaluated (shapes, or a value that is not finite).

@@ -210,7 +210,7 @@ impl<'a> Parts<'a> {
 }
 
 fn part(name: &str, info: &TensorInfo, rows: u64) -> Result<Part, Refusal> {
-    if info.begin % info.dtype.bytes() != 0 {
+    if !info.begin.is_multiple_of(info.dtype.bytes()) {
         let reason = format!("begins at byte {}, not aligned to {}", info.begin, info.dtype);
         return Err(Refusal::Field { field: format!("tensor {name}"), reason });
     }

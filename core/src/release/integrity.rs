@@ -61,7 +61,7 @@ pub fn damaged(release: &ReleaseName, error: Error) -> Error {
         Error::DirectoryMissing { .. } => (MANIFEST_FILE.to_owned(), Refusal::Missing),
         other => return other,
     };
-    Error::ReleaseDamaged { release: release.to_string(), file, refusal }
+    Error::ReleaseDamaged { release: release.to_string(), file, refusal: Box::new(refusal) }
 }
 
 /// Which files a release was opened from: as far as the system tells one file from another.

@@ -184,7 +184,7 @@ fn first_bad(dtype: Dtype, rule: Rule, index: u64, bytes: &[u8]) -> Option<usize
                 Rule::Within(Range::NotNegative | Range::Scale) => {
                     !(0.0..=f64::from(WEIGHT_MAX)).contains(&value)
                 }
-                Rule::Within(_) => !(value.abs() <= f64::from(WEIGHT_MAX)),
+                Rule::Within(_) => !(0.0..=f64::from(WEIGHT_MAX)).contains(&value.abs()),
             }
         }),
         Dtype::I8 if rule == Rule::Within(Range::Symmetric) => {
@@ -284,7 +284,7 @@ mod tests {
         match rule {
             Rule::Finite => !value.is_finite(),
             Rule::Within(Range::NotNegative) => !(value >= 0.0 && value <= f64::from(WEIGHT_MAX)),
-            Rule::Within(_) => !(value.abs() <= f64::from(WEIGHT_MAX)),
+            Rule::Within(_) => !(0.0..=f64::from(WEIGHT_MAX)).contains(&value.abs()),
         }
     }
 

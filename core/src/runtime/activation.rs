@@ -97,7 +97,7 @@ impl Noctule {
         let previous = previous.ok_or(Error::NoPreviousRelease)?;
         // Found out before anything is given up.
         self.open_whole(&previous)?;
-        self.revert(RevertReason::Requested)?;
+        self.revert(&RevertReason::Requested)?;
         Ok(previous.release)
     }
 
@@ -117,7 +117,7 @@ impl Noctule {
         match place {
             Some(0) => {
                 let reason = shortened(reason);
-                self.revert(RevertReason::Halted { reason }).map(|()| true)
+                self.revert(&RevertReason::Halted { reason }).map(|()| true)
             }
             Some(_) => {
                 self.store.write("forgetting a release", releases::forget_previous)?;
@@ -160,7 +160,7 @@ impl Noctule {
         if shelf.slates.values().any(|published| made(published.slate())) {
             return Ok(());
         }
-        self.revert(RevertReason::CutNights { nights })
+        self.revert(&RevertReason::CutNights { nights })
     }
 
     /// What a night says of a release on probation: confirms it, counts a failure, or gives it up.
@@ -191,7 +191,7 @@ impl Noctule {
         let slates = shelf.slates.values().map(|published| published.slate()).filter(made);
         let scores: Vec<f64> = slates.flat_map(slate_scores).collect();
         if let Verdict::TooFar { distance, limit } = judge(manifest, &scores) {
-            return self.revert(RevertReason::Scores { distance, limit });
+            return self.revert(&RevertReason::Scores { distance, limit });
         }
         self.store.write("confirming a release", |transaction| {
             let mut activation = states::load(transaction)?;
@@ -216,7 +216,7 @@ impl Noctule {
         match failed {
             Some(nights) if nights >= limit => {
                 let error = shortened(&error.to_string());
-                self.revert(RevertReason::FailedNights { nights, error })
+                self.revert(&RevertReason::FailedNights { nights, error })
             }
             _ => Ok(()),
         }
@@ -227,11 +227,11 @@ impl Noctule {
     /// stays the active one: its slates were made while it was whole, and it may be repaired.
     pub(super) fn fall_back(&self, error: &Error) -> Result<bool> {
         let previous = self.state().installed.get(1).cloned();
-        if !previous.is_some_and(|previous| self.open_whole(&previous).is_ok()) {
+        if previous.is_none_or(|previous| self.open_whole(&previous).is_err()) {
             return Ok(false);
         }
         let what = shortened(&error.to_string());
-        self.revert(RevertReason::Damaged { what })?;
+        self.revert(&RevertReason::Damaged { what })?;
         Ok(true)
     }
 
@@ -241,13 +241,13 @@ impl Noctule {
     /// One transaction swaps the releases, replaces every slate that the previous one did not make,
     /// and notes why. When a damaged release has nothing to go back to, its slates stay: they were
     /// made while it was whole.
-    pub(super) fn revert(&self, reason: RevertReason) -> Result<()> {
+    pub(super) fn revert(&self, reason: &RevertReason) -> Result<()> {
         let (active, previous) = {
             let state = self.state();
             (state.installed.first().cloned(), state.installed.get(1).cloned())
         };
         let Some(active) = active else { return Ok(()) };
-        if let RevertReason::Damaged { what } = &reason {
+        if let RevertReason::Damaged { what } = reason {
             self.state().damaged.push(format!("release {}: {what}", active.release));
         }
         let target = previous.and_then(|previous| self.prepared(&previous));

@@ -174,8 +174,9 @@ fn surely_near(codes: &[i8], row: &[f32], scale: f32) -> bool {
         return false;
     }
     let limit = SURE_SHARE * scale;
-    let far = |(code, value): (&i8, &f32)| !((*value - f32::from(*code) * scale).abs() <= limit);
-    !codes.iter().zip(row).fold(false, |any, pair| any | far(pair))
+    let near = |(code, value): (&i8, &f32)| (*value - f32::from(*code) * scale).abs() <= limit;
+    // Without a branch for each value, which compiles to vector instructions.
+    codes.iter().zip(row).fold(true, |all, pair| all & near(pair))
 }
 
 #[cfg(test)]

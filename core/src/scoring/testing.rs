@@ -77,7 +77,7 @@ impl Stored {
             false => self.int8.codes[row * d + at],
             true => {
                 let byte = self.int4.codes[row * d.div_ceil(2) + at / 2];
-                let nibble = if at % 2 == 0 { byte & 15 } else { byte >> 4 };
+                let nibble = if at.is_multiple_of(2) { byte & 15 } else { byte >> 4 };
                 if nibble < 8 { nibble as i8 } else { nibble as i8 - 16 }
             }
         };

@@ -87,6 +87,8 @@ impl Stage {
         before: &BTreeMap<String, (u64, bool)>,
         files: &BTreeMap<String, String>,
     ) {
+        // Also what the child asked for just before its end.
+        self.server.settle();
         for served in self.server.take_served() {
             let Some(sha256) = served.path.strip_prefix("blobs/") else { continue };
             let Some(name) = files.get(sha256) else { continue };

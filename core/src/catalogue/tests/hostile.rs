@@ -11,7 +11,7 @@ const NAME: &str = "catalogue.safetensors";
 /// Seventy items that use every kind of column.
 fn items() -> Vec<Item> {
     let attributes = |n: usize| {
-        serde_json::json!({"flag": n % 2 == 0, "number": n, "text": format!("t{}", n % 5),
+        serde_json::json!({"flag": n.is_multiple_of(2), "number": n, "text": format!("t{}", n % 5),
             "words": [format!("w{}", n % 3), "é"]})
     };
     let mut items: Vec<Item> = (0..70).map(|n| item(&format!("item-{n:02}"))).collect();

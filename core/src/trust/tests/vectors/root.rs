@@ -66,8 +66,7 @@ fn more_edits() -> Vec<(&'static str, Edit, &'static str)> {
         (
             "a key without a value",
             |r| {
-                r["keys"][id(7)] = json!({"keytype": "ed25519",
-            "scheme": "ed25519"})
+                r["keys"][id(7)] = json!({"keytype": "ed25519", "scheme": "ed25519"});
             },
             "Field",
         ),

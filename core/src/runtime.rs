@@ -1,6 +1,7 @@
 //! [`Noctule`]: opens the rooms and wires them. Wiring only.
 
 mod activation;
+mod arrival;
 mod config;
 mod delivery;
 mod erase;

@@ -151,7 +151,8 @@ impl Recommender {
     /// and nothing that was fetched is used before its digest is checked.
     ///
     /// # Errors
-    /// `ReleaseRefused` when the repository's metadata is refused; `Storage`, `StorageFull`, `Closed`.
+    /// `ReleaseRefused` when the repository's metadata is refused; `Storage`, `StorageFull`,
+    /// `Closed`.
     pub fn transfer_finished(&self, id: &str, outcome: TransferOutcome) -> Result<()> {
         let outcome: upload::TransferOutcome = outcome.into();
         Ok(self.noctule.transfer_finished(id, &outcome)?)

@@ -1,5 +1,5 @@
-//! A static file server on loopback, as plain as a server of releases may be: GET and ranges. It can
-//! be told to misbehave.
+//! A static file server on loopback, as plain as a server of releases may be: GET and ranges. It
+//! can be told to misbehave.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Seek, SeekFrom, Write};
@@ -156,7 +156,8 @@ fn parse_range(text: &str) -> Option<(u64, u64)> {
 }
 
 /// The app's HTTP client, as plain as it may be: writes the body to the file as it comes.
-/// `before_byte` is called before each write with the bytes written so far, and may end the process.
+/// `before_write` is called before each write with the bytes written so far, and may end the
+/// process.
 pub fn fetch(
     address: SocketAddr,
     request: &FetchRequest,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{DeliveryPolicy, Incoming, NextFile};
-use crate::base::{FetchRequest, Network, Transfer};
+use crate::base::{FetchRequest, Network, Result, Transfer};
 use crate::release::Manifest;
 use crate::trust::{Update, Wanted};
 
@@ -105,7 +105,7 @@ impl Session {
         &mut self,
         releases_dir: &Path,
         manifest_sha256: &str,
-    ) -> crate::Result<&mut Arriving> {
+    ) -> Result<&mut Arriving> {
         let known = self.incoming.take().filter(|known| known.manifest_sha256 == manifest_sha256);
         let arriving = match known {
             Some(known) => known,

@@ -163,7 +163,8 @@ impl<'a> ItemMatrix<'a> {
 }
 
 /// The share of a step that is certainly near in f32: the product of a code and a scale is off by
-/// at most 127 steps by 2^-24, the difference by 2^-24 of itself; together less than 2^-16 of a step.
+/// at most 127 steps by 2^-24, the difference by 2^-24 of itself; together less than 2^-16 of a
+/// step.
 const SURE_SHARE: f32 = (STEP_SHARE - 1.0 / 65_536.0) as f32;
 
 /// Whether every value of a row is near its code, as far as f32 can tell: a look without a branch

@@ -111,7 +111,8 @@ fn write_text(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
 }
 
-/// Refuses what is nested deeper or of more parts than metadata ever are, before anything recurses into it.
+/// Refuses what is nested deeper or of more parts than metadata ever are, before anything recurses
+/// into it.
 fn check_depth(bytes: &[u8]) -> Result<(), String> {
     let (mut depth, mut in_text, mut escaped) = (0_usize, false, false);
     let (mut groups, mut values) = (0, 0);

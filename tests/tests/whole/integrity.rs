@@ -138,7 +138,7 @@ fn a_night_with_nothing_to_make_does_not_read_the_release() {
     next_day(&phone);
     let error = night(&phone).unwrap_err();
     let Error::ReleaseDamaged { refusal, .. } = &error else { panic!("{error}") };
-    assert!(matches!(refusal, Refusal::WrongHash { .. }), "{refusal}");
+    assert!(matches!(**refusal, Refusal::WrongHash { .. }), "{refusal}");
 }
 
 #[test]

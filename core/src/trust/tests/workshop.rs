@@ -72,7 +72,10 @@ impl Workshop {
             "expires": GOOD_UNTIL, "consistent_snapshot": true, "keys": keys,
             "roles": {"root": role(&[1, 2, 3], 2), "targets": role(&[4, 5], 2),
                 "snapshot": role(&[6], 1), "timestamp": role(&[7], 1)}});
-        let head = |kind: &str| json!({"_type": kind, "spec_version": "1.0.31", "version": 1, "expires": GOOD_UNTIL});
+        let head = |kind: &str| {
+            let spec = "1.0.31";
+            json!({"_type": kind, "spec_version": spec, "version": 1, "expires": GOOD_UNTIL})
+        };
         let with = |mut value: Value, name: &str, content: Value| {
             value[name] = content;
             value

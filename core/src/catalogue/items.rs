@@ -73,7 +73,7 @@ impl Catalogue {
     }
 
     /// Checks every value: lengths and text, order and ids, places, hours, attributes. Goes over
-    /// each column once and holds nothing beside it.
+    /// each column once and holds 2 bytes for each item beside it.
     ///
     /// # Errors
     /// [`Error::ReleaseRefused`] with the tensor and the row of the first value that is not

@@ -60,6 +60,8 @@ pub fn stage(source: &Path, releases_dir: &Path, trust: &Trust<'_>) -> Result<Ve
 
 /// Installs the release in `staged`, a directory that lies directly in `releases_dir` and belongs
 /// to the library: verified in place, each file read once, flushed and renamed. Nothing is copied.
+/// Every file is flushed whoever wrote it: one that is on the disk already, as delivery leaves it,
+/// costs a call and no writing.
 ///
 /// What else lies in `staged` is removed. When the release is there already, whole and the same, it
 /// stays as it is and `staged` is removed. After a refusal `staged` is as it was, for the caller to

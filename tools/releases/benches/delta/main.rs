@@ -14,7 +14,9 @@ use std::time::Instant;
 use noctule_core::base::{CancelToken, Seed, SeededRandom};
 use noctule_core::catalogue::Item;
 use noctule_core::release::{MODEL_FILE, Manifest, delta};
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, make_delta, pack};
+use noctule_releases::{
+    Embedding, HealthSource, PackInput, RankerWeights, SecretKey, VectorForm, make_delta, pack,
+};
 use serde_json::json;
 
 const DIMENSIONS: usize = 64;
@@ -107,6 +109,7 @@ fn release(items: usize) -> Result<PackInput> {
         version: 1,
         created_ms: 1_790_000_000_000,
         expires_ms: 1_799_000_000_000,
+        minimum_runtime: None,
         architecture: serde_json::from_value(json!({
             "name": "matrix_factorization", "dimensions": DIMENSIONS, "unobserved_weight": 0.1,
             "regularization": 0.05, "regularization_exponent": 1.0, "context_weight": 2.0,
@@ -123,9 +126,12 @@ fn release(items: usize) -> Result<PackInput> {
         embedding: Some(Embedding {
             values: (0..items * DIMENSIONS).map(|_| random.normal() as f32).collect(),
             dimensions: DIMENSIONS,
+            form: VectorForm::default(),
         }),
         gram: None,
         ranker: Some(RankerWeights { weight: vec![1.5, -0.5], bias: 0.25 }),
+        checks: None,
+        health: HealthSource::None,
         lineage: [].into(),
     })
 }
@@ -141,7 +147,8 @@ fn item(number: usize, edition: usize) -> Result<Item> {
 
 fn values(input: &mut PackInput) -> &mut Vec<f32> {
     // Every release of this bench has vectors.
-    &mut input.embedding.get_or_insert(Embedding { values: vec![], dimensions: DIMENSIONS }).values
+    let none = Embedding { values: vec![], dimensions: DIMENSIONS, form: VectorForm::default() };
+    &mut input.embedding.get_or_insert(none).values
 }
 
 /// One number of a hundred, each once, in no order.

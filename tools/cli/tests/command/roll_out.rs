@@ -88,8 +88,7 @@ fn a_release_reaches_some_phones_then_all_by_a_delta_and_a_halt_takes_it_back() 
     place.text(&format!("{} --percent 100 --alias champion", publish("release-1")));
     let repository = serve(place.path("shelf"));
     pack_next(&place);
-    let published =
-        place.json(&format!("{} --percent 5 --alias challenger", publish("release-2")));
+    let published = place.json(&format!("{} --percent 5 --alias challenger", publish("release-2")));
     let delta = &published["deltas"][0];
     eprintln!("delta: {delta}");
     assert_eq!((&delta["from"], &delta["kept"]), (&1.into(), &true.into()));

@@ -48,16 +48,16 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use object_store::ObjectStore;
 
 pub use changes::CHALLENGER;
+pub use deltas::{DeltaFrom, PublishedDelta};
 pub use diff::{Change, Diff, FileDiff, diff};
 pub use doctor::{Finding, Health};
 pub use gc::{Collected, GcOptions};
 pub use lineage::{Ancestor, PARENT};
-pub use deltas::{DeltaFrom, PublishedDelta};
 pub use metadata::{MetadataKeys, targets};
 pub use publish::{PublishOptions, Published};
 pub use reference::{Reference, Target};
-pub use signing::Validity;
 pub use show::{Shown, Table, lineage_text, list_text};
+pub use signing::Validity;
 pub use state::{Blob, Delta, Line, ROLLOUT_STEPS, State, Sweep, Version};
 pub use tensors::TensorDiff;
 

@@ -115,8 +115,12 @@ impl Command {
     fn tells_devices(&self) -> bool {
         matches!(
             self,
-            Self::Publish(_) | Self::Promote(_) | Self::Rollout(_) | Self::Halt(_)
-                | Self::Resume(_) | Self::Gc(_)
+            Self::Publish(_)
+                | Self::Promote(_)
+                | Self::Rollout(_)
+                | Self::Halt(_)
+                | Self::Resume(_)
+                | Self::Gc(_)
         )
     }
 }

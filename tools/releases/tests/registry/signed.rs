@@ -91,8 +91,7 @@ fn a_root_follows_from_the_one_before_or_is_not_taken() {
     let unsigned = registry.add_root(&bytes(&second, &[2])).unwrap_err();
     assert!(matches!(unsigned, Error::Core(_)), "{unsigned}");
     assert_eq!(registry.add_root(&bytes(&second, &[1])).unwrap(), 2);
-    let other = second.next(NOW_MS + 9 * DAY_MS);
-    let other = RootPlan { version: 2, ..other };
+    let other = plan().next(NOW_MS + 9 * DAY_MS);
     let taken = registry.add_root(&bytes(&other, &[1])).unwrap_err();
     assert!(matches!(taken, Error::RootTaken { .. }), "{taken}");
 }

@@ -1,10 +1,12 @@
 //! The parsers of foreign bytes. A new one is a file here and a line in [`TARGETS`].
 
 mod catalogue;
+mod checks;
 mod delta;
 mod manifest;
 mod records;
 mod tensors;
+mod trust;
 
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -30,9 +32,16 @@ pub struct Target {
     pub declared_bytes: usize,
 }
 
-/// All targets. Trust metadata (`trust`) and checks (`checks`) come here with their rooms.
-pub const TARGETS: [Target; 5] =
-    [manifest::TARGET, tensors::TARGET, catalogue::TARGET, delta::TARGET, records::TARGET];
+/// All targets.
+pub const TARGETS: [Target; 7] = [
+    manifest::TARGET,
+    tensors::TARGET,
+    catalogue::TARGET,
+    checks::TARGET,
+    delta::TARGET,
+    records::TARGET,
+    trust::TARGET,
+];
 
 /// The target of this name.
 #[must_use]

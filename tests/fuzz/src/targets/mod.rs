@@ -49,13 +49,28 @@ pub fn find(name: &str) -> Option<&'static Target> {
     TARGETS.iter().find(|target| target.name == name)
 }
 
+/// How serde's sentences begin that go on with a quotation.
+const SERDE: [&str; 6] = [
+    "unknown field ",
+    "unknown variant ",
+    "duplicate field ",
+    "duplicate key ",
+    "invalid type",
+    "invalid value",
+];
+
 /// A number for what was answered: for a refusal that of its last words and of how deep the place
 /// lies, up to what is quoted and without numbers, of which there are as many as inputs.
 fn answer<T, E: Display>(result: &Result<T, E>) -> u64 {
     let mut hasher = DefaultHasher::new();
     if let Err(error) = result {
         let text = error.to_string();
-        let (place, words) = text.rsplit_once(": ").unwrap_or(("", &text));
+        // serde quotes what stands in the document, which would be new every time.
+        let begin = SERDE.iter().filter_map(|words| text.find(words)).min();
+        let (place, words) = match begin {
+            Some(begin) => text.split_at(begin),
+            None => text.rsplit_once(": ").unwrap_or(("", &text)),
+        };
         place.matches(['.', '[']).count().min(8).hash(&mut hasher);
         let kind = words.split(['"', '`']).next().unwrap_or_default();
         kind.chars().filter(|c| !c.is_ascii_digit()).for_each(|c| c.hash(&mut hasher));

@@ -8,11 +8,17 @@ use serde::de::{DeserializeOwned, Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::Refusal;
+use super::limits::TENSORS_MAX;
 
 /// Characters of a key that an error repeats.
 const KEY_CHARACTERS_SHOWN: usize = 64;
+/// Bytes of serde's sentence that an error repeats: a list of all fields of a plan fits.
+const SENTENCE_BYTES_MAX: usize = 1_000;
 /// Levels of a path: deeper ones are parsed by nobody and would take many times the document.
 const LEVELS_MAX: usize = 32;
+/// Keys of one object, and one more for whoever counts: no object of a format has more entries than
+/// a file may have tensors, and tiny ones take ten times their text.
+const KEYS_MAX: usize = TENSORS_MAX;
 
 /// Reads one JSON document. The caller bounds `bytes`; memory stays proportional to them.
 ///
@@ -32,7 +38,7 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
 /// The refusal for `error`, which came of reading `bytes`.
 pub fn refusal(bytes: &[u8], error: &serde_json::Error) -> Refusal {
     let (line, column) = (error.line(), error.column());
-    let text = error.to_string();
+    let text = sentence(error);
     let position = format!(" at line {line} column {column}");
     let message = text.strip_suffix(&position).unwrap_or(&text);
     let mut field = path_at(bytes, offset_of(bytes, line, column));
@@ -47,6 +53,26 @@ pub fn refusal(bytes: &[u8], error: &serde_json::Error) -> Refusal {
         field = "document".to_owned();
     }
     Refusal::Field { field, reason: format!("{message} (line {line}, column {column})") }
+}
+
+/// The sentence of `error`, shortened: serde quotes a whole key or string, which may be as long as
+/// the document.
+fn sentence(error: &serde_json::Error) -> String {
+    struct Bounded(String);
+    impl fmt::Write for Bounded {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = SENTENCE_BYTES_MAX.saturating_sub(self.0.len());
+            let end = text.floor_char_boundary(room);
+            self.0.push_str(&text[..end]);
+            // More is not asked for.
+            if end < text.len() { Err(fmt::Error) } else { Ok(()) }
+        }
+    }
+    let mut bounded = Bounded(String::new());
+    if fmt::write(&mut bounded, format_args!("{error}")).is_err() {
+        bounded.0.push('…');
+    }
+    bounded.0
 }
 
 /// Offset of the byte behind `column` (from 1, in bytes) of `line` (from 1).
@@ -146,6 +172,9 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
                     if map.contains_key(&key) {
                         let key: String = key.chars().take(KEY_CHARACTERS_SHOWN).collect();
                         return Err(A::Error::custom(format!("duplicate key `{key}`")));
+                    }
+                    if map.len() > KEYS_MAX {
+                        return Err(A::Error::custom(format!("more than {KEYS_MAX} keys")));
                     }
                     map.insert(key, access.next_value()?);
                 }
@@ -291,6 +320,23 @@ mod tests {
     fn a_duplicate_key_is_refused() {
         let error = parse::<Outer>(br#"{"rows": [], "map": {"a": 1, "a": 2}}"#).unwrap_err();
         assert!(error.to_string().contains("duplicate key `a`"), "{error}");
+    }
+
+    #[test]
+    fn an_object_of_endless_keys_is_refused_when_there_are_too_many() {
+        let keys: Vec<String> = (0..100_000).map(|key| format!("\"{key}\":1")).collect();
+        let text = format!("{{\"rows\": [], \"map\": {{{}}}}}", keys.join(","));
+        let error = parse::<Outer>(text.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("more than 4096 keys") && error.contains("4097"), "{error}");
+    }
+
+    #[test]
+    fn a_key_and_a_string_as_long_as_the_document_are_quoted_in_part() {
+        let long = "\u{7f}é".repeat(100_000);
+        for text in [format!("{{\"{long}\": 1}}"), format!("{{\"rows\": \"{long}\"}}")] {
+            let error = parse::<Outer>(text.as_bytes()).unwrap_err().to_string();
+            assert!(error.len() < 1_500 && error.contains("(line 1, column "), "{}", error.len());
+        }
     }
 
     #[test]

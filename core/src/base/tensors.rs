@@ -255,6 +255,7 @@ impl Entry {
         };
         let rank = self.shape.len();
         if rank > TENSOR_RANK_MAX {
+            // Counted up to one beyond the limit.
             let (found, limit) = (rank as u64, TENSOR_RANK_MAX as u64);
             return Err(Refusal::TooLarge { what: "rank of a tensor", found, limit });
         }

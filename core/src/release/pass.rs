@@ -1,6 +1,7 @@
 //! One pass over one file of a release: everything that is asked of its bytes is asked while they
 //! go by, and nothing that was found is said before the hash holds.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -11,9 +12,9 @@ use super::digest::{ChunkHasher, READ_BYTES, hex};
 use super::schema::{self, Schema};
 use super::tensors::{Beginning, TensorLayout};
 use super::values::Judge;
-use super::{CATALOGUE_FILE, FileEntry, Manifest};
-use crate::base::limits::CHUNK_BYTES;
-use crate::base::{Error, Refusal, Result};
+use super::{CATALOGUE_FILE, FileEntry, Manifest, TensorEntry};
+use crate::base::limits::{CHUNK_BYTES, TENSOR_HEADER_BYTES_MAX};
+use crate::base::{Dtype, Error, Refusal, Result};
 
 /// A file read from begin to end in pieces, each of [`READ_BYTES`] but the last.
 pub(super) struct Pieces {
@@ -73,6 +74,20 @@ impl<'a> Examination<'a> {
         &self.schema
     }
 
+    /// Refuses a container whose length leaves more for its header than any may have, before a byte
+    /// of it is hashed. Both lengths are the manifest's: it is the publisher's fault, not the disk's.
+    fn check_header_length(&self, file: &str, entry: &FileEntry) -> Result<()> {
+        let values = self.manifest.tensors.get(file).and_then(values_bytes);
+        let header = values.and_then(|values| entry.length.checked_sub(values)?.checked_sub(8));
+        match header {
+            Some(found) if found > TENSOR_HEADER_BYTES_MAX => {
+                let (what, limit) = ("length of the header", TENSOR_HEADER_BYTES_MAX);
+                Err(Error::refused(file, Refusal::TooLarge { what, found, limit }))
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Reads `file` at `from` once; writes it to `to` on the way where there is such a place.
     ///
     /// Lengths come before hashes: no more than the manifest's length is read. The header of a
@@ -82,6 +97,7 @@ impl<'a> Examination<'a> {
         let Some(entry) = self.manifest.files.get(file) else {
             return Err(Error::refused(file, Refusal::Missing));
         };
+        self.check_header_length(file, entry)?;
         let mut target = to.map(create).transpose()?;
         let (mut hasher, mut chunks) = (Sha256::new(), ChunkHasher::default());
         let checks_chunks = self.chunks == Chunks::Checked && entry.chunks.is_some();
@@ -117,6 +133,15 @@ impl<'a> Examination<'a> {
         }
         Ok(())
     }
+}
+
+/// What the tensors of a file take by the manifest; nothing when it names a dtype that is none.
+fn values_bytes(tensors: &BTreeMap<String, TensorEntry>) -> Option<u64> {
+    tensors.values().try_fold(0_u64, |sum, tensor| {
+        let bytes = Dtype::from_name(&tensor.dtype)?.bytes();
+        let bytes = tensor.shape.iter().try_fold(bytes, |product, size| product.checked_mul(*size));
+        sum.checked_add(bytes?)
+    })
 }
 
 /// What is found inside of one file while it goes by.

@@ -10,6 +10,14 @@ use serde::ser::{Serialize, Serializer};
 
 use crate::base::limits::METADATA_DEPTH_MAX;
 
+/// Objects and lists that a document of any length may have, and for how many bytes one more: a
+/// target takes 80 bytes for each of its objects.
+const GROUPS_MIN: usize = 1_024;
+const BYTES_PER_GROUP: usize = 48;
+/// The same of commas.
+const VALUES_MIN: usize = 4_096;
+const BYTES_PER_VALUE: usize = 8;
+
 /// A JSON value without fractions. Serialised, it is ordinary JSON; see [`Json::canonical`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Json {
@@ -132,7 +140,9 @@ fn check_depth(bytes: &[u8]) -> Result<(), String> {
     }
     // Metadata are names and digests. What is nothing but tiny values would take many times its
     // length, and a root is read before anything vouches for it.
-    if groups > 1_024 + bytes.len() / 48 || values > 4_096 + bytes.len() / 8 {
+    if groups > GROUPS_MIN + bytes.len() / BYTES_PER_GROUP
+        || values > VALUES_MIN + bytes.len() / BYTES_PER_VALUE
+    {
         return Err(format!("{groups} objects and lists, {values} commas: too many"));
     }
     Ok(())

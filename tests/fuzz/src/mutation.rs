@@ -163,7 +163,8 @@ fn around(bytes: &[u8], at: usize, ends: impl Fn(u8) -> bool) -> (usize, usize) 
     (begin, end)
 }
 
-/// Repeats a stretch until the target's length is reached.
+/// Repeats a stretch until a length is reached, up to the target's: any order of magnitude is as
+/// likely, and no limit of a part is passed by all of them.
 fn blow_up(bytes: &mut Vec<u8>, bytes_max: usize, random: &mut SeededRandom) {
     let at = random.below(bytes.len() + 1);
     let (begin, end) = element_at(bytes, at);
@@ -171,6 +172,9 @@ fn blow_up(bytes: &mut Vec<u8>, bytes_max: usize, random: &mut SeededRandom) {
         return;
     }
     let stretch = bytes[begin..end].to_vec();
-    let times = bytes_max.saturating_sub(bytes.len()) / stretch.len();
+    let halvings = random.below(8);
+    let room =
+        (bytes_max.saturating_sub(bytes.len()) >> halvings).saturating_sub(random.below(256));
+    let times = room / stretch.len();
     splice(bytes, end..end, &stretch.repeat(times));
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use noctule_fuzz::targets::TARGETS;
-use noctule_fuzz::{Kind, Settings, Shape, Summary, Target, run};
+use noctule_fuzz::{Kind, Settings, Shape, Summary, Target, replay, run};
 
 fn short(target: &Target, executions: u64) -> Summary {
     let directory = tempfile::tempdir().unwrap();
@@ -18,6 +18,18 @@ fn a_short_run_of_every_target_finds_nothing() {
         assert_eq!(summary.findings, [], "{}", target.name);
         assert!(summary.answers > 5, "{}: {} answers only", target.name, summary.answers);
     }
+}
+
+#[test]
+fn what_was_found_once_finds_nothing_any_more() {
+    let corpus = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus");
+    let replayed = TARGETS.iter().map(|target| {
+        let (findings, count) = replay(target, &corpus).unwrap();
+        assert_eq!(findings, [], "{}", target.name);
+        count
+    });
+    let files = std::fs::read_dir(&corpus).unwrap().count();
+    assert_eq!(replayed.sum::<usize>(), files, "a file of the corpus has the name of no target");
 }
 
 #[test]

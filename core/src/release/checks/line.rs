@@ -102,6 +102,10 @@ impl Line {
                 line.scores = Some(json::UniqueMap(scores.collect()));
                 let given = |value: f64| (value != 0.0).then_some(value);
                 (line.tolerance, line.relative) = (given(tolerance), given(relative));
+                if line.tolerance.is_none() && line.relative.is_none() {
+                    // One is needed, also where the scores must be the very same.
+                    line.tolerance = Some(0.0);
+                }
             }
             Demand::Budget { slate_ms_max, memory_bytes_max } => {
                 (line.slate_ms_max, line.memory_bytes_max) = (slate_ms_max, memory_bytes_max);

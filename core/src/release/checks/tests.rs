@@ -191,3 +191,10 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn scores_that_must_be_the_very_same_can_be_written_and_read_again() {
+    let line = r#"{"id":"r","level":"regression","scores":{"x":1.5},"relative":0.0}"#;
+    let checks = Checks::parse(line.as_bytes()).unwrap();
+    assert_eq!(Checks::parse(&checks.to_bytes().unwrap()).unwrap(), checks);
+}

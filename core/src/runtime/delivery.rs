@@ -1,17 +1,11 @@
 //! New releases come: which bytes to fetch next, and what to make of those that are there.
 
-use std::path::PathBuf;
-
 use super::status::DeliveryStatus;
 use super::{Noctule, lock};
-use crate::base::{CancelToken, Error, Network, Refusal, Result, Transfer, TransferOutcome};
-use crate::delivery::{
-    DeliveryPolicy, DeliveryState, Incoming, NextFile, Pending, Purpose, Session,
-};
+use crate::base::{Error, Network, Result, Transfer, TransferOutcome};
+use crate::delivery::{DeliveryPolicy, DeliveryState, Incoming, Pending, Purpose, Session};
 use crate::release::rows as releases;
-use crate::release::{
-    Manifest, Trust, activation, check_installed, check_offer, delta, installed_path, read_manifest,
-};
+use crate::release::{activation, check_installed, installed_path};
 use crate::trust::{Current, ReleaseTarget, Update, in_rollout};
 
 /// What came of one step of delivery.

@@ -4,7 +4,9 @@
 //! `cargo bench -p noctule-core --bench install`; behind `--`: `--items N`, `--dimensions N` and
 //! `--json`, which prints one line. The release lies on the disk of the temporary directory and in
 //! the file cache, its files flushed, as delivery leaves them; what that flush costs where nothing
-//! is left to write has a line of its own. Each round does everything in turn; times are medians.
+//! is left to write has a line of its own. Each round does everything in turn; times are medians,
+//! and beside the clock stands what the thread was on a processor (Linux only), which a busy machine
+//! disturbs less.
 //! Memory is the greatest `RssAnon` of this process while the work runs, above that before all work
 //! (Linux only); the release is made by another process.
 
@@ -45,28 +47,38 @@ fn main() -> ExitCode {
 struct Work {
     name: &'static str,
     times_ms: Vec<f64>,
+    cpu_ms: Vec<f64>,
     peak_kb: u64,
 }
 
 impl Work {
     fn new(name: &'static str) -> Self {
-        Self { name, times_ms: Vec::new(), peak_kb: 0 }
+        Self { name, times_ms: Vec::new(), cpu_ms: Vec::new(), peak_kb: 0 }
     }
 
     fn time<T>(&mut self, before_kb: u64, work: impl FnOnce() -> Result<T>) -> Result<T> {
         let peak = Peak::watch(before_kb);
-        let begun = Instant::now();
+        let (begun, cpu_ms) = (Instant::now(), memory::thread_cpu_ms());
         let done = work()?;
         self.times_ms.push(begun.elapsed().as_secs_f64() * 1e3);
+        self.cpu_ms.push(memory::thread_cpu_ms() - cpu_ms);
         self.peak_kb = self.peak_kb.max(peak.finish());
         Ok(done)
     }
 
     fn median_ms(&self) -> f64 {
-        let mut times = self.times_ms.clone();
-        times.sort_unstable_by(f64::total_cmp);
-        times[times.len() / 2]
+        median(&self.times_ms)
     }
+
+    fn median_cpu_ms(&self) -> f64 {
+        median(&self.cpu_ms)
+    }
+}
+
+fn median(times: &[f64]) -> f64 {
+    let mut times = times.to_vec();
+    times.sort_unstable_by(f64::total_cmp);
+    times[times.len() / 2]
 }
 
 fn run(arguments: &[String]) -> Result<()> {
@@ -89,12 +101,13 @@ fn run(arguments: &[String]) -> Result<()> {
     }
     let bytes = length_of_files(&source)?;
     let works = measure(scratch.path(), &source)?;
-    let base = works[0].median_ms();
+    let (base, base_cpu) = (works[0].median_ms(), works[0].median_cpu_ms());
     let json = arguments.iter().any(|argument| argument == "--json");
     if json {
         let row = |work: &Work| {
             serde_json::json!({
                 "work": work.name, "ms": work.median_ms(), "times": work.median_ms() / base,
+                "cpu_ms": work.median_cpu_ms(), "cpu_times": work.median_cpu_ms() / base_cpu,
                 "anonymous_kb": work.peak_kb,
             })
         };
@@ -104,10 +117,19 @@ fn run(arguments: &[String]) -> Result<()> {
     }
     let (mb, dimensions) = (bytes as f64 / 1e6, format!("{items} x {dimensions}"));
     println!("release of {mb:.1} MB, {dimensions}; medians of {ROUNDS} rounds");
-    println!("{:<44} {:>9} {:>7} {:>14}", "work", "ms", "times", "anonymous MB");
+    println!(
+        "{:<44} {:>9} {:>6} {:>9} {:>6} {:>13}",
+        "work", "ms", "times", "cpu ms", "times", "anonymous MB"
+    );
     for work in &works {
         let (ms, peak_mb) = (work.median_ms(), work.peak_kb as f64 / 1e3);
-        println!("{:<44} {ms:>9.2} {:>7.2} {peak_mb:>14.1}", work.name, ms / base);
+        let cpu_ms = work.median_cpu_ms();
+        println!(
+            "{:<44} {ms:>9.2} {:>6.2} {cpu_ms:>9.2} {:>6.2} {peak_mb:>13.1}",
+            work.name,
+            ms / base,
+            cpu_ms / base_cpu
+        );
     }
     Ok(())
 }

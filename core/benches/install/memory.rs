@@ -1,4 +1,4 @@
-//! The anonymous memory of this process while something runs.
+//! What this process takes while something runs: anonymous memory, and time on a processor.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -41,4 +41,11 @@ pub(crate) fn anonymous_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("RssAnon:"));
     line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or_default()
+}
+
+/// Milliseconds that this thread was on a processor; nothing where the system does not tell.
+pub(crate) fn thread_cpu_ms() -> f64 {
+    let schedstat = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
+    let nanoseconds = schedstat.split_whitespace().next().and_then(|text| text.parse::<f64>().ok());
+    nanoseconds.unwrap_or_default() / 1e6
 }

@@ -14,7 +14,9 @@ use std::time::Instant;
 use noctule_core::base::{CancelToken, Seed, SeededRandom};
 use noctule_core::catalogue::Item;
 use noctule_core::release::{MODEL_FILE, Manifest, delta};
-use noctule_releases::{Embedding, PackInput, RankerWeights, SecretKey, make_delta, pack};
+use noctule_releases::{
+    Embedding, HealthSource, PackInput, RankerWeights, SecretKey, VectorForm, make_delta, pack,
+};
 use serde_json::json;
 
 const DIMENSIONS: usize = 64;
@@ -123,9 +125,13 @@ fn release(items: usize) -> Result<PackInput> {
         embedding: Some(Embedding {
             values: (0..items * DIMENSIONS).map(|_| random.normal() as f32).collect(),
             dimensions: DIMENSIONS,
+            form: VectorForm::default(),
         }),
         gram: None,
         ranker: Some(RankerWeights { weight: vec![1.5, -0.5], bias: 0.25 }),
+        checks: None,
+        health: HealthSource::None,
+        minimum_runtime: None,
         lineage: [].into(),
     })
 }

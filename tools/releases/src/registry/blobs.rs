@@ -48,7 +48,7 @@ impl Registry {
         let file = file.map_err(Error::file(to, "making"))?;
         let mut target = Hashing { to: BufWriter::new(file), hash: Sha256::new() };
         self.read_blob(blob, &mut target, to)?;
-        let file = target.to.into_inner().map_err(|error| error.into_error());
+        let file = target.to.into_inner().map_err(std::io::IntoInnerError::into_error);
         let synced = file.and_then(|file| file.sync_all());
         synced.map_err(Error::file(to, "flushing"))
     }

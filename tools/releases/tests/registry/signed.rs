@@ -80,6 +80,29 @@ fn metadata_expires_a_week_after_the_commit_and_a_refresh_renews_it() {
 }
 
 #[test]
+fn the_online_key_alone_renews_the_list_that_was_signed_and_cannot_change_it() {
+    let place = Workplace::new();
+    let first = followed(&place);
+    let all = PublishOptions { percent: 100, ..PublishOptions::default() };
+    first.publish(&place.release("town", 1, 1), &signed(all.clone())).unwrap();
+    // Published without keys: no list says so yet.
+    place.registry().publish(&place.release("town", 2, 2), &signed(all)).unwrap();
+    let later = NOW_MS + 8 * DAY_MS;
+    assert!(device(&place, later).is_err());
+    let online = RepositoryKeys { targets: Vec::new(), ..keys(3) };
+    let registry = place.registry().at_time(later);
+    let state = registry.refresh_online(&online, Validity::default()).unwrap();
+    let set = device(&place, later).unwrap();
+    assert_eq!(set.version(Role::Timestamp), Some(state.number));
+    let offered: Vec<_> =
+        set.current(later).unwrap().releases().map(|release| release.version).collect();
+    assert_eq!(offered, [1]);
+    // The list itself is valid for 90 days.
+    let too_late = place.registry().at_time(NOW_MS + 91 * DAY_MS);
+    assert!(too_late.refresh_online(&online, Validity::default()).is_err());
+}
+
+#[test]
 fn a_root_follows_from_the_one_before_or_is_not_taken() {
     let place = Workplace::new();
     let registry = place.registry();

@@ -57,7 +57,8 @@ impl MetadataKeys {
 
 impl Registry {
     /// Renews snapshot and timestamp with the online keys alone: the list of releases stays the
-    /// one that was signed last, so a job that does this every day needs no key that could change it.
+    /// one that was signed last, so a job that does this every day needs no key that could change
+    /// it.
     ///
     /// # Errors
     /// [`Error::Part`] when the newest root asks for other keys, or no list was ever signed;

@@ -59,6 +59,30 @@ pub fn forget_seen(transaction: &Transaction<'_>) -> Result<()> {
     deleted.map(drop).map_err(Error::storage("forgetting the versions seen"))
 }
 
+/// Forgets that the release of this manifest was seen; the newest installed one of its line counts
+/// from then on, if there is one.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn forget_seen_of(transaction: &Transaction<'_>, manifest_sha256: &str) -> Result<()> {
+    let failed = || Error::storage("forgetting a version seen");
+    let halted = seen(transaction)?.into_iter().find(|s| s.manifest_sha256 == manifest_sha256);
+    let Some(SeenRelease { release, .. }) = halted else { return Ok(()) };
+    transaction
+        .execute("DELETE FROM releases_seen WHERE name = ?1", [&release.name])
+        .map_err(failed())?;
+    let left = installed(transaction)?.into_iter();
+    let newest = left.filter(|i| i.release.name == release.name).max_by_key(|i| i.release.version);
+    let Some(Installed { release, manifest_sha256 }) = newest else { return Ok(()) };
+    transaction
+        .execute(
+            "INSERT INTO releases_seen VALUES (?1, ?2, ?3)",
+            params![release.name, release.version, manifest_sha256],
+        )
+        .map(drop)
+        .map_err(failed())
+}
+
 /// Makes `verified` the active release, on probation, and the one before it the previous one; but
 /// an active release that is still on probation does not take the place of a previous one that was
 /// confirmed, which is the one to go back to.

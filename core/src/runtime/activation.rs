@@ -117,7 +117,12 @@ impl Noctule {
         match place {
             Some(0) => {
                 let reason = shortened(reason);
-                self.revert(&RevertReason::Halted { reason }).map(|()| true)
+                self.revert(&RevertReason::Halted { reason })?;
+                // What the backend has taken back keeps no older version out that it offers.
+                self.store.write("forgetting a halted release", |transaction| {
+                    releases::forget_seen_of(transaction, manifest_sha256)
+                })?;
+                Ok(true)
             }
             Some(_) => {
                 self.store.write("forgetting a release", releases::forget_previous)?;

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
-use crate::sample::write_sample;
 use crate::training::{Metrics, TrainSettings, TrainStep, TrainedModel, train};
 use crate::{Error, Result};
 
@@ -54,11 +53,10 @@ impl DataSizes {
     }
 }
 
-/// Trains on `data` and writes the result into `directory`, with a sample of users on which the
-/// packer measures the release; see [`train`], [`write_model`] and [`write_sample`].
+/// Trains on `data` and writes the result into `directory`; see [`train`] and [`write_model`].
 ///
 /// # Errors
-/// As [`train`], [`write_model`] and [`write_sample`].
+/// As [`train`] and [`write_model`].
 pub fn train_to_directory(
     data: &Interactions,
     plan: &Plan,
@@ -67,9 +65,7 @@ pub fn train_to_directory(
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainingRecord> {
     let model = train(data, plan, settings, progress)?;
-    let record = write_model(&model, data, settings, directory)?;
-    write_sample(data, plan, directory)?;
-    Ok(record)
+    write_model(&model, data, settings, directory)
 }
 
 /// Writes `catalogue.jsonl`, `items.safetensors` (`popularity`, `context_popularity` and, for a

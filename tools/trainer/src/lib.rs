@@ -26,7 +26,6 @@ pub mod datasets;
 pub mod error;
 pub mod evaluation;
 pub mod export;
-pub mod sample;
 pub mod split;
 pub mod training;
 

@@ -127,7 +127,7 @@ fn without_keys_devices_are_not_told_and_with_wrong_ones_nothing_is_done() {
     assert!(output.status.success(), "{}", error_text(&output));
     assert!(error_text(&output).contains("no metadata was written"), "{}", error_text(&output));
     assert!(!place.path("shelf/metadata/timestamp.json").exists());
-    assert!(place.failure("registry --at shelf refresh").contains("--keys"));
+    assert!(place.failure("registry --at shelf refresh").contains("--online-key"));
     let swapped = "--targets-key keys/online.key --online-key keys/targets.key";
     let told = place.failure(&format!("registry --at shelf {swapped} halt town@1"));
     assert!(told.contains("targets: root 1 asks for 1 keys of this role; 0 of the 1"), "{told}");
@@ -136,6 +136,9 @@ fn without_keys_devices_are_not_told_and_with_wrong_ones_nothing_is_done() {
     assert!(place.path("shelf/metadata/timestamp.json").exists());
     let status = place.json("trust status shelf");
     assert_eq!((&status["problem"], &status["versions"]["targets"]), (&Value::Null, &2.into()));
+    place.text("registry --at shelf --online-key keys/online.key refresh");
+    let versions = &place.json("trust status shelf")["versions"];
+    assert_eq!((&versions["targets"], &versions["timestamp"]), (&2.into(), &3.into()));
 }
 
 #[test]

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use noctule_core::trust::METADATA_FOLDER;
 use serde::Serialize;
 
 use super::Registry;
@@ -19,7 +20,7 @@ use crate::{Error, Result};
 /// Time that a sweep has before others take its process for dead; it stops itself at half of it.
 const SWEEP_MS: i64 = 10 * 60 * 1_000;
 
-/// States that are kept whatever their age.
+/// States, and metadata of each kind, that are kept whatever their age.
 const STATES_KEPT: usize = 100;
 
 /// How to collect.
@@ -86,6 +87,7 @@ impl Registry {
         let swept = self.sweep(&state, &blobs, begun)?;
         let mut collected = collected(versions, &swept, &old);
         collected.states = self.drop_states(options.grace)?;
+        self.drop_metadata(options.grace)?;
         self.after_commit()?;
         Ok(collected)
     }
@@ -128,17 +130,35 @@ impl Registry {
 
     /// Removes states that are older than `grace` and not among the newest.
     fn drop_states(&self, grace: Duration) -> Result<usize> {
-        let numbers = self.state_numbers()?;
+        let paths = self.state_numbers()?.into_iter().map(commits::path_of);
+        self.drop_old(paths.collect(), grace)
+    }
+
+    /// The same for lists of releases and snapshots of them. The list that devices read is the
+    /// newest of its kind, and a device that read its timestamp long ago asks again.
+    fn drop_metadata(&self, grace: Duration) -> Result<()> {
+        let listed = self.place.list(METADATA_FOLDER)?;
+        for kind in [".targets.json", ".snapshot.json"] {
+            let number = |name: &str| name.strip_suffix(kind)?.parse::<u64>().ok();
+            let mut numbers: Vec<u64> = listed.iter().filter_map(|(it, _)| number(it)).collect();
+            numbers.sort_unstable();
+            let paths = numbers.iter().map(|number| format!("{METADATA_FOLDER}/{number}{kind}"));
+            self.drop_old(paths.collect(), grace)?;
+        }
+        Ok(())
+    }
+
+    /// Removes those of `paths`, oldest first, that are older than `grace` and not of the newest.
+    fn drop_old(&self, paths: Vec<String>, grace: Duration) -> Result<usize> {
         let now_ms = self.now_ms();
         let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
         let mut dropped = 0;
-        for number in numbers.iter().take(numbers.len().saturating_sub(STATES_KEPT)) {
-            let path = commits::path_of(*number);
-            let Some(meta) = self.place.head(&path)? else { continue };
+        for path in &paths[..paths.len().saturating_sub(STATES_KEPT)] {
+            let Some(meta) = self.place.head(path)? else { continue };
             if now_ms.saturating_sub(meta.last_modified.timestamp_millis()) < grace_ms {
                 break;
             }
-            self.place.delete(&path)?;
+            self.place.delete(path)?;
             dropped += 1;
         }
         Ok(dropped)

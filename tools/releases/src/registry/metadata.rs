@@ -41,12 +41,18 @@ impl Registry {
     /// # Errors
     /// Those of a commit, and of signing.
     pub fn refresh(&self) -> Result<State> {
+        let state = self.commit_refresh()?;
+        self.after_commit()?;
+        Ok(state)
+    }
+
+    /// A commit that changes nothing but the time of the last refresh.
+    pub(super) fn commit_refresh(&self) -> Result<State> {
         let now_ms = self.now_ms();
         let (state, ()) = self.commit("refresh", |state| {
             state.refreshed_ms = now_ms.max(state.refreshed_ms + 1);
             Ok(())
         })?;
-        self.after_commit()?;
         Ok(state)
     }
 
@@ -62,8 +68,8 @@ impl Registry {
             for (path, bytes) in files {
                 self.place.put_over(&path, bytes)?;
             }
-            // Whoever writes last finds out whether what it wrote is the newest.
-            if self.state()?.number == state.number {
+            // Whoever writes last finds out whether what it wrote is the newest, and whole.
+            if self.state()?.number == state.number && self.check_as_device(&[]).is_ok() {
                 return Ok(());
             }
         }

@@ -76,14 +76,16 @@ enum Ready {
 }
 
 impl Registry {
-    /// Verifies the release in `directory`, puts its checks to it, and publishes it. Published again, it changes aliases,
-    /// tags and percent only; the same version with another manifest is refused.
+    /// Verifies the release in `directory`, puts its checks to it, and publishes it. Published
+    /// again, it changes aliases, tags and percent only; the same version with another manifest is
+    /// refused.
     ///
     /// A publish that was killed leaves blobs that nobody refers to, and the next one uses them.
     ///
     /// # Errors
-    /// [`Error::Core`] with the first refusal of the release, [`Error::ExamFailed`], [`Error::Taken`],
-    /// [`Error::Reference`] for an alias, a tag or a percentage that is none, [`Error::Store`].
+    /// [`Error::Core`] with the first refusal of the release, [`Error::ExamFailed`],
+    /// [`Error::Taken`], [`Error::Reference`] for an alias, a tag or a percentage that is none,
+    /// [`Error::Store`].
     pub fn publish(&self, directory: &Path, options: &PublishOptions) -> Result<Published> {
         check_options(options)?;
         let now_ms = self.now_ms();

@@ -68,7 +68,7 @@ impl Registry {
     }
 
     /// Follows the roots as a device does, `more` among them, and gives what the last one says.
-    fn follow_roots(&self, more: Option<(&str, &[u8])>) -> Result<RootPlan> {
+    pub(super) fn follow_roots(&self, more: Option<(&str, &[u8])>) -> Result<RootPlan> {
         let read = |path: &str| match more {
             Some((of, bytes)) if of == path => Ok(Some(bytes.to_vec())),
             _ => self.place.get(path, ROOT_BYTES_MAX),
@@ -98,7 +98,7 @@ fn path_of(version: u64) -> String {
 }
 
 /// Whether enough of `given` are keys of the role.
-fn check_keys(root: &RootPlan, role: Role, given: &[SecretKey]) -> Result<()> {
+pub(super) fn check_keys(root: &RootPlan, role: Role, given: &[SecretKey]) -> Result<()> {
     let (holders, threshold) = root.role(role);
     let mut fitting: Vec<PublicKey> = given.iter().map(SecretKey::public).collect();
     fitting.retain(|key| holders.contains(key));

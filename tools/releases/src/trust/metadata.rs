@@ -65,10 +65,28 @@ pub fn write_metadata(
 ) -> Result<Vec<(String, Vec<u8>)>> {
     let targets = targets(offered, versions.targets, expiries.targets_ms)?;
     let targets = signed(targets, &keys.targets)?;
+    let path = format!("{METADATA_FOLDER}/{}.targets.json", versions.targets);
+    let mut files = vec![(path, targets)];
+    let online = write_online(&files[0].1, versions, expiries, keys)?;
+    files.extend(online);
+    Ok(files)
+}
+
+/// Snapshot and timestamp alone, for targets that were signed before: `targets` are the bytes of
+/// the file of the version that `versions` names. The keys of the targets are not needed.
+///
+/// # Errors
+/// As [`write_metadata`].
+pub fn write_online(
+    targets: &[u8],
+    versions: Versions,
+    expiries: Expiries,
+    keys: &RepositoryKeys,
+) -> Result<Vec<(String, Vec<u8>)>> {
     let snapshot = meta(
         Role::Snapshot,
         (versions.snapshot, expiries.snapshot_ms),
-        (Role::Targets, versions.targets, &targets),
+        (Role::Targets, versions.targets, targets),
     )?;
     let snapshot = signed(snapshot, &keys.snapshot)?;
     let timestamp = meta(
@@ -78,7 +96,6 @@ pub fn write_metadata(
     )?;
     let timestamp = signed(timestamp, &keys.timestamp)?;
     Ok(vec![
-        (format!("{METADATA_FOLDER}/{}.targets.json", versions.targets), targets),
         (format!("{METADATA_FOLDER}/{}.snapshot.json", versions.snapshot), snapshot),
         (format!("{METADATA_FOLDER}/timestamp.json"), timestamp),
     ])

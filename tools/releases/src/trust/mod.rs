@@ -31,6 +31,6 @@ mod tests;
 
 pub use document::{Document, key_id};
 pub use folder::{Status, draft_root, newest_root, sign_file, status};
-pub use metadata::{Expiries, RepositoryKeys, TargetList, Versions, write_metadata};
+pub use metadata::{Expiries, RepositoryKeys, TargetList, Versions, write_metadata, write_online};
 pub use noctule_core::trust::{DeltaTarget, ReleaseTarget, Role};
 pub use root::RootPlan;

@@ -1,7 +1,9 @@
 //! Metadata signed with real keys, read as a device reads it.
 
+use std::time::Duration;
+
 use noctule_core::trust::{Role, TrustedSet, read_directory};
-use noctule_releases::registry::{DeltaFrom, PublishOptions, Registry, Validity};
+use noctule_releases::registry::{DeltaFrom, GcOptions, PublishOptions, Registry, Validity};
 use noctule_releases::trust::{Document, RepositoryKeys, RootPlan};
 use noctule_releases::{Error, SecretKey};
 
@@ -77,6 +79,50 @@ fn metadata_expires_a_week_after_the_commit_and_a_refresh_renews_it() {
     let registry = place.registry().at_time(later);
     registry.signing(keys(3), Validity::default()).unwrap().refresh().unwrap();
     assert!(device(&place, later).is_ok());
+}
+
+#[test]
+fn the_online_key_alone_renews_the_list_that_was_signed_and_cannot_change_it() {
+    let place = Workplace::new();
+    let first = followed(&place);
+    let all = PublishOptions { percent: 100, ..PublishOptions::default() };
+    first.publish(&place.release("town", 1, 1), &signed(all.clone())).unwrap();
+    // Published without keys: no list says so yet.
+    place.registry().publish(&place.release("town", 2, 2), &signed(all)).unwrap();
+    let later = NOW_MS + 8 * DAY_MS;
+    assert!(device(&place, later).is_err());
+    let online = RepositoryKeys { targets: Vec::new(), ..keys(3) };
+    let registry = place.registry().at_time(later);
+    let state = registry.refresh_online(&online, Validity::default()).unwrap();
+    let set = device(&place, later).unwrap();
+    assert_eq!(set.version(Role::Timestamp), Some(state.number));
+    let offered: Vec<_> =
+        set.current(later).unwrap().releases().map(|release| release.version).collect();
+    assert_eq!(offered, [1]);
+    // The list itself is valid for 90 days.
+    let too_late = place.registry().at_time(NOW_MS + 91 * DAY_MS);
+    assert!(too_late.refresh_online(&online, Validity::default()).is_err());
+}
+
+#[test]
+fn old_metadata_goes_and_what_devices_read_stays() {
+    let place = Workplace::new();
+    let registry = followed(&place);
+    registry.refresh().unwrap();
+    let online = RepositoryKeys { targets: Vec::new(), ..keys(3) };
+    for _ in 0..110 {
+        place.registry().refresh_online(&online, Validity::default()).unwrap();
+    }
+    let later = place.registry().at_time(4_000_000_000_000);
+    let options = GcOptions { grace: Duration::ZERO, keep: 10, dry_run: false };
+    later.collect_garbage(&options).unwrap();
+    let names: Vec<String> = std::fs::read_dir(place.path("registry/metadata"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let count = |kind: &str| names.iter().filter(|name| name.ends_with(kind)).count();
+    assert_eq!((count(".snapshot.json"), count(".targets.json"), count("root.json")), (100, 1, 1));
+    assert_eq!(device(&place, NOW_MS).unwrap().version(Role::Targets), Some(1));
 }
 
 #[test]

@@ -119,10 +119,6 @@ pub(super) fn resume(asked: &Halt, place: &Registry, output: Output) -> Result<(
     print(&place.resume(&asked.release).map_err(failed())?, output)
 }
 
-pub(super) fn refresh(place: &Registry, output: Output) -> Result<()> {
-    print(&place.refresh().map_err(failed())?, output)
-}
-
 pub(super) fn collect(asked: &Gc, place: &Registry, output: Output) -> Result<()> {
     let grace = Duration::from_secs(u64::from(asked.grace_hours) * 3_600);
     let options = GcOptions { keep: asked.keep, grace, dry_run: asked.dry_run };
@@ -131,7 +127,7 @@ pub(super) fn collect(asked: &Gc, place: &Registry, output: Output) -> Result<()
 }
 
 /// The table of all releases after a change.
-fn print(state: &State, output: Output) -> Result<()> {
+pub(super) fn print(state: &State, output: Output) -> Result<()> {
     let rows = state.table();
     output.print(&rows, &list_text(&rows))
 }

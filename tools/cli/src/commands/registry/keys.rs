@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use noctule_releases::SecretKey;
-use noctule_releases::registry::{Registry, Validity};
+use noctule_releases::registry::{Registry, State, Validity};
 use noctule_releases::trust::RepositoryKeys;
 
 use super::{ACTION, failed};
@@ -43,6 +43,24 @@ impl Keys {
 
     /// The registry that signs with them after every commit.
     pub(super) fn sign(&self, place: Registry) -> Result<Registry> {
+        place.signing(self.read()?, self.validity()).map_err(failed())
+    }
+
+    /// Renews what devices read: all of it, or with the online keys alone all but the list.
+    pub(super) fn refresh(&self, place: Registry) -> Result<State> {
+        let keys = self.read()?;
+        if keys.snapshot.is_empty() {
+            let needed = "--online-key, or --keys, is needed";
+            return Err(Error::failed(ACTION)(needed));
+        }
+        let state = match keys.targets.is_empty() {
+            true => place.refresh_online(&keys, self.validity()),
+            false => place.signing(keys, self.validity()).and_then(|place| place.refresh()),
+        };
+        state.map_err(failed())
+    }
+
+    fn read(&self) -> Result<RepositoryKeys> {
         let read = |named: &[PathBuf], file: &str| -> Result<Vec<SecretKey>> {
             let ours = self.keys.iter().map(|folder| folder.join(file));
             let paths = ours.filter(|_| named.is_empty()).chain(named.iter().cloned());
@@ -50,11 +68,13 @@ impl Keys {
         };
         let online = || read(&self.online_key, "online.key");
         let targets = read(&self.targets_key, "targets.key")?;
-        let keys = RepositoryKeys { targets, snapshot: online()?, timestamp: online()? };
+        Ok(RepositoryKeys { targets, snapshot: online()?, timestamp: online()? })
+    }
+
+    fn validity(&self) -> Validity {
         let (targets_days, timestamp_days) = (self.targets_days, self.timestamp_days);
         let snapshot_days = Validity::default().snapshot_days.max(timestamp_days);
-        let validity = Validity { targets_days, snapshot_days, timestamp_days };
-        place.signing(keys, validity).map_err(failed())
+        Validity { targets_days, snapshot_days, timestamp_days }
     }
 
     /// Says aloud that devices were not told.
@@ -65,13 +85,5 @@ impl Keys {
                  --targets-key and --online-key"
             );
         }
-    }
-
-    /// Refuses to go on without keys.
-    pub(super) fn demand(&self) -> Result<()> {
-        if self.are_given() {
-            return Ok(());
-        }
-        Err(Error::failed(ACTION)("--keys, or --targets-key and --online-key, are needed"))
     }
 }

@@ -100,10 +100,10 @@ pub(crate) fn run(asked: &Registry, output: Output) -> Result<()> {
     if let Some(name) = &asked.publisher {
         place = place.as_publisher(name);
     }
-    if asked.keys.are_given() && !matches!(asked.command, Command::Init(_)) {
+    if asked.keys.are_given() && !matches!(asked.command, Command::Init(_) | Command::Refresh) {
         place = asked.keys.sign(place)?;
     }
-    dispatch(asked, &place, output)?;
+    dispatch(asked, place, output)?;
     if asked.command.tells_devices() {
         asked.keys.note_unsigned();
     }
@@ -125,29 +125,26 @@ impl Command {
     }
 }
 
-fn dispatch(all: &Registry, place: &Place, output: Output) -> Result<()> {
+fn dispatch(all: &Registry, place: Place, output: Output) -> Result<()> {
     match &all.command {
-        Command::Init(asked) => beginning::init(asked, &all.at, place, output),
-        Command::Publish(asked) => moving::publish(asked, place, output),
-        Command::Fetch(asked) => moving::fetch(asked, place, output),
-        Command::Export(asked) => moving::export(asked, place, output),
-        Command::Import(asked) => moving::import(asked, place, output),
-        Command::List => looking::list(place, output),
-        Command::Show(asked) => looking::show(asked, place, output),
-        Command::Diff(asked) => looking::compare(asked, place, output),
-        Command::Lineage(asked) => looking::lineage(asked, place, output),
-        Command::Doctor => looking::doctor(place, output),
-        Command::Alias(asked) => changing::alias(asked, place, output),
-        Command::Tag(asked) => changing::tag(asked, place, output),
-        Command::Promote(asked) => changing::promote(asked, place, output),
-        Command::Rollout(asked) => changing::roll_out(asked, place, output),
-        Command::Halt(asked) => changing::halt(asked, place, output),
-        Command::Resume(asked) => changing::resume(asked, place, output),
-        Command::Refresh => {
-            all.keys.demand()?;
-            changing::refresh(place, output)
-        }
-        Command::Gc(asked) => changing::collect(asked, place, output),
+        Command::Init(asked) => beginning::init(asked, &all.at, &place, output),
+        Command::Publish(asked) => moving::publish(asked, &place, output),
+        Command::Fetch(asked) => moving::fetch(asked, &place, output),
+        Command::Export(asked) => moving::export(asked, &place, output),
+        Command::Import(asked) => moving::import(asked, &place, output),
+        Command::List => looking::list(&place, output),
+        Command::Show(asked) => looking::show(asked, &place, output),
+        Command::Diff(asked) => looking::compare(asked, &place, output),
+        Command::Lineage(asked) => looking::lineage(asked, &place, output),
+        Command::Doctor => looking::doctor(&place, output),
+        Command::Alias(asked) => changing::alias(asked, &place, output),
+        Command::Tag(asked) => changing::tag(asked, &place, output),
+        Command::Promote(asked) => changing::promote(asked, &place, output),
+        Command::Rollout(asked) => changing::roll_out(asked, &place, output),
+        Command::Halt(asked) => changing::halt(asked, &place, output),
+        Command::Resume(asked) => changing::resume(asked, &place, output),
+        Command::Gc(asked) => changing::collect(asked, &place, output),
+        Command::Refresh => changing::print(&all.keys.refresh(place)?, output),
     }
 }
 

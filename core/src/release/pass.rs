@@ -74,8 +74,9 @@ impl<'a> Examination<'a> {
         &self.schema
     }
 
-    /// Refuses a container whose length leaves more for its header than any may have, before a byte
-    /// of it is hashed. Both lengths are the manifest's: it is the publisher's fault, not the disk's.
+    /// Refuses a container whose length leaves more for its header than any may have, before a
+    /// byte of it is hashed. Both lengths are the manifest's: it is the publisher's fault, not the
+    /// disk's.
     fn check_header_length(&self, file: &str, entry: &FileEntry) -> Result<()> {
         let values = self.manifest.tensors.get(file).and_then(values_bytes);
         let header = values.and_then(|values| entry.length.checked_sub(values)?.checked_sub(8));

@@ -166,7 +166,10 @@ fn targets() -> Value {
     let release = json!({"kind": "release", "name": "town", "version": 8, "percent": 10,
         "halted": false});
     let delta = json!({"kind": "delta", "from": a.clone(), "to": b.clone()});
-    let entry = |sha256: &str, custom: &Value| json!({"length": 700, "hashes": {"sha256": sha256}, "custom": {"noctule": custom}});
+    let entry = |sha256: &str, custom: &Value| {
+        let hashes = json!({"sha256": sha256});
+        json!({"length": 700, "hashes": hashes, "custom": {"noctule": custom}})
+    };
     let mut targets = head("targets", 1);
     targets["targets"] = json!({
         format!("blobs/{a}"): entry(&a, &release),

@@ -27,8 +27,8 @@ pub(super) const TARGET: Target = Target {
         "\"a\":{\"dtype\":\"U8\",\"shape\":[0],\"data_offsets\":[0,0]},",
     ],
     bytes_max: TENSOR_HEADER_BYTES_MAX as usize + 64,
-    // The header, and what is parsed of it.
-    declared_bytes: 2 * TENSOR_HEADER_BYTES_MAX as usize,
+    // The header, what is parsed of it, and the words of a refusal.
+    declared_bytes: 2 * TENSOR_HEADER_BYTES_MAX as usize + 64 * 1_024,
 };
 
 fn execute(bytes: &[u8]) -> u64 {

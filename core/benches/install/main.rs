@@ -5,7 +5,8 @@
 //! `--json`, which prints one line. The release lies on the disk of the temporary directory and in
 //! the file cache, its files flushed, as delivery leaves them; what that flush costs where nothing
 //! is left to write has a line of its own. Each round does everything in turn; times are medians,
-//! and beside the clock stands what the thread was on a processor (Linux only), which a busy machine
+//! and beside the clock stands what the thread was on a processor (Linux only), which a busy
+//! machine
 //! disturbs less.
 //! Memory is the greatest `RssAnon` of this process while the work runs, above that before all work
 //! (Linux only); the release is made by another process.

@@ -2,7 +2,8 @@
 //!
 //! A [`Target`] is a function of bytes with valid inputs to start from. [`run()`] spoils them,
 //! watches each execution for panics, hangs and memory, and keeps inputs that are answered in a
-//! way not seen before, so that it gets further into the parser. The page is `tests/fuzz/README.md`.
+//! way not seen before, so that it gets further into the parser. The page is
+//! `tests/fuzz/README.md`.
 
 pub mod memory;
 mod mutation;

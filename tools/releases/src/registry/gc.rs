@@ -131,7 +131,7 @@ impl Registry {
     /// Removes states that are older than `grace` and not among the newest.
     fn drop_states(&self, grace: Duration) -> Result<usize> {
         let paths = self.state_numbers()?.into_iter().map(commits::path_of);
-        self.drop_old(paths.collect(), grace)
+        self.drop_old(&paths.collect::<Vec<_>>(), grace)
     }
 
     /// The same for lists of releases and snapshots of them. The list that devices read is the
@@ -143,13 +143,13 @@ impl Registry {
             let mut numbers: Vec<u64> = listed.iter().filter_map(|(it, _)| number(it)).collect();
             numbers.sort_unstable();
             let paths = numbers.iter().map(|number| format!("{METADATA_FOLDER}/{number}{kind}"));
-            self.drop_old(paths.collect(), grace)?;
+            self.drop_old(&paths.collect::<Vec<_>>(), grace)?;
         }
         Ok(())
     }
 
     /// Removes those of `paths`, oldest first, that are older than `grace` and not of the newest.
-    fn drop_old(&self, paths: Vec<String>, grace: Duration) -> Result<usize> {
+    fn drop_old(&self, paths: &[String], grace: Duration) -> Result<usize> {
         let now_ms = self.now_ms();
         let grace_ms = i64::try_from(grace.as_millis()).unwrap_or(i64::MAX);
         let mut dropped = 0;

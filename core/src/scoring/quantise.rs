@@ -53,7 +53,7 @@ pub struct QuantisedInt4 {
 ///
 /// ```
 /// let quantised = noctule_core::scoring::quantise_int4(&[1.0, -0.5, 0.0, 3.5, 0.2, 0.2], 3)?;
-/// assert_eq!(quantised.codes, [0xc7, 0x00, 0x07, 0x00]);
+/// assert_eq!(quantised.codes, [0xd7, 0x00, 0x07, 0x00]);
 /// assert_eq!(quantised.scales[1], 0.5);
 /// # Ok::<(), noctule_core::base::Error>(())
 /// ```

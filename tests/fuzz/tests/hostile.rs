@@ -109,7 +109,10 @@ fn hostile_containers_are_refused_below_16_mib() {
     let shape =
         |name: &str, shape: &str, at| format!("\"{name}\":{}", entry("F32", shape, at, at + 4));
     let header = [shape("context_popularity", "[1,1]", 0), shape("popularity", "[1]", 4)].join(",");
-    let mut good = container(&format!("{{{header}}}"), 0);
+    // Padded, so that the values are aligned.
+    let header = format!("{{{header}}}");
+    let padded = header.len().next_multiple_of(8);
+    let mut good = container(&format!("{header:padded$}"), 0);
     good.extend(data);
     write(directory.path(), &good);
     assert!(measured("a good one", || verify_directory(directory.path(), &trust).is_ok()));

@@ -271,6 +271,22 @@ fn a_roll_out_reaches_its_share_and_a_halt_takes_it_back() {
 }
 
 #[test]
+fn a_phone_whose_only_release_is_halted_takes_the_one_before() {
+    let mut stage = Stage::new();
+    let first = Town::default().pack(stage.path());
+    let second = Town { version: 2, ..Town::default() }.pack(stage.path());
+    let halted = stage.repository.publish(&second, 100);
+    stage.settle();
+    assert_eq!(stage.release().as_deref(), Some("town@2"));
+    stage.phone.whole_night();
+    stage.repository.publish(&first, 100);
+    stage.repository.change(&halted, |release| release.halted = true);
+    stage.next_day();
+    stage.settle();
+    assert_eq!(stage.release().as_deref(), Some("town@1"));
+}
+
+#[test]
 fn a_release_that_is_refused_is_told_once_and_not_fetched_again() {
     let mut stage = Stage::with_first(&Town::default());
     let mut input = Town { version: 2, ..Town::default() }.input();

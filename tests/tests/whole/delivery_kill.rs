@@ -16,7 +16,7 @@ use noctule_tests::{Phone, Repository, Town};
 
 const SEED: u64 = 20_261_125;
 /// Kills; `NOCTULE_DELIVERY_KILLS` asks for more.
-const KILLS: u64 = 60;
+const KILLS: u64 = 500;
 /// After this long a child counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -174,7 +174,7 @@ fn a_kill_at_any_byte_of_a_delivery_leaves_the_old_release_or_the_new() {
         let before = stage.here();
         let at_byte = random.chance(0.6);
         let end_at = if at_byte { random.below(total as usize / 2) as u64 } else { u64::MAX };
-        let life = if at_byte { PATIENCE } else { Duration::from_millis(random.below(600) as u64) };
+        let life = if at_byte { PATIENCE } else { Duration::from_millis(random.below(150) as u64) };
         let done = end(&mut stage.child(end_at), life);
         stage.check_fetched(&before, &files);
         let version = stage.check();

@@ -38,6 +38,10 @@ fn one_row_in_a_hundred_and_the_ranker_move_at_most_two_per_cent_and_the_ranker(
     let made = make_delta(&path("old"), &path("new"), &path("delta")).unwrap();
     let ranker = made.files.iter().find(|file| file.name == MODEL_FILE).unwrap();
     let rows = made.bytes - ranker.bytes;
+    eprintln!(
+        "{} of {} bytes move, of them {} for the ranker",
+        made.bytes, made.full_bytes, ranker.bytes
+    );
     assert!(ranker.bytes > 0 && rows > 0);
     assert!(rows * 50 <= made.full_bytes, "{rows} of {}", made.full_bytes);
     std::fs::create_dir(path("out")).unwrap();

@@ -12,7 +12,7 @@ use noctule_tests::town::DAY_MS;
 use noctule_tests::{Phone, Town};
 
 /// Bits flipped; `NOCTULE_FLIPS` asks for more.
-const FLIPS: u64 = 300;
+const FLIPS: u64 = 1_000;
 
 fn night(phone: &Phone) -> Result<NightReport, Error> {
     phone.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress)

@@ -135,7 +135,7 @@ fn field(field: impl Into<String>, reason: impl Into<String>) -> Refusal {
 }
 
 /// Refuses text that is too long or holds control characters.
-fn check_text(name: &str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
+pub(crate) fn check_text(name: &str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
     if text.len() > bytes_max {
         let reason = format!("is {} bytes long, at most {bytes_max} are allowed", text.len());
         return Err(field(name, reason));

@@ -14,6 +14,8 @@ const INCOMING: &str = ".incoming-";
 const METADATA: &str = ".incoming-metadata";
 /// No file of a release begins with a dot.
 const DELTA: &str = ".delta";
+/// A file that is being copied from the active release.
+const COPY: &str = ".copy";
 
 /// A release on its way: complete files in one directory, parts in another beside it.
 #[derive(Debug)]
@@ -169,12 +171,15 @@ impl Incoming {
                 other.sha256 == entry.sha256 && other.length == entry.length
             };
             let Some((old, _)) = installed_manifest.files.iter().find(same) else { continue };
-            if whole.exists() {
+            let part = self.parts.join(name);
+            // What came over the network is worth more than a copy of what may be damaged.
+            if whole.exists() || part.exists() {
                 continue;
             }
-            let part = self.parts.join(name);
-            let copied = std::fs::copy(installed.join(old), &part);
-            copied.map_err(Error::file(&part, "copying"))?;
+            let copy = self.parts.join(COPY);
+            let copied = std::fs::copy(installed.join(old), &copy);
+            copied.map_err(Error::file(&copy, "copying"))?;
+            std::fs::rename(&copy, &part).map_err(Error::file(&part, "renaming"))?;
             // Through the same gate as bytes from the network.
             settle(&part, &whole, expected(entry), &mut 0)?;
         }

@@ -6,11 +6,10 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+pub use crate::base::limits::CHUNK_BYTES;
 use crate::base::{Error, Result};
 use crate::release::digest::hex;
 
-/// Bytes of a piece with a digest of its own.
-pub const CHUNK_BYTES: u64 = 1 << 20;
 /// Bytes read at once.
 const BUFFER_BYTES: usize = 256 * 1_024;
 

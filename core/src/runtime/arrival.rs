@@ -161,10 +161,20 @@ impl Noctule {
         Ok(target.cloned())
     }
 
-    /// Remembers that `pending` was refused, so that it is not fetched again.
+    /// Gives up `pending`, and remembers it so that it is not fetched again, unless the reason may
+    /// pass: a clock that is wrong, an app that is too old.
     fn refuse(&self, session: &mut Session, pending: &Pending, error: Error) -> Result<Step> {
-        let Error::ReleaseRefused { .. } = error else { return Err(error) };
-        self.change_delivery(|state| state.refuse(&pending.manifest_sha256, error.to_string()))?;
+        let Error::ReleaseRefused { refusal, .. } = &error else { return Err(error) };
+        let passes = matches!(
+            refusal,
+            Refusal::OutsideValidity { .. }
+                | Refusal::RuntimeTooOld { .. }
+                | Refusal::FormatTooNew { .. }
+        );
+        self.change_delivery(|state| match passes {
+            true => state.pending = None,
+            false => state.refuse(&pending.manifest_sha256, error.to_string()),
+        })?;
         session.incoming = None;
         Incoming::clear(&self.releases_dir(), None)?;
         Err(error)

@@ -149,7 +149,8 @@ impl Noctule {
                 let bytes = read_bounded(&under_way.destination, under_way.end)?;
                 self.advance(&mut session, id, |update| update.accept(&bytes))
             }
-            (Some(404), Purpose::Metadata) => self.advance(&mut session, id, Update::missing),
+            // Object stores say 403 of what is not there to those who may not list.
+            (Some(403 | 404), Purpose::Metadata) => self.advance(&mut session, id, Update::missing),
             (Some(200 | 206), Purpose::Release) => Ok(()),
             (Some(416), Purpose::Release) => {
                 // The server's file is shorter than what is here: one of the two is wrong.

@@ -5,6 +5,7 @@
 mod activation;
 mod delivery;
 mod delivery_kill;
+mod delivery_refusals;
 mod determinism;
 mod erasure;
 mod exam;

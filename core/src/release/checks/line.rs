@@ -9,6 +9,7 @@ use crate::base::limits::{
     CHECK_HISTORY_MAX, CHECK_ITEMS_MAX, ID_BYTES_MAX, SLATE_LENGTH_MAX, TITLE_BYTES_MAX,
 };
 use crate::base::{ContextId, GeoPoint, ItemId, LabelWeights, Refusal, SurfaceId, json};
+use crate::catalogue::item::check_text;
 
 /// Ten years.
 const DAYS_AGO_MAX: f64 = 3_650.0;
@@ -135,11 +136,15 @@ impl Line {
     }
 
     fn check_head(&self) -> Result<(), Refusal> {
-        text("id", &self.id, ID_BYTES_MAX)?;
+        check_text("id", &self.id, ID_BYTES_MAX)?;
         if self.id.is_empty() {
             return Err(field("id", "is empty"));
         }
-        text("description", self.description.as_deref().unwrap_or_default(), TITLE_BYTES_MAX)?;
+        check_text(
+            "description",
+            self.description.as_deref().unwrap_or_default(),
+            TITLE_BYTES_MAX,
+        )?;
         if let Some(GeoPoint { latitude, longitude }) = self.place
             && let Err(error) = GeoPoint::new(latitude, longitude)
         {
@@ -269,17 +274,6 @@ fn check_history(name: &'static str, history: &[CheckEvent]) -> Result<(), Refus
             let reason = format!("must be 0 to {DAYS_AGO_MAX}");
             return Err(field(format!("{name}[{index}].days_ago"), reason));
         }
-    }
-    Ok(())
-}
-
-fn text(name: &str, text: &str, bytes_max: usize) -> Result<(), Refusal> {
-    if text.len() > bytes_max {
-        let reason = format!("is {} bytes long, at most {bytes_max} are allowed", text.len());
-        return Err(field(name, reason));
-    }
-    if text.chars().any(char::is_control) {
-        return Err(field(name, "holds a control character"));
     }
     Ok(())
 }

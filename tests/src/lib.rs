@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 pub mod collector;
+pub mod models;
 pub mod phone;
 pub mod repository;
 pub mod server;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::catalogue::Item;
-use noctule_core::release::{Architecture, Plan};
+use noctule_core::release::{Architecture, Plan, RankerDesign};
 use noctule_releases::{
     Embedding, HealthSource, PackInput, RankerWeights, SecretKey, VectorForm, pack,
 };
@@ -108,6 +108,7 @@ impl Town {
             embedding: self.model.then_some(embedding),
             gram: None,
             ranker: self.model.then_some(ranker),
+            tensors: BTreeMap::new(),
             checks: None,
             health: HealthSource::None,
             lineage: BTreeMap::new(),
@@ -149,6 +150,7 @@ impl Town {
             ranker_features: ["fold_in", "context_popularity", "popularity"]
                 .map(str::to_owned)
                 .to_vec(),
+            ranker: RankerDesign::default(),
         }
     }
 

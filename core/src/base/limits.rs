@@ -144,3 +144,25 @@ pub const WORD_BYTES_MAX: usize = 1_000;
 
 /// Words of one attribute of one item.
 pub const WORDS_MAX: usize = 256;
+
+/// Values that one row of a ranker's features may have: groups such as the user's vector take as
+/// many as it has dimensions, so that three groups of the longest vectors fit with room.
+pub const RANKER_WIDTH_MAX: usize = 4 * DIMENSIONS_MAX;
+
+/// Hidden layers of a tower or a ranker, and cross layers of a ranker.
+pub const LAYERS_MAX: usize = 8;
+
+/// Width of a hidden layer.
+pub const LAYER_WIDTH_MAX: usize = 4_096;
+
+/// Blocks of a transformer: published models for sequences of items have two or three.
+pub const BLOCKS_MAX: usize = 16;
+
+/// Positions of a transformer: a profile keeps no longer history.
+pub const POSITIONS_MAX: usize = HISTORY_ITEMS_MAX;
+
+/// Points of a table of calibration.
+pub const CALIBRATION_POINTS_MAX: usize = 256;
+
+/// Values of all tensors of `model.safetensors` together: 64 MB, which a night holds in memory.
+pub const MODEL_VALUES_MAX: u64 = 16 << 20;

@@ -14,6 +14,11 @@ pub struct UserVector {
 }
 
 impl UserVector {
+    /// A vector whose scores no sum over the history explains.
+    pub(super) fn unexplained(vector: Vec<f32>) -> Self {
+        Self { vector, factor: Vec::new(), pulls: Vec::new() }
+    }
+
     /// Number of observations.
     #[must_use]
     pub fn observations(&self) -> usize {

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::base::{Error, Refusal, Result};
-use crate::release::{Architecture, Dtype, OpenRelease, TensorInfo};
+use crate::release::{Dtype, OpenRelease, TensorInfo};
 use crate::scoring::{Codes, ItemMatrix, MappedFile, Vectors};
 
 /// `items.safetensors` of an installed release: read through a memory map, never copied.
@@ -41,9 +41,9 @@ impl ItemTensors {
                 Err(Error::refused(file_name(&release.items_path()), refusal))
             }
         };
-        let vectors = match (release.architecture(), layout.get("codes")) {
-            (Architecture::MatrixFactorization { dimensions, .. }, Some(codes)) => Some(Place {
-                dimensions: *dimensions,
+        let vectors = match (release.architecture().dimensions(), layout.get("codes")) {
+            (Some(dimensions), Some(codes)) => Some(Place {
+                dimensions,
                 codes: codes.clone(),
                 scale: range("scale")?,
                 embedding: layout.get("embedding").cloned(),

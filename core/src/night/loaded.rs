@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::ItemTensors;
 use crate::base::{Error, Refusal, Result};
-use crate::model::MatrixFactorization;
+use crate::model::Recommender;
 use crate::ranking::Feature;
 use crate::release::{ITEMS_FILE, OpenRelease, Policy};
 
@@ -18,14 +18,14 @@ pub struct LoadedRelease {
     /// The item side.
     pub items: ItemTensors,
     /// The model with the features of its ranker; none for the architecture without one.
-    pub model: Option<(MatrixFactorization, Vec<Feature>)>,
+    pub model: Option<(Recommender, Vec<Feature>)>,
 }
 
 impl LoadedRelease {
     /// Opens the release in `directory` whose manifest has this digest.
     ///
     /// # Errors
-    /// As [`OpenRelease::open`], [`ItemTensors::open`] and [`MatrixFactorization::read`];
+    /// As [`OpenRelease::open`], [`ItemTensors::open`] and [`Recommender::read`];
     /// [`Error::Model`] when the ranker needs a feature that this library does not know.
     pub fn open(directory: &Path, manifest_sha256: &str) -> Result<Self> {
         let release = OpenRelease::open(directory, manifest_sha256)?;
@@ -34,7 +34,8 @@ impl LoadedRelease {
             None => None,
             Some(path) => {
                 let total = release.catalogue().len();
-                let model = MatrixFactorization::read(&path, release.architecture(), total)?;
+                let contexts = release.manifest().plan.contexts.len();
+                let model = Recommender::read(&path, release.architecture(), total, contexts)?;
                 let names = model.ranker_features.iter();
                 let features = names.map(|name| Feature::named(name)).collect::<Result<_>>()?;
                 Some((model, features))
@@ -67,7 +68,7 @@ impl LoadedRelease {
     ///
     /// # Errors
     /// [`Error::Model`].
-    pub fn model(&self) -> Result<&(MatrixFactorization, Vec<Feature>)> {
+    pub fn model(&self) -> Result<&(Recommender, Vec<Feature>)> {
         let missing = || Error::Model { reason: "the release has no model".into() };
         self.model.as_ref().ok_or_else(missing)
     }

@@ -1,21 +1,17 @@
 //! One slate, from candidates to reasons. Pure: no store, no clock.
 
-use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::parts::Explainer;
 use super::{LoadedRelease, Treatment};
-use crate::base::{
-    ContextId, Error, HistoryItem, ItemId, Profile, Result, Seed, SeededRandom, WeekMinute,
-};
+use crate::base::{Error, HistoryItem, ItemId, Profile, Result, Seed, SeededRandom, WeekMinute};
 use crate::candidates::{self, Nearest};
 use crate::catalogue::{Catalogue, Eligibility};
-use crate::model::UserVector;
 use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
-use crate::reasons::{HistoryPart, Reason, ReasonKind, explain};
+use crate::reasons::{Reason, ReasonKind, explain};
 use crate::release::{Consumed, Context, Plan, Policy, Surface};
 use crate::reranking::{Likeness, Placed, Ranked, WordSets, rerank};
-use crate::scoring::exact_score;
 use crate::slates::{Slate, SlateKey, Slot};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
@@ -42,13 +38,6 @@ pub struct SlateMaker<'a> {
     pub at_night: bool,
 }
 
-/// The user in one context: the vector and the history it was folded in from.
-pub(super) struct FoldedIn<'a> {
-    pub(super) user: UserVector,
-    /// Ids and titles of the history items with target 1, in the order of the observations.
-    items: Vec<(&'a ItemId, &'a str)>,
-}
-
 impl SlateMaker<'_> {
     /// Makes the slate of `surface` in `context`, the `index`-th context of the release.
     ///
@@ -64,7 +53,7 @@ impl SlateMaker<'_> {
             place: self.profile.place,
         };
         let slots = match self.treatment.policy {
-            Policy::Model => self.model_slots(surface, context, &rows, &eligible, &key)?,
+            Policy::Model => self.model_slots(surface, (context, index), &rows, &eligible, &key)?,
             Policy::Baseline => self.baseline_slots(surface, &rows, &eligible)?,
         };
         Ok(Slate {
@@ -143,7 +132,7 @@ impl SlateMaker<'_> {
     fn model_slots(
         &self,
         surface: &Surface,
-        context: &Context,
+        (context, at): (&Context, usize),
         rows: &FeatureRows<'_>,
         eligible: &[bool],
         key: &SlateKey,
@@ -152,84 +141,28 @@ impl SlateMaker<'_> {
         let Some(matrix) = self.loaded.items.matrix()? else {
             return Err(Error::Model { reason: "the release has no item vectors".into() });
         };
-        // A row outside the matrix would be empty, and fold-in refuses vectors of a wrong length.
-        let row = |index| matrix.row(index).unwrap_or_default();
-        let folded = self.fold_in(&context.id, &row)?;
-        let nearest = Nearest { matrix, user: &folded.user.vector };
+        let user = self.user(context, at, &matrix)?;
+        let vector = &user.vector.vector;
+        let nearest = Nearest { matrix, user: vector };
         let candidates =
             candidates::generate(self.plan.candidates, Some(nearest), rows.within, eligible)?;
-        let values = self.feature_values(&candidates, features, rows, |index| {
-            exact_score(&folded.user.vector, &row(index))
-        });
-        let scores = model.ranker.score(&values, features.len())?;
+        let values = self.feature_values(&candidates, features, rows, vector, (at, &matrix));
+        let width = model.ranker.features();
+        let scores = model.ranker.score(&values, width)?;
         let ranked = candidates.iter().zip(scores);
         let ranked = ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
         let placed = self.rerank(ranked, &candidates, surface.length, key);
-        let weights = model.ranker.weights();
+        let contexts = self.loaded.release.manifest().plan.contexts.len();
+        let explainer = Explainer::new(&model.ranker, features, &user, contexts);
         placed
             .into_iter()
             .map(|placed| {
                 let at = candidates.iter().position(|index| *index == placed.index).unwrap_or(0);
-                let line = &values[at * features.len()..(at + 1) * features.len()];
-                let vector = row(placed.index);
-                let reasons = reasons(placed, features, line, weights, &folded, &vector);
-                self.slot(placed, reasons)
+                let line = &values[at * width..(at + 1) * width];
+                let vector = matrix.row(placed.index).unwrap_or_default();
+                self.slot(placed, explainer.reasons(placed, line, &vector)?)
             })
             .collect()
-    }
-
-    /// The user's vector for `context`: feedback given in it counts `context_weight` times.
-    pub(super) fn fold_in<'m>(
-        &self,
-        context: &ContextId,
-        row: &dyn Fn(u32) -> Cow<'m, [f32]>,
-    ) -> Result<FoldedIn<'_>> {
-        let (model, _) = self.loaded.model()?;
-        let (mut chosen, mut passed, mut items) = (Vec::new(), Vec::new(), Vec::new());
-        for entry in &self.profile.history {
-            let Some(index) = self.catalogue().index_of(entry.item.as_str()) else { continue };
-            let Some(title) = self.catalogue().title(index) else { continue };
-            let weight: f32 = entry
-                .weight_by_context
-                .iter()
-                .map(|(given_in, weight)| {
-                    let same = given_in.as_ref() == Some(context);
-                    if same { weight * model.context_weight } else { *weight }
-                })
-                .sum();
-            if weight > 0.0 {
-                chosen.push((row(index), weight, 1.0));
-                items.push((&entry.item, title));
-            }
-            if entry.negative > 0.0 {
-                passed.push((row(index), entry.negative, 0.0));
-            }
-        }
-        chosen.extend(passed);
-        let observations: Vec<(&[f32], f32, f32)> =
-            chosen.iter().map(|(row, weight, target)| (&**row, *weight, *target)).collect();
-        let mut user = model.fold_in.solve(&observations)?;
-        if items.is_empty() {
-            // Nothing was ever chosen: the vector is zero, and no part of it needs explaining.
-            user = model.fold_in.solve(&[])?;
-        }
-        Ok(FoldedIn { user, items })
-    }
-
-    pub(super) fn feature_values(
-        &self,
-        candidates: &[u32],
-        features: &[Feature],
-        rows: &FeatureRows<'_>,
-        fold_in: impl Fn(u32) -> f32,
-    ) -> Vec<f32> {
-        let mut values = Vec::with_capacity(candidates.len() * features.len());
-        for index in candidates {
-            let place = self.catalogue().place(*index);
-            let score = fold_in(*index);
-            values.extend(features.iter().map(|name| rows.value(*name, *index, place, score)));
-        }
-        values
     }
 
     fn rerank(
@@ -264,36 +197,4 @@ impl SlateMaker<'_> {
             reasons: reasons.into(),
         })
     }
-}
-
-/// Splits the log-odds of a slot over the history and the other features.
-fn reasons(
-    placed: Placed,
-    features: &[Feature],
-    row: &[f32],
-    weights: &[f32],
-    folded: &FoldedIn<'_>,
-    vector: &[f32],
-) -> Vec<Reason> {
-    let (mut history, mut parts) = (Vec::new(), Vec::new());
-    for ((feature, value), weight) in features.iter().zip(row).zip(weights) {
-        match feature {
-            Feature::FoldIn => {
-                // Items that were passed over shaped the vector but contribute nothing themselves.
-                let contributions = folded.user.contributions(vector);
-                let pairs = folded.items.iter().zip(contributions);
-                history.extend(pairs.map(|((item, title), part)| HistoryPart {
-                    item: (*item).clone(),
-                    title: (*title).to_owned(),
-                    contribution: weight * part,
-                }));
-            }
-            Feature::ContextPopularity => {
-                parts.push((ReasonKind::PopularInContext, weight * value));
-            }
-            Feature::Popularity => parts.push((ReasonKind::Popular, weight * value)),
-            Feature::Nearby => parts.push((ReasonKind::Nearby, weight * value)),
-        }
-    }
-    explain(placed.score, history, parts, placed.explored)
 }

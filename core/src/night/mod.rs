@@ -14,8 +14,10 @@ mod items;
 mod job;
 mod loaded;
 mod maker;
+mod parts;
 pub mod rows;
 mod scores;
+mod user;
 
 pub use inputs::{Treatment, inputs_digest};
 pub use items::ItemTensors;

@@ -4,7 +4,6 @@ use super::SlateMaker;
 use crate::base::{Error, Result};
 use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
 use crate::release::{Context, Policy};
-use crate::scoring::exact_score;
 
 impl SlateMaker<'_> {
     /// The scores by which [`SlateMaker::make`] would rank `items`, in their order; `index` is the
@@ -31,11 +30,9 @@ impl SlateMaker<'_> {
         let Some(matrix) = self.loaded.items.matrix()? else {
             return Err(Error::Model { reason: "the release has no item vectors".into() });
         };
-        let row = |index| matrix.row(index).unwrap_or_default();
-        let folded = self.fold_in(&context.id, &row)?;
-        let values = self.feature_values(items, features, &rows, |index| {
-            exact_score(&folded.user.vector, &row(index))
-        });
-        model.ranker.score(&values, features.len())
+        let user = self.user(context, index, &matrix)?;
+        let vector = &user.vector.vector;
+        let values = self.feature_values(items, features, &rows, vector, (index, &matrix));
+        model.ranker.score(&values, model.ranker.features())
     }
 }

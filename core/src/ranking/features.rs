@@ -5,7 +5,7 @@ use crate::base::{Error, GeoPoint, Result};
 /// A feature of the ranker, by the name it has in the manifest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Feature {
-    /// `fold_in`: the score of the folded-in user for the item.
+    /// `fold_in`: the score of the user's vector for the item, whatever made the vector.
     FoldIn,
     /// `context_popularity`: ln(n p), p the item's share of choices within the context among n
     /// items; 0 is as popular as the average.
@@ -14,6 +14,14 @@ pub enum Feature {
     Popularity,
     /// `nearby`: exp(-distance / 3 km); 0 where the place of user or item is unknown.
     Nearby,
+    /// `user`: the user's vector, a value a dimension.
+    User,
+    /// `item`: the item's vector.
+    Item,
+    /// `cross`: the products of the two, dimension by dimension.
+    Cross,
+    /// `context`: 1 for the context of the slate, 0 for each other one of the release's plan.
+    Context,
 }
 
 /// Kilometres at which nearness has fallen to 1/e.
@@ -28,9 +36,17 @@ const SHARE_MIN: f32 = 1e-9;
 pub const BASELINE_NEARBY_WEIGHT: f32 = 2.0;
 
 impl Feature {
-    /// All features, in the order in which the trainer writes them.
+    /// The features of one value, in the order in which the trainer writes them.
     pub const ALL: [Self; 4] =
         [Self::FoldIn, Self::ContextPopularity, Self::Popularity, Self::Nearby];
+
+    /// The features of several values.
+    pub const GROUPS: [Self; 4] = [Self::User, Self::Item, Self::Cross, Self::Context];
+
+    /// All features there are.
+    pub fn all() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().chain(Self::GROUPS)
+    }
 
     /// The feature's name in the manifest.
     #[must_use]
@@ -40,6 +56,10 @@ impl Feature {
             Self::ContextPopularity => "context_popularity",
             Self::Popularity => "popularity",
             Self::Nearby => "nearby",
+            Self::User => "user",
+            Self::Item => "item",
+            Self::Cross => "cross",
+            Self::Context => "context",
         }
     }
 
@@ -48,7 +68,7 @@ impl Feature {
     /// # Errors
     /// [`Error::Model`] when this library knows none of that name.
     pub fn named(name: &str) -> Result<Self> {
-        Self::ALL.into_iter().find(|feature| feature.name() == name).ok_or_else(|| Error::Model {
+        Self::all().find(|feature| feature.name() == name).ok_or_else(|| Error::Model {
             reason: format!("the ranker needs the feature {name:?}, which this library lacks"),
         })
     }
@@ -74,7 +94,8 @@ pub struct FeatureRows<'a> {
 
 impl FeatureRows<'_> {
     /// The value of `feature` for `item`, which lies at `place` and has the fold-in score
-    /// `fold_in`. An item outside the popularity counts as never chosen.
+    /// `fold_in`. An item outside the popularity counts as never chosen. A group has no single
+    /// value, and 0 stands for it.
     #[must_use]
     pub fn value(&self, feature: Feature, item: u32, place: Option<GeoPoint>, fold_in: f32) -> f32 {
         match feature {
@@ -85,6 +106,7 @@ impl FeatureRows<'_> {
                 (Some(item), Some(user)) => (-item.distance_km(user) / NEARBY_KM).exp() as f32,
                 _ => 0.0,
             },
+            Feature::User | Feature::Item | Feature::Cross | Feature::Context => 0.0,
         }
     }
 }
@@ -100,7 +122,7 @@ mod tests {
 
     #[test]
     fn names_and_features_agree() {
-        for feature in Feature::ALL {
+        for feature in Feature::all() {
             assert_eq!(Feature::named(feature.name()).unwrap(), feature);
         }
         assert!(matches!(Feature::named("moon_phase"), Err(Error::Model { .. })));

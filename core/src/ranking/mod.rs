@@ -4,5 +4,7 @@
 //! phone what it meant in training.
 
 mod features;
+mod rows;
 
 pub use features::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
+pub use rows::{Pair, spans};

@@ -31,7 +31,10 @@ mod tests;
 
 pub use crate::base::{dtype, tensors};
 pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};
-pub use architecture::Architecture;
+pub use architecture::{
+    Architecture, Calibration, NamedShape, Nonlinearity, RankerDesign, RankerKind, Structure,
+    feature_width,
+};
 pub use checks::{Check, CheckEvent, CheckKind, Checks, Demand, Level, Situation, WithinTop};
 pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;

@@ -15,7 +15,7 @@ const POPULARITY: &str = "popularity";
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Needed {
     file: &'static str,
-    pub(super) name: &'static str,
+    pub(super) name: String,
     /// The forms it may have, each of another dtype; one at least.
     forms: Vec<Form>,
     optional: bool,
@@ -36,16 +36,16 @@ impl Needed {
         form.map_or(Range::Finite, |form| form.range)
     }
 
-    fn f32(file: &'static str, name: &'static str, shape: &[u64], range: Range) -> Self {
+    fn f32(file: &'static str, name: &str, shape: &[u64], range: Range) -> Self {
         let form = Form { dtype: Dtype::F32, shape: shape.to_vec(), range };
-        Self { file, name, forms: vec![form], optional: false }
+        Self { file, name: name.to_owned(), forms: vec![form], optional: false }
     }
 
     /// The item vectors; without them they are what the codes say.
     fn embedding(items: u64, d: u64) -> Self {
         let form = |dtype| Form { dtype, shape: vec![items, d], range: Range::Finite };
         let forms = [Dtype::F32, Dtype::F16, Dtype::BF16].map(form).to_vec();
-        Self { file: ITEMS_FILE, name: "embedding", forms, optional: true }
+        Self { file: ITEMS_FILE, name: "embedding".into(), forms, optional: true }
     }
 
     /// The codes: int8, or int4 and two a byte.
@@ -53,16 +53,16 @@ impl Needed {
         let int8 = Form { dtype: Dtype::I8, shape: vec![items, d], range: Range::Symmetric };
         let range = Range::Int4 { row: d };
         let int4 = Form { dtype: Dtype::U8, shape: vec![items, d.div_ceil(2)], range };
-        Self { file: ITEMS_FILE, name: "codes", forms: vec![int8, int4], optional: false }
+        Self { file: ITEMS_FILE, name: "codes".into(), forms: vec![int8, int4], optional: false }
     }
 
     /// Checks that `info` has one of the forms.
     fn check(&self, info: &TensorInfo) -> Result<(), Refusal> {
         if let Some(form) = self.forms.iter().find(|form| form.dtype == info.dtype) {
-            return agree(self.name, info, form.dtype.name(), &form.shape);
+            return agree(&self.name, info, form.dtype.name(), &form.shape);
         }
         let names: Vec<&str> = self.forms.iter().map(|form| form.dtype.name()).collect();
-        agree(self.name, info, &names.join(" or "), &info.shape)
+        agree(&self.name, info, &names.join(" or "), &info.shape)
     }
 }
 
@@ -78,19 +78,17 @@ impl Schema {
     /// The tensors of `architecture` for a catalogue of `items` and a plan of `contexts`.
     fn new(architecture: &Architecture, contexts: u64, items: u64) -> Self {
         let mut needed = Vec::new();
-        let mut add = |file, name, shape: &[u64], range| {
+        let mut add = |file, name: &str, shape: &[u64], range| {
             needed.push(Needed::f32(file, name, shape, range));
         };
         add(ITEMS_FILE, POPULARITY, &[items], Range::NotNegative);
         add(ITEMS_FILE, "context_popularity", &[contexts, items], Range::NotNegative);
-        if let Architecture::MatrixFactorization { dimensions, ranker_features, .. } = architecture
-        {
-            let (d, features) = (*dimensions as u64, ranker_features.len() as u64);
+        if let Some(d) = architecture.dimensions() {
             add(ITEMS_FILE, "scale", &[items], Range::Scale);
-            add(MODEL_FILE, "gram", &[d, d], Range::Finite);
-            add(MODEL_FILE, "ranker.weight", &[1, features], Range::Finite);
-            add(MODEL_FILE, "ranker.bias", &[1], Range::Finite);
-            needed.extend([Needed::embedding(items, d), Needed::codes(items, d)]);
+            for (name, shape) in architecture.model_tensors(contexts as usize) {
+                add(MODEL_FILE, &name, &shape, Range::Finite);
+            }
+            needed.extend([Needed::embedding(items, d as u64), Needed::codes(items, d as u64)]);
         }
         Self { items, needed }
     }
@@ -115,8 +113,8 @@ impl Schema {
     /// and aligned to its values, so that a memory map of the file can be read in place.
     fn check(&self, file: &str, layout: &TensorLayout) -> Result<(), Refusal> {
         for needed in self.of(file) {
-            let tensor = needed.name.to_owned();
-            let Some(info) = layout.get(needed.name) else {
+            let tensor = needed.name.clone();
+            let Some(info) = layout.get(&needed.name) else {
                 if needed.optional {
                     continue;
                 }

@@ -5,12 +5,11 @@ use std::collections::BTreeSet;
 use super::manifest::{
     CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, SIGNATURE_FILE,
 };
-use super::{Architecture, Experiment, FileEntry, Manifest, Plan, runtime};
+use super::{Experiment, FileEntry, Manifest, Plan, runtime};
 use crate::base::ids::check_app;
 use crate::base::limits::{
-    ARMS_MAX, CANDIDATES_MAX, CHUNK_BYTES, CONTEXTS_MAX, DIMENSIONS_MAX, ID_BYTES_MAX,
-    RANKER_FEATURES_MAX, RELEASE_BYTES_MAX, RELEASE_FILES_MAX, SLATE_LENGTH_MAX, SURFACES_MAX,
-    TENSORS_MAX, VERSION_MAX,
+    ARMS_MAX, CANDIDATES_MAX, CHUNK_BYTES, CONTEXTS_MAX, ID_BYTES_MAX, RELEASE_BYTES_MAX,
+    RELEASE_FILES_MAX, SLATE_LENGTH_MAX, SURFACES_MAX, TENSORS_MAX, VERSION_MAX,
 };
 use crate::base::{Error, Refusal, Result};
 
@@ -27,9 +26,9 @@ const LATENCY_FACTOR_MAX: f64 = 100.0;
 /// How far the shares of the arms may sum from 1, for shares such as 1/3 in decimals.
 const SHARES_TOLERANCE: f64 = 1e-6;
 
-type Check = Result<(), Refusal>;
+pub(super) type Check = Result<(), Refusal>;
 
-fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Check {
+pub(super) fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Check {
     Err(Refusal::Field { field: field.into(), reason: reason.into() })
 }
 
@@ -40,14 +39,14 @@ fn count(what: &'static str, found: usize, limit: usize) -> Check {
     Ok(())
 }
 
-fn within(field: &str, value: usize, from: usize, to: usize) -> Check {
+pub(super) fn within(field: &str, value: usize, from: usize, to: usize) -> Check {
     if (from..=to).contains(&value) {
         return Ok(());
     }
     refuse(field, format!("is {value}, {from} to {to} is allowed"))
 }
 
-fn at_least_zero(field: &str, value: f32) -> Check {
+pub(super) fn at_least_zero(field: &str, value: f32) -> Check {
     if value.is_finite() && value >= 0.0 {
         return Ok(());
     }
@@ -61,7 +60,7 @@ fn share(field: &str, value: f64) -> Check {
     refuse(field, format!("is {value}, 0 to 1 is allowed"))
 }
 
-fn name(field: &str, text: &str) -> Check {
+pub(super) fn name(field: &str, text: &str) -> Check {
     if text.is_empty() || text.len() > ID_BYTES_MAX || text.chars().any(char::is_control) {
         let reason = format!("must be 1 to {ID_BYTES_MAX} bytes without control characters");
         return refuse(field, reason);
@@ -69,7 +68,7 @@ fn name(field: &str, text: &str) -> Check {
     Ok(())
 }
 
-fn unique<'a>(field: &str, names: impl IntoIterator<Item = &'a str>) -> Check {
+pub(super) fn unique<'a>(field: &str, names: impl IntoIterator<Item = &'a str>) -> Check {
     let mut seen = BTreeSet::new();
     for (index, name) in names.into_iter().enumerate() {
         if !seen.insert(name) {
@@ -172,39 +171,6 @@ impl Experiment {
     }
 }
 
-impl Architecture {
-    fn check(&self) -> Check {
-        let Self::MatrixFactorization {
-            dimensions,
-            unobserved_weight,
-            regularization,
-            regularization_exponent,
-            context_weight,
-            ranker_features,
-        } = self
-        else {
-            return Ok(());
-        };
-        within("dimensions", *dimensions, 1, DIMENSIONS_MAX)?;
-        at_least_zero("unobserved_weight", *unobserved_weight)?;
-        at_least_zero("regularization", *regularization)?;
-        at_least_zero("regularization_exponent", *regularization_exponent)?;
-        at_least_zero("context_weight", *context_weight)?;
-        within("ranker_features", ranker_features.len(), 1, RANKER_FEATURES_MAX)?;
-        unique("ranker_features", ranker_features.iter().map(String::as_str))?;
-        for (index, feature) in ranker_features.iter().enumerate() {
-            name(&format!("ranker_features[{index}]"), feature)?;
-        }
-        Ok(())
-    }
-
-    /// Whether a release of this architecture has a `model.safetensors`.
-    #[must_use]
-    pub fn has_model(&self) -> bool {
-        matches!(self, Self::MatrixFactorization { .. })
-    }
-}
-
 impl Manifest {
     /// Checks every range, name and length that can be checked without the files.
     ///
@@ -233,7 +199,9 @@ impl Manifest {
             return refuse("expires_ms", "must be after created_ms and before the year 10000");
         }
         runtime::check(self.minimum_runtime.as_deref())?;
-        self.architecture.check().map_err(|refusal| inside("architecture", refusal))?;
+        let contexts = self.plan.contexts.len();
+        let check = self.architecture.validate(contexts.min(CONTEXTS_MAX));
+        check.map_err(|refusal| inside("architecture", refusal))?;
         self.plan.check().map_err(|refusal| inside("plan", refusal))?;
         if let Some(experiment) = &self.experiment {
             experiment.check().map_err(|refusal| inside("experiment", refusal))?;

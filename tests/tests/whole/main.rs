@@ -13,6 +13,7 @@ mod health;
 mod integrity;
 mod kill;
 mod model;
+mod models;
 mod nights;
 mod profiles;
 mod refused_releases;

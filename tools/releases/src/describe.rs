@@ -3,7 +3,7 @@
 use std::fmt;
 
 use noctule_core::base::{ContextId, Day};
-use noctule_core::release::{Architecture, Policy};
+use noctule_core::release::{Architecture, Policy, RankerKind};
 
 use crate::inspect::{Inspection, SignatureState};
 
@@ -97,13 +97,16 @@ impl fmt::Display for SignatureState {
 }
 
 fn write_architecture(f: &mut fmt::Formatter<'_>, architecture: &Architecture) -> fmt::Result {
-    match architecture {
-        Architecture::Popularity {} => writeln!(f, "model       popularity"),
-        Architecture::MatrixFactorization { dimensions, ranker_features, .. } => {
-            let features = ranker_features.join(", ");
-            writeln!(f, "model       matrix_factorization, {dimensions} dimensions")?;
-            writeln!(f, "ranker      {}", printable(&features))
-        }
+    let name = architecture.name();
+    let Some((dimensions, ranker)) = architecture.dimensions().zip(architecture.ranker()) else {
+        return writeln!(f, "model       {name}");
+    };
+    writeln!(f, "model       {name}, {dimensions} dimensions")?;
+    let features = printable(&architecture.ranker_features().join(", "));
+    match ranker.kind {
+        RankerKind::Linear => writeln!(f, "ranker      {features}"),
+        RankerKind::Mlp => writeln!(f, "ranker      mlp over {features}"),
+        RankerKind::DcnV2 => writeln!(f, "ranker      dcn_v2 over {features}"),
     }
 }
 

@@ -9,7 +9,7 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Error as CoreError, Refusal, json};
 use noctule_core::catalogue::{JSONL_FILE, read_jsonl};
 use noctule_core::release::{
-    Architecture, CHECKS_FILE, Checks, Experiment, ITEMS_FILE, MODEL_FILE, Plan,
+    Architecture, CHECKS_FILE, Checks, Experiment, ITEMS_FILE, MODEL_FILE, Plan, RankerKind,
 };
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -93,11 +93,12 @@ struct Training {
 /// |---|---|---|
 /// | `pack.json` | a [`Description`] | refused |
 /// | `catalogue.jsonl` | one item a line | refused |
-/// | `items.safetensors` | `embedding` F32 \[n, d\] | refused for a matrix factorisation |
+/// | `items.safetensors` | `embedding` F32 \[n, d\] | refused for an architecture with a model |
 /// | | `popularity` F32 \[n\] | every item the same |
 /// | | `context_popularity` F32 \[contexts, n\] | `popularity` in every context |
 /// | `model.safetensors` | `gram` F32 \[d, d\] | computed from the embedding |
-/// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one feature |
+/// | | `ranker.weight` F32 \[1, f\], `ranker.bias` F32 \[1\] | weight 1, bias 0 for one value |
+/// | | the other tensors of [`Architecture::model_tensors`] | refused |
 /// | `checks.jsonl` | one check a line | a release without an exam |
 /// | `sample.jsonl` | a [`crate::SampleUser`] a line, to measure the release on | no gate |
 ///
@@ -124,7 +125,7 @@ pub fn pack_from_directory(
     if let Some(embedding) = &mut items.embedding {
         embedding.form = description.vectors;
     }
-    let model = read_model(source, &architecture)?;
+    let model = read_model(source, &architecture, description.plan.contexts.len())?;
     let created_ms = description.created_ms.unwrap_or(now_ms);
     let input = PackInput {
         app: description.app,
@@ -142,6 +143,7 @@ pub fn pack_from_directory(
         embedding: items.embedding,
         gram: model.gram,
         ranker: model.ranker,
+        tensors: model.tensors,
         checks: read_checks(source)?,
         health: sample::read(source)?,
         lineage: description.lineage,
@@ -177,10 +179,7 @@ struct Items {
 
 fn read_items(source: &Path, architecture: &Architecture, plan: &Plan, n: usize) -> Result<Items> {
     let (path, contexts) = (source.join(ITEMS_FILE), plan.contexts.len());
-    let dimensions = match architecture {
-        Architecture::MatrixFactorization { dimensions, .. } => Some(*dimensions),
-        Architecture::Popularity {} => None,
-    };
+    let dimensions = architecture.dimensions();
     let uniform = || vec![1.0 / n.max(1) as f32; n];
     if dimensions.is_none() && !path.exists() {
         let popularity = uniform();
@@ -210,30 +209,42 @@ fn read_items(source: &Path, architecture: &Architecture, plan: &Plan, n: usize)
     Ok(Items { popularity, context_popularity, embedding })
 }
 
+#[derive(Default)]
 struct Model {
     gram: Option<Vec<f32>>,
     ranker: Option<RankerWeights>,
+    tensors: BTreeMap<String, Vec<f32>>,
 }
 
-fn read_model(source: &Path, architecture: &Architecture) -> Result<Model> {
+fn read_model(source: &Path, architecture: &Architecture, contexts: usize) -> Result<Model> {
     let path = source.join(MODEL_FILE);
-    let Architecture::MatrixFactorization { dimensions, ranker_features, .. } = architecture else {
+    let Some(design) = architecture.ranker() else {
         return if path.exists() {
             Err(Error::part(MODEL_FILE, "does not belong to the architecture popularity"))
         } else {
-            Ok(Model { gram: None, ranker: None })
+            Ok(Model::default())
         };
     };
-    let features = ranker_features.len();
-    // With one feature there is nothing to weigh: any rising function ranks the same.
-    let only = (features == 1).then(|| RankerWeights { weight: vec![1.0], bias: 0.0 });
+    let refused = |refusal| CoreError::refused("architecture", refusal);
+    architecture.validate(contexts).map_err(refused)?;
+    // With one value there is nothing to weigh: any rising function ranks the same.
+    let is_only = design.kind == RankerKind::Linear && architecture.ranker_width(contexts) == 1;
+    let only = is_only.then(|| RankerWeights { weight: vec![1.0], bias: 0.0 });
     if !path.exists() {
-        return Ok(Model { gram: None, ranker: only });
+        return Ok(Model { ranker: only, ..Model::default() });
     }
-    let tensors = Source::open(&path, MODEL_FILE, &["gram", "ranker.weight", "ranker.bias"])?;
-    let gram = tensors.of_shape("gram", &[*dimensions, *dimensions])?;
-    let weight = tensors.of_shape("ranker.weight", &[1, features])?;
-    let bias = tensors.of_shape("ranker.bias", &[1])?;
+    let needed = architecture.model_tensors(contexts);
+    let known: Vec<&str> = needed.iter().map(|(name, _)| name.as_str()).collect();
+    let source = Source::open(&path, MODEL_FILE, &known)?;
+    let mut tensors = BTreeMap::new();
+    for (name, shape) in &needed {
+        let shape: Vec<usize> = shape.iter().map(|size| *size as usize).collect();
+        if let Some(values) = source.of_shape(name, &shape)? {
+            tensors.insert(name.clone(), values);
+        }
+    }
+    let gram = tensors.remove("gram");
+    let (weight, bias) = (tensors.remove("ranker.weight"), tensors.remove("ranker.bias"));
     let ranker = match (weight, bias.as_deref()) {
         (Some(weight), Some([bias])) => Some(RankerWeights { weight, bias: *bias }),
         (None, None) => only,
@@ -242,5 +253,5 @@ fn read_model(source: &Path, architecture: &Architecture) -> Result<Model> {
             return Err(Error::part(MODEL_FILE, reason));
         }
     };
-    Ok(Model { gram, ranker })
+    Ok(Model { gram, ranker, tensors })
 }

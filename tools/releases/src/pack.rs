@@ -47,13 +47,16 @@ pub struct PackInput {
     pub popularity: Vec<f32>,
     /// The same within each context of the plan, in its order: n values each.
     pub context_popularity: Vec<Vec<f32>>,
-    /// The item vectors; needed by [`Architecture::MatrixFactorization`], absent otherwise.
+    /// The item vectors; needed by every architecture with a model, absent otherwise.
     pub embedding: Option<Embedding>,
     /// Sum of y yT over the items, `[d, d]`; computed from the embedding when absent, and when the
     /// vectors are not stored as F32.
     pub gram: Option<Vec<f32>>,
-    /// The ranker; needed by [`Architecture::MatrixFactorization`], absent otherwise.
+    /// The ranker's final weighted sum; needed by every architecture with a model, absent
+    /// otherwise.
     pub ranker: Option<RankerWeights>,
+    /// All other tensors of [`Architecture::model_tensors`], by name, row-major.
+    pub tensors: BTreeMap<String, Vec<f32>>,
     /// What it must pass before it becomes active anywhere.
     pub checks: Option<Checks>,
     /// Where references and limits of the health gate come from.
@@ -73,10 +76,11 @@ pub struct Embedding {
     pub form: VectorForm,
 }
 
-/// A logistic ranker.
+/// The weighted sum that a ranker ends with, alone a logistic ranker.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RankerWeights {
-    /// One weight a feature, in the order of the architecture's `ranker_features`.
+    /// For a linear ranker one weight a value of a row, in the order of the architecture's
+    /// `ranker_features`; otherwise one for each value that the last layers give.
     pub weight: Vec<f32>,
     /// The bias.
     pub bias: f32,
@@ -124,8 +128,9 @@ pub fn pack(input: &PackInput, key: &SecretKey, out: &Path) -> Result<Packed> {
         let path = directory.join(MODEL_FILE);
         let entries = write_model(input, vectors, ranker, &path)?;
         tensors.insert(MODEL_FILE.to_owned(), entries);
-        // A model that verifies but cannot fold a user in is found here, not on a phone.
-        model::MatrixFactorization::read(&path, &input.architecture, input.catalogue.len())?;
+        // A model that verifies but cannot be used is found here, not on a phone.
+        let (items, contexts) = (input.catalogue.len(), input.plan.contexts.len());
+        model::Recommender::read(&path, &input.architecture, items, contexts)?;
     }
     let mut others = Vec::new();
     if let Some(checks) = &input.checks {
@@ -210,31 +215,58 @@ fn check_sizes(input: &PackInput) -> Result<()> {
     for (index, row) in input.context_popularity.iter().enumerate() {
         length(&format!("context_popularity[{index}]"), row.len(), n)?;
     }
-    let Architecture::MatrixFactorization { dimensions, ranker_features, .. } = &input.architecture
-    else {
+    let Some(dimensions) = input.architecture.dimensions() else {
         let present = [
             ("embedding", input.embedding.is_some()),
             ("gram", input.gram.is_some()),
             ("ranker", input.ranker.is_some()),
+            ("tensors", !input.tensors.is_empty()),
         ];
         return match present.into_iter().find(|(_, is_present)| *is_present) {
             Some((part, _)) => Err(Error::part(part, "does not belong to the architecture")),
             None => Ok(()),
         };
     };
-    let missing = || "is missing, matrix_factorization needs it";
+    let refused = |refusal| noctule_core::base::Error::refused("architecture", refusal);
+    input.architecture.validate(contexts).map_err(refused)?;
+    let missing = || format!("is missing, {} needs it", input.architecture.name());
     let embedding = input.embedding.as_ref().ok_or_else(|| Error::part("embedding", missing()))?;
     let ranker = input.ranker.as_ref().ok_or_else(|| Error::part("ranker", missing()))?;
-    if embedding.dimensions != *dimensions {
+    if embedding.dimensions != dimensions {
         let reason = format!("is {}, the architecture says {dimensions}", embedding.dimensions);
         return Err(Error::part("embedding.dimensions", reason));
     }
-    length("embedding", embedding.values.len(), n.saturating_mul(*dimensions))?;
-    length("ranker", ranker.weight.len(), ranker_features.len())?;
-    match &input.gram {
-        Some(gram) => length("gram", gram.len(), dimensions.saturating_mul(*dimensions)),
-        None => Ok(()),
+    length("embedding", embedding.values.len(), n.saturating_mul(dimensions))?;
+    check_tensors(input, ranker, contexts)
+}
+
+/// Checks that the model's tensors are those of the architecture, each of its size.
+fn check_tensors(input: &PackInput, ranker: &RankerWeights, contexts: usize) -> Result<()> {
+    let needed = input.architecture.model_tensors(contexts);
+    for (name, shape) in &needed {
+        let size = shape.iter().product::<u64>() as usize;
+        match (name.as_str(), input.tensors.get(name)) {
+            ("gram", _) => {
+                input.gram.as_ref().map_or(Ok(()), |gram| length("gram", gram.len(), size))?;
+            }
+            ("ranker.weight", _) => length("ranker", ranker.weight.len(), size)?,
+            ("ranker.bias", _) => {}
+            (_, Some(values)) => length(name, values.len(), size)?,
+            (_, None) => {
+                return Err(Error::part(name.as_str(), format!("is missing, {shape:?} is needed")));
+            }
+        }
     }
+    let is_own = |name: &str| matches!(name, "gram" | "ranker.weight" | "ranker.bias");
+    let known = |name: &str| needed.iter().any(|(needed, _)| needed == name) && !is_own(name);
+    if let Some(name) = input.tensors.keys().find(|name| !known(name)) {
+        return Err(Error::part(name.as_str(), "does not belong to the architecture"));
+    }
+    let has_gram = needed.iter().any(|(name, _)| name == "gram");
+    if input.gram.is_some() && !has_gram {
+        return Err(Error::part("gram", "does not belong to the architecture"));
+    }
+    Ok(())
 }
 
 fn length(field: &str, found: usize, needed: usize) -> Result<()> {
@@ -278,18 +310,28 @@ fn write_model(
     path: &Path,
 ) -> Result<Entries> {
     let d = input.embedding.as_ref().map_or(0, |embedding| embedding.dimensions);
+    let needed = input.architecture.model_tensors(input.plan.contexts.len());
     // The gram is that of the vectors that are stored: one that was made of others is made anew.
     let gram = match &input.gram {
         Some(gram) if vectors.are_exact() => gram.clone(),
-        _ => model::gram(&vectors.values()?, d).into_iter().map(|sum| sum as f32).collect(),
+        _ if needed.iter().any(|(name, _)| name == "gram") => {
+            model::gram(&vectors.values()?, d).into_iter().map(|sum| sum as f32).collect()
+        }
+        _ => Vec::new(),
     };
     let bias = [ranker.bias];
-    let tensors = vec![
-        Tensor::f32("gram", &[d, d], &gram),
-        Tensor::f32("ranker.weight", &[1, ranker.weight.len()], &ranker.weight),
-        Tensor::f32("ranker.bias", &[1], &bias),
-    ];
-    write_tensors(path, tensors)
+    let tensors = needed.iter().map(|(name, shape)| {
+        let shape: Vec<usize> = shape.iter().map(|size| *size as usize).collect();
+        let values = match name.as_str() {
+            "gram" => &gram[..],
+            "ranker.weight" => &ranker.weight,
+            "ranker.bias" => &bias,
+            // Every other one was found to be there.
+            _ => input.tensors.get(name).map_or(&[][..], Vec::as_slice),
+        };
+        Tensor::f32(name.clone(), &shape, values)
+    });
+    write_tensors(path, tensors.collect())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

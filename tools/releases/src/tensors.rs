@@ -1,5 +1,6 @@
 //! Writing and reading tensors as safetensors, one piece at a time.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Seek, SeekFrom, Write};
@@ -57,30 +58,30 @@ impl Values<'_> {
 
 /// A tensor to be written.
 pub(crate) struct Tensor<'a> {
-    pub(crate) name: &'static str,
+    pub(crate) name: Cow<'a, str>,
     pub(crate) shape: Vec<usize>,
     pub(crate) values: Values<'a>,
 }
 
 impl<'a> Tensor<'a> {
-    pub(crate) fn f32(name: &'static str, shape: &[usize], values: &'a [f32]) -> Self {
-        Self { name, shape: shape.to_vec(), values: Values::F32(values) }
+    pub(crate) fn f32(name: impl Into<Cow<'a, str>>, shape: &[usize], values: &'a [f32]) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), values: Values::F32(values) }
     }
 
-    pub(crate) fn f16(name: &'static str, shape: &[usize], bits: &'a [u16]) -> Self {
-        Self { name, shape: shape.to_vec(), values: Values::F16(bits) }
+    pub(crate) fn f16(name: impl Into<Cow<'a, str>>, shape: &[usize], bits: &'a [u16]) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), values: Values::F16(bits) }
     }
 
-    pub(crate) fn bf16(name: &'static str, shape: &[usize], bits: &'a [u16]) -> Self {
-        Self { name, shape: shape.to_vec(), values: Values::Bf16(bits) }
+    pub(crate) fn bf16(name: impl Into<Cow<'a, str>>, shape: &[usize], bits: &'a [u16]) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), values: Values::Bf16(bits) }
     }
 
-    pub(crate) fn u8(name: &'static str, shape: &[usize], values: &'a [u8]) -> Self {
-        Self { name, shape: shape.to_vec(), values: Values::U8(values) }
+    pub(crate) fn u8(name: impl Into<Cow<'a, str>>, shape: &[usize], values: &'a [u8]) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), values: Values::U8(values) }
     }
 
-    pub(crate) fn i8(name: &'static str, shape: &[usize], values: &'a [i8]) -> Self {
-        Self { name, shape: shape.to_vec(), values: Values::I8(values) }
+    pub(crate) fn i8(name: impl Into<Cow<'a, str>>, shape: &[usize], values: &'a [i8]) -> Self {
+        Self { name: name.into(), shape: shape.to_vec(), values: Values::I8(values) }
     }
 }
 
@@ -92,16 +93,18 @@ pub(crate) fn write_tensors(
     path: &Path,
     mut tensors: Vec<Tensor<'_>>,
 ) -> Result<BTreeMap<String, TensorEntry>> {
-    tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then(a.name.cmp(b.name)));
+    tensors.sort_by(|a, b| b.values.dtype().cmp(&a.values.dtype()).then(a.name.cmp(&b.name)));
     let (mut header, mut entries, mut offset) = (Vec::new(), BTreeMap::new(), 0);
     for Tensor { name, shape, values } in &tensors {
         let (begin, dtype) = (offset, values.dtype());
         offset += values.bytes();
         let data_offsets = (begin, offset);
-        header
-            .push(((*name).to_owned(), HeaderEntry { dtype, shape: shape.clone(), data_offsets }));
+        header.push((
+            name.clone().into_owned(),
+            HeaderEntry { dtype, shape: shape.clone(), data_offsets },
+        ));
         let shape = shape.iter().map(|size| *size as u64).collect();
-        entries.insert((*name).to_owned(), TensorEntry { dtype: dtype.to_string(), shape });
+        entries.insert(name.clone().into_owned(), TensorEntry { dtype: dtype.to_string(), shape });
     }
     let encoded = Metadata::new(None, header).map_err(|error| error.to_string());
     let encoded = encoded.and_then(|m| serde_json::to_vec(&m).map_err(|error| error.to_string()));

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use noctule_core::base::{ItemId, Seed, SeededRandom};
 use noctule_core::catalogue::Item;
-use noctule_core::model::MatrixFactorization;
+use noctule_core::model::Recommender;
 use noctule_core::release::{Architecture, Plan};
 use noctule_trainer::datasets::{Interaction, Interactions};
 use noctule_trainer::evaluation::FoldInScorer;
@@ -176,7 +176,7 @@ fn the_directory_holds_what_the_device_loads() {
     assert_eq!(items.tensor("popularity").unwrap().shape(), [40]);
     assert_eq!(items.tensor("context_popularity").unwrap().shape(), [2, 40]);
     let path = directory.path().join("model.safetensors");
-    let model = MatrixFactorization::read(&path, &record.architecture, 40).unwrap();
+    let model = Recommender::read(&path, &record.architecture, 40, 0).unwrap();
     assert_eq!(model.ranker.features(), model.ranker_features.len());
     assert_eq!(model.context_weight, 2.0);
 }

@@ -130,6 +130,7 @@ fn release(items: usize) -> Result<PackInput> {
         }),
         gram: None,
         ranker: Some(RankerWeights { weight: vec![1.5, -0.5], bias: 0.25 }),
+        tensors: std::collections::BTreeMap::new(),
         checks: None,
         health: HealthSource::None,
         lineage: [].into(),

@@ -87,6 +87,7 @@ pub(crate) fn input(name: &str, version: u64, salt: u64) -> PackInput {
         embedding: None,
         gram: None,
         ranker: None,
+        tensors: BTreeMap::new(),
         checks: None,
         health: HealthSource::None,
         minimum_runtime: None,

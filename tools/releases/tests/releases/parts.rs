@@ -65,6 +65,7 @@ pub(crate) fn input(items: usize, dimensions: usize) -> PackInput {
         }),
         gram: None,
         ranker: Some(RankerWeights { weight: vec![1.5, -0.5], bias: 0.25 }),
+        tensors: BTreeMap::new(),
         checks: None,
         health: HealthSource::None,
         lineage: BTreeMap::from([("data".into(), "a test".into())]),

@@ -5,7 +5,7 @@
 //! popularities are fitted again on all events, and go into the release with that ranker.
 
 use noctule_core::model::Ranker;
-use noctule_core::release::{Architecture, Consumed, Plan};
+use noctule_core::release::{Architecture, Consumed, Plan, RankerDesign};
 use serde::{Deserialize, Serialize};
 
 use super::examples::{self, Fitted};
@@ -138,6 +138,7 @@ impl Run<'_> {
             regularization_exponent: ials.regularization_exponent,
             context_weight: self.settings.context_weight,
             ranker_features: features::names(),
+            ranker: RankerDesign::default(),
         };
         Ok(TrainedModel {
             architecture,

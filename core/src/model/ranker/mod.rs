@@ -1,22 +1,20 @@
-//! The logistic ranker: log-odds that a candidate is chosen, from a row of features.
+//! The ranker: log-odds that a candidate is chosen, from a row of features.
 
-use candle_core::{Device, Tensor};
+mod calibration;
+mod network;
 
+use super::tensors::ModelTensors;
+use crate::base::limits::RANKER_WIDTH_MAX;
 use crate::base::{Error, Result};
+use crate::release::RankerDesign;
+use calibration::Curve;
+use network::Network;
 
-/// Rows multiplied at once: products of this size stay on the calling thread, larger ones would
-/// wake a thread pool that nobody asked for.
-const ROWS_AT_ONCE: usize = 1_024;
+/// Rows that go through the layers at once, so that what lies between two layers stays in the
+/// first caches.
+const ROWS_AT_ONCE: usize = 64;
 
-/// Features of one row: with [`ROWS_AT_ONCE`] rows a product stays below the size at which the
-/// matrix multiplication goes parallel.
-const FEATURES_MAX: usize = 128;
-
-fn candle_error(error: &candle_core::Error) -> Error {
-    Error::Model { reason: format!("ranker: {error}") }
-}
-
-/// A logistic regression over feature rows.
+/// A function of feature rows that gives calibrated log-odds.
 ///
 /// ```
 /// use noctule_core::model::Ranker;
@@ -26,79 +24,97 @@ fn candle_error(error: &candle_core::Error) -> Error {
 /// ```
 #[derive(Debug, Clone)]
 pub struct Ranker {
-    /// [features, 1].
-    weight: Tensor,
-    /// [1].
-    bias: Tensor,
-    weights: Vec<f32>,
+    network: Network,
+    curve: Curve,
+    features: usize,
+    /// Log-odds for each unit of a feature, of a ranker that is linear throughout.
+    linear: Option<Vec<f32>>,
 }
 
 impl Ranker {
-    /// A ranker with one weight a feature and a bias.
+    /// A linear ranker with one weight a feature and a bias: a logistic regression.
     ///
     /// # Errors
-    /// [`Error::Model`] when there is no weight, more than 128, or one that is not finite.
+    /// [`Error::Model`] when there is no weight, more than 4,096, or one that is not finite.
     pub fn new(weight: Vec<f32>, bias: f32) -> Result<Self> {
         let features = weight.len();
-        if features == 0 || features > FEATURES_MAX {
-            let reason = format!("ranker: {features} features, 1 to {FEATURES_MAX} are allowed");
+        if features == 0 || features > RANKER_WIDTH_MAX {
+            let reason =
+                format!("ranker: {features} features, 1 to {RANKER_WIDTH_MAX} are allowed");
             return Err(Error::Model { reason });
         }
         if !bias.is_finite() || weight.iter().any(|value| !value.is_finite()) {
             return Err(Error::Model { reason: "ranker: a weight is not finite".into() });
         }
-        let device = Device::Cpu;
+        let linear = Some(weight.clone());
         Ok(Self {
-            weight: Tensor::from_slice(&weight, (features, 1), &device)
-                .map_err(|error| candle_error(&error))?,
-            bias: Tensor::new(&[bias], &device).map_err(|error| candle_error(&error))?,
-            weights: weight,
+            network: Network::linear(weight, bias),
+            curve: Curve::identity(),
+            features,
+            linear,
         })
     }
 
-    /// Features of one row.
+    /// The ranker of a model, for rows of `features` values.
+    pub(super) fn read(
+        tensors: &mut ModelTensors,
+        design: &RankerDesign,
+        features: usize,
+    ) -> Result<Self> {
+        if features == 0 {
+            return Err(Error::Model { reason: "ranker: its features have no value".into() });
+        }
+        let network = Network::read(tensors, design)?;
+        let curve = Curve::read(tensors, design.calibration)?;
+        let slope = curve.is_straight().then_some(design.calibration.slope);
+        let linear = network.weights().zip(slope);
+        let linear = linear.map(|(weights, slope)| weights.iter().map(|w| w * slope).collect());
+        Ok(Self { network, curve, features, linear })
+    }
+
+    /// Values of one row.
     #[must_use]
     pub fn features(&self) -> usize {
-        self.weights.len()
+        self.features
     }
 
-    /// The weights, in the order of the features: a row's log-odds are the bias plus the sum of
-    /// weight times value.
+    /// Of a ranker that is linear, calibration included: what a unit of each value adds to the
+    /// log-odds. A row's log-odds are those of a row of zeros plus the sum of weight times value.
     #[must_use]
-    pub fn weights(&self) -> &[f32] {
-        &self.weights
+    pub fn linear_weights(&self) -> Option<&[f32]> {
+        self.linear.as_deref()
     }
 
-    /// The log-odds of `rows` (row-major, `features` values each), in their order.
+    /// The calibrated log-odds of `rows` (row-major, `features` values each), in their order. The
+    /// probability of a choice is 1 / (1 + e^-log-odds). Rows stand alone: to learn what a group of
+    /// features is worth, score the row again with the group's values set to those of a baseline,
+    /// which is zeros for a release's features.
     ///
     /// # Errors
     /// [`Error::Model`] when `features` is not the ranker's, the rows are not whole, or a log-odds
     /// is not finite (a feature was not).
     pub fn score(&self, rows: &[f32], features: usize) -> Result<Vec<f32>> {
-        if features != self.features() || !rows.len().is_multiple_of(features) {
+        if features != self.features || !rows.len().is_multiple_of(features) {
             let reason = format!(
                 "ranker: {} values in rows of {features}, rows of {} are needed",
                 rows.len(),
-                self.features()
+                self.features
             );
             return Err(Error::Model { reason });
         }
         let mut scores = Vec::with_capacity(rows.len() / features);
         for some in rows.chunks(ROWS_AT_ONCE * features) {
-            scores.extend(self.log_odds(some).map_err(|error| candle_error(&error))?);
+            self.network.append(some, features, &mut scores)?;
         }
         match scores.iter().position(|score| !score.is_finite()) {
-            None => Ok(scores),
             Some(row) => Err(Error::Model {
                 reason: format!("ranker: the score of row {row} is not finite"),
             }),
+            None => {
+                scores.iter_mut().for_each(|score| *score = self.curve.of(*score));
+                Ok(scores)
+            }
         }
-    }
-
-    fn log_odds(&self, rows: &[f32]) -> candle_core::Result<Vec<f32>> {
-        let shape = (rows.len() / self.features(), self.features());
-        let rows = Tensor::from_slice(rows, shape, &Device::Cpu)?;
-        rows.matmul(&self.weight)?.broadcast_add(&self.bias)?.flatten_all()?.to_vec1()
     }
 }
 

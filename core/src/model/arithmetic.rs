@@ -1,0 +1,196 @@
+//! What stands between two matrix products: sums, exponentials, norms. Plain loops in eight lanes,
+//! which compilers turn into vector instructions.
+
+use crate::release::Nonlinearity;
+
+const LANES: usize = 8;
+
+/// 1.5 * 2^23: added to a number and taken away again, it rounds to an integer.
+const ROUND: f32 = 12_582_912.0;
+/// Where e^x would leave the range of normal numbers.
+const LEAST: f32 = -87.0;
+const GREATEST: f32 = 88.0;
+/// ln 2 in two parts, the first exact in products with small integers.
+const LN_2_HIGH: f32 = 0.693_359_4;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+/// e^r for |r| <= ln 2 / 2: r^7 and down; Taylor's, whose rest is below half a unit there.
+const TAYLOR: [f32; 6] =
+    [1.0 / 5_040.0, 1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 1.0 / 2.0];
+
+/// e^x within 3 units in the last place for -87 to 88, and that of the bound beyond; NaN for NaN.
+#[inline(always)]
+pub(super) fn exp(x: f32) -> f32 {
+    // Comparisons that are false for NaN keep it.
+    let x = if x < LEAST { LEAST } else { x };
+    let x = if x > GREATEST { GREATEST } else { x };
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
+    let r = (x - n * LN_2_HIGH) - n * LN_2_LOW;
+    let [a, b, c, d, e, f] = TAYLOR;
+    let power = (((((a * r + b) * r + c) * r + d) * r + e) * r + f) * (r * r) + r + 1.0;
+    let exponent = rounded.to_bits().wrapping_sub(ROUND.to_bits()).wrapping_add(127);
+    power * f32::from_bits(exponent << 23)
+}
+
+/// The sum of `values`, in eight lanes.
+pub(super) fn sum(values: &[f32]) -> f32 {
+    let (eights, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [0.0; LANES];
+    for eight in eights {
+        for (lane, value) in lanes.iter_mut().zip(eight) {
+            *lane += value;
+        }
+    }
+    total(lanes) + rest.iter().sum::<f32>()
+}
+
+/// The sum of products, in eight lanes.
+pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut lanes = [0.0; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
+            *lane += a * b;
+        }
+    }
+    total(lanes) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+}
+
+fn total(lanes: [f32; LANES]) -> f32 {
+    let [a, b, c, d, e, f, g, h] = lanes;
+    ((a + e) + (b + f)) + ((c + g) + (d + h))
+}
+
+fn greatest(values: &[f32]) -> f32 {
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let (eights, rest) = values.as_chunks::<LANES>();
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    for eight in eights {
+        for (lane, value) in lanes.iter_mut().zip(eight) {
+            *lane = larger(*lane, *value);
+        }
+    }
+    lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
+}
+
+/// Replaces `values` by e^(value - greatest) and gives what they would have to be divided by to
+/// sum to 1 (a softmax whose division is left for later).
+pub(super) fn exponentials(values: &mut [f32]) -> f32 {
+    let top = greatest(values);
+    for value in &mut *values {
+        *value = exp(*value - top);
+    }
+    sum(values)
+}
+
+/// Normalises each row of `d` values: (x - mean) / root(variance + epsilon) * weight + bias.
+pub(super) fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
+    let d = weight.len();
+    let mut out = Vec::with_capacity(rows.len());
+    let mut centred = vec![0.0; d];
+    for row in rows.chunks_exact(d) {
+        let mean = sum(row) / d as f32;
+        for (centred, value) in centred.iter_mut().zip(row) {
+            *centred = value - mean;
+        }
+        let variance = dot(&centred, &centred) / d as f32;
+        let scale = 1.0 / (variance + epsilon).sqrt();
+        let scaled = centred.iter().zip(weight).zip(bias);
+        out.extend(scaled.map(|((value, weight), bias)| value * scale * weight + bias));
+    }
+    out
+}
+
+/// Applies `activation` to each of `values`.
+pub(super) fn activate(activation: Nonlinearity, values: &mut [f32]) {
+    match activation {
+        Nonlinearity::Relu => values.iter_mut().for_each(|value| {
+            // False for NaN, which stays.
+            *value = if *value < 0.0 { 0.0 } else { *value };
+        }),
+        Nonlinearity::Gelu => values.iter_mut().for_each(|value| *value = gelu(*value)),
+    }
+}
+
+/// x * normal distribution function(x), with erf as Abramowitz and Stegun 7.1.26 have it (error
+/// below 1.5e-7).
+#[inline(always)]
+fn gelu(x: f32) -> f32 {
+    let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * z);
+    let series = ((((1.061_405_4 * t - 1.453_152_1) * t + 1.421_413_8) * t - 0.284_496_72) * t
+        + 0.254_829_6)
+        * t;
+    // The part of the normal distribution beyond |x|.
+    let tail = 0.5 * series * exp(-z * z);
+    x * if x < 0.0 { tail } else { 1.0 - tail }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn exp_agrees_with_double_precision(x in -87.0f32..88.0) {
+            let exact = f64::from(x).exp();
+            prop_assert!((f64::from(exp(x)) - exact).abs() <= 4e-7 * exact, "{x}");
+        }
+
+        #[test]
+        fn sums_and_products_agree_with_double_precision(
+            values in prop::collection::vec(-3.0f32..3.0, 0..70),
+        ) {
+            let exact: f64 = values.iter().map(|value| f64::from(*value)).sum();
+            prop_assert!((f64::from(sum(&values)) - exact).abs() < 1e-4);
+            let exact: f64 = values.iter().map(|value| f64::from(*value).powi(2)).sum();
+            prop_assert!((f64::from(dot(&values, &values)) - exact).abs() < 1e-4 * (1.0 + exact));
+        }
+
+        #[test]
+        fn divided_exponentials_are_a_distribution(
+            values in prop::collection::vec(-50.0f32..50.0, 1..40),
+        ) {
+            let mut shares = values.clone();
+            let divisor = exponentials(&mut shares);
+            let whole: f64 = values.iter().map(|value| f64::from(*value).exp()).sum();
+            for (value, share) in values.iter().zip(shares) {
+                let exact = f64::from(*value).exp() / whole;
+                prop_assert!((f64::from(share / divisor) - exact).abs() < 1e-6);
+            }
+        }
+    }
+
+    #[test]
+    fn a_normalised_row_has_mean_bias_and_the_scale_of_the_weight() {
+        let out = layer_norm(&[1.0, 3.0], &[2.0, 2.0], &[0.5, 0.5], 0.0);
+        assert_eq!(out, [-1.5, 2.5]);
+    }
+
+    #[test]
+    fn activations_agree_with_known_values() {
+        let mut values = [-2.0, 0.0, 3.0];
+        activate(Nonlinearity::Relu, &mut values);
+        assert_eq!(values, [0.0, 0.0, 3.0]);
+        // x * (1 + erf(x / root 2)) / 2, by Python's math.erf.
+        let mut values = [-3.0, -1.0, 0.5, 2.0];
+        activate(Nonlinearity::Gelu, &mut values);
+        for (value, exact) in
+            values.iter().zip([-0.004_049_69, -0.158_655_26, 0.345_731_2, 1.954_499_7])
+        {
+            assert!((value - exact).abs() < 1e-6, "{value} and {exact}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_number_stays_none() {
+        assert!(exp(f32::NAN).is_nan());
+        for activation in [Nonlinearity::Relu, Nonlinearity::Gelu] {
+            let mut values = [f32::NAN];
+            activate(activation, &mut values);
+            assert!(values[0].is_nan());
+        }
+    }
+}

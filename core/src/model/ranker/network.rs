@@ -1,0 +1,126 @@
+//! The function of a ranker up to its calibration.
+//!
+//! A cross layer (Wang et al., WWW 2021, equations 1 and 2) makes
+//! `x' = x0 * (W x + b) + x` of the features x0 and the layer x before it, W being full or, at rank
+//! r, the product of `up` [f, r] and `down` [r, f].
+
+use crate::base::{Error, Result};
+use crate::model::arithmetic::dot;
+use crate::model::dense::Dense;
+use crate::model::tensors::ModelTensors;
+use crate::release::{Nonlinearity, RankerDesign, RankerKind, Structure};
+
+#[derive(Debug, Clone)]
+struct Cross {
+    /// The first of two factors.
+    down: Option<Dense>,
+    up: Dense,
+}
+
+impl Cross {
+    fn read(tensors: &mut ModelTensors, index: usize, rank: usize) -> Result<Self> {
+        let name = |part: &str| format!("ranker.cross.{index}.{part}");
+        let bias = tensors.values(&name("bias"))?;
+        if rank == 0 {
+            let (weight, width) = (tensors.values(&name("weight"))?, bias.len());
+            return Ok(Self { down: None, up: Dense::new(&weight, bias, width)? });
+        }
+        let (down, up) = (tensors.values(&name("down"))?, tensors.values(&name("up"))?);
+        let down = Dense::new(&down, vec![0.0; rank], bias.len())?;
+        Ok(Self { down: Some(down), up: Dense::new(&up, bias, rank)? })
+    }
+
+    /// The layer behind `x`, for the features `first`.
+    fn of(&self, first: &[f32], x: Vec<f32>) -> Result<Vec<f32>> {
+        let input = match &self.down {
+            Some(down) => down.forward(x.clone())?,
+            None => x.clone(),
+        };
+        let mut x = x;
+        self.up.sums(input, |sums, bias| {
+            let width = bias.len();
+            let rows = x.chunks_exact_mut(width).zip(first.chunks_exact(width));
+            for ((x, first), sums) in rows.zip(sums.chunks_exact(width)) {
+                for (((x, first), sum), bias) in x.iter_mut().zip(first).zip(sums).zip(bias) {
+                    *x += first * (sum + bias);
+                }
+            }
+        })?;
+        Ok(x)
+    }
+}
+
+/// Cross layers, hidden layers, and a weighted sum; none of the former in a linear ranker.
+#[derive(Debug, Clone)]
+pub(super) struct Network {
+    cross: Vec<Cross>,
+    hidden: Vec<Dense>,
+    activation: Nonlinearity,
+    structure: Structure,
+    weight: Vec<f32>,
+    bias: f32,
+}
+
+impl Network {
+    pub(super) fn linear(weight: Vec<f32>, bias: f32) -> Self {
+        let (activation, structure) = (Nonlinearity::default(), Structure::default());
+        Self { cross: Vec::new(), hidden: Vec::new(), activation, structure, weight, bias }
+    }
+
+    pub(super) fn read(tensors: &mut ModelTensors, design: &RankerDesign) -> Result<Self> {
+        let RankerDesign { kind, hidden, activation, cross_layers, rank, structure, .. } = design;
+        let hidden = if *kind == RankerKind::Linear { 0 } else { hidden.len() };
+        let cross = (0..*cross_layers).map(|index| Cross::read(tensors, index, *rank));
+        let cross = cross.collect::<Result<_>>()?;
+        let hidden = (0..hidden).map(|i| Dense::read(tensors, &format!("ranker.hidden.{i}")));
+        let hidden = hidden.collect::<Result<_>>()?;
+        let (weight, bias) = (tensors.values("ranker.weight")?, tensors.values("ranker.bias")?);
+        let [bias] = bias[..] else {
+            return Err(Error::Model { reason: "ranker: more than one bias".into() });
+        };
+        Ok(Self { cross, hidden, activation: *activation, structure: *structure, weight, bias })
+    }
+
+    /// The weights of the sum when nothing stands in front of it.
+    pub(super) fn weights(&self) -> Option<&[f32]> {
+        (self.cross.is_empty() && self.hidden.is_empty()).then_some(&self.weight)
+    }
+
+    /// Appends the sums of `rows` (`features` values each) to `scores`.
+    pub(super) fn append(
+        &self,
+        rows: &[f32],
+        features: usize,
+        scores: &mut Vec<f32>,
+    ) -> Result<()> {
+        if self.weights().is_some() {
+            scores
+                .extend(rows.chunks_exact(features).map(|row| dot(row, &self.weight) + self.bias));
+            return Ok(());
+        }
+        let mut crossed = rows.to_vec();
+        for layer in &self.cross {
+            crossed = layer.of(rows, crossed)?;
+        }
+        let beside = self.structure == Structure::Parallel && !self.cross.is_empty();
+        let mut deep = if self.hidden.is_empty() {
+            Vec::new()
+        } else if beside {
+            rows.to_vec()
+        } else {
+            std::mem::take(&mut crossed)
+        };
+        for layer in &self.hidden {
+            deep = layer.activated(deep, self.activation)?;
+        }
+        let count = rows.len() / features;
+        // The sum reads what is left of the cross layers, then what is deep; either may be nothing.
+        let (wide, narrow) = (crossed.len() / count, deep.len() / count);
+        let (to_wide, to_narrow) = self.weight.split_at(wide.min(self.weight.len()));
+        scores.extend((0..count).map(|row| {
+            let wide = dot(&crossed[row * wide..(row + 1) * wide], to_wide);
+            wide + dot(&deep[row * narrow..(row + 1) * narrow], to_narrow) + self.bias
+        }));
+        Ok(())
+    }
+}

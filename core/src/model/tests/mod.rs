@@ -1,0 +1,3 @@
+mod golden;
+mod loading;
+mod other_weights;

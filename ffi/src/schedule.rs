@@ -103,10 +103,8 @@ impl From<schedule::RunReason> for RunReason {
 pub enum NotYetReason {
     /// No release is installed.
     NoRelease,
-    /// Tonight's slates are made.
+    /// The slates are made, and the next night has not begun.
     Done,
-    /// It is not night, and nothing is missing.
-    NotNight,
     /// The last tries failed; the next one waits.
     Failed,
     /// The battery is low.
@@ -130,7 +128,6 @@ impl From<schedule::NotYetReason> for NotYetReason {
         match reason {
             schedule::NotYetReason::NoRelease => Self::NoRelease,
             schedule::NotYetReason::Done => Self::Done,
-            schedule::NotYetReason::NotNight => Self::NotNight,
             schedule::NotYetReason::Failed => Self::Failed,
             schedule::NotYetReason::BatteryLow => Self::BatteryLow,
             schedule::NotYetReason::NotCharging => Self::NotCharging,

@@ -29,6 +29,12 @@ fn main() {
             let phone = Phone::following_at(Path::new(directory), &root, now_ms);
             deliver(&phone, address.parse().unwrap(), end.parse().unwrap());
         }
+        ["sleepless", directory, now_ms] => {
+            let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
+            say("ready");
+            phone.whole_night();
+            wait_for_the_end();
+        }
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();

@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     /// A Monday.
-    const MONDAY: i64 = 20_720;
+    const MONDAY: i64 = 20_717;
 
     fn noted(openings: &[(&str, i64)]) -> Openings {
         let mut noted = Openings::default();

@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     /// A Monday.
-    const MONDAY: i64 = 20_720;
+    const MONDAY: i64 = 20_717;
 
     fn plan() -> Plan {
         let span =

@@ -45,9 +45,7 @@ pub fn decide(
         return moment.not_yet(NotYetReason::NoRelease, millis(policy.ask_again));
     }
     let Some(why) = moment.due() else {
-        let done = moment.finished_tonight();
-        let reason = if done { NotYetReason::Done } else { NotYetReason::NotNight };
-        return moment.not_yet(reason, moment.until_window());
+        return moment.not_yet(NotYetReason::Done, moment.until_window());
     };
     if let Some(wait) = moment.backoff() {
         return moment.not_yet(NotYetReason::Failed, wait);
@@ -162,8 +160,8 @@ impl<'a> Moment<'a> {
             (thermal > hottest, NotYetReason::Hot),
             (power_save && !charging, NotYetReason::PowerSave),
             (low, NotYetReason::BatteryLow),
-            (policy.needs_charging && !catching_up && !charging, NotYetReason::NotCharging),
             (!catching_up && (foreground || policy.needs_idle && !idle), NotYetReason::NotIdle),
+            (policy.needs_charging && !catching_up && !charging, NotYetReason::NotCharging),
             (self.time(why) < policy.shortest, NotYetReason::TooShort),
         ];
         checks.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)

@@ -23,10 +23,8 @@ pub enum RunReason {
 pub enum NotYetReason {
     /// No release is installed.
     NoRelease,
-    /// Tonight's slates are made.
+    /// The slates are made, and the next night has not begun.
     Done,
-    /// It is not night, and nothing is missing.
-    NotNight,
     /// The last tries failed; the next one waits.
     Failed,
     /// The battery is low.
@@ -46,10 +44,9 @@ pub enum NotYetReason {
 }
 
 /// Each reason with its word on disk and its sentence.
-const WORDS: [(NotYetReason, &str, &str); 11] = [
+const WORDS: [(NotYetReason, &str, &str); 10] = [
     (NotYetReason::NoRelease, "no-release", "no release is installed"),
     (NotYetReason::Done, "done", "the slates were made already"),
-    (NotYetReason::NotNight, "not-night", "it was not night"),
     (NotYetReason::Failed, "failed", "nights failed before, and the next try had to wait"),
     (NotYetReason::BatteryLow, "battery-low", "the battery was low"),
     (NotYetReason::NotCharging, "not-charging", "the device was not charging"),

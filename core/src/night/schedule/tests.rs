@@ -8,7 +8,7 @@ use super::*;
 
 const HOUR_MS: i64 = 3_600_000;
 /// Midnight of a Monday.
-const MIDNIGHT: i64 = 20_720 * 24 * HOUR_MS;
+const MIDNIGHT: i64 = 20_717 * 24 * HOUR_MS;
 
 fn ready() -> Conditions {
     Conditions {
@@ -162,7 +162,8 @@ fn a_traveller_loses_no_night_and_a_changed_hour_does_not_either() {
         let history = after(&[run(MIDNIGHT + HOUR_MS, PastOutcome::Finished)]);
         let ran = (2..50).find(|hour| why(decided(&there, &history, f64::from(*hour))).is_some());
         let ran = ran.expect("a night within two days");
-        assert!((5..=34).contains(&ran), "{offset_minutes}: after {ran} hours");
+        // West of home ten in the evening comes once more.
+        assert!(ran <= 34, "{offset_minutes}: after {ran} hours");
     }
 }
 

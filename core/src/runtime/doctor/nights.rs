@@ -137,9 +137,7 @@ fn refusals(facts: &Facts) -> Option<Finding> {
     }
     let mut counts: Vec<(NotYetReason, u32)> = counts.into_iter().collect();
     counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
-    // That it was not night keeps nothing from running at night.
-    let worst = counts.iter().find(|(reason, _)| *reason != NotYetReason::NotNight);
-    let advice = worst.and_then(|(reason, _)| advice(*reason));
+    let advice = counts.first().and_then(|(reason, _)| advice(*reason));
     let told = counts.iter().map(|(reason, count)| format!("{reason} ({count} times)"));
     let told = told.collect::<Vec<_>>().join(", ");
     (!told.is_empty()).then(|| {
@@ -163,7 +161,7 @@ fn advice(reason: NotYetReason) -> Option<&'static str> {
         NotYetReason::TooShort => Some("Ask the platform for processing time, not for a refresh."),
         NotYetReason::NoRelease => Some("Install a release."),
         NotYetReason::Failed => Some("See the error of the newest night."),
-        NotYetReason::Done | NotYetReason::NotNight => None,
+        NotYetReason::Done => None,
     }
 }
 

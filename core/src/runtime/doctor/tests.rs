@@ -84,7 +84,7 @@ fn a_phone_that_never_charges_is_told_from_one_whose_app_never_asks() {
     charging.fresh = 0;
     charging.journal.runs = vec![whole(100)];
     charging.journal.refusals =
-        vec![refused(NotYetReason::NotNight, 30), refused(NotYetReason::NotCharging, 12)];
+        vec![refused(NotYetReason::NotIdle, 3), refused(NotYetReason::NotCharging, 12)];
     let text = said(&charging);
     assert!(text.contains("the device was not charging (12 times)"), "{text}");
     assert!(text.contains("not charged at night"), "{text}");

@@ -43,6 +43,7 @@ fn day(phone: &Phone, random: &mut SeededRandom) {
 
 /// How long an undisturbed night takes, to the end of its last slate.
 fn night_takes(scratch: &Path) -> Duration {
+    std::fs::create_dir(scratch).unwrap();
     let phone = Phone::with(&town(), scratch);
     let began = std::time::Instant::now();
     phone.whole_night();
@@ -82,9 +83,12 @@ fn nights_killed_at_any_moment_make_no_published_slate_again_and_end_as_undistur
         }
         for _ in 0..1 + random.below(KILLS_A_NIGHT) {
             let mut working = Working::start_at("sleepless", &homes[0], now_ms);
-            working.wait_for(1);
-            let micros = takes.as_micros() as usize * 5 / 4;
-            std::thread::sleep(Duration::from_micros(random.below(micros.max(1)) as u64));
+            // One in five falls before the first slate, the others somewhere behind the next few.
+            let early = random.chance(0.2);
+            working.wait_for(if early { 1 } else { 2 + random.below(4) });
+            let most = if early { takes } else { takes / total };
+            let micros = random.below(most.as_micros() as usize + 1);
+            std::thread::sleep(Duration::from_micros(micros as u64));
             working.kill();
             killed += 1;
             let phone = Phone::open_at(&homes[0], now_ms).unwrap();

@@ -265,7 +265,8 @@ proptest! {
         let ahead = history.runs.iter().any(|run| soon.contains(&run.ended_ms));
         let most = if ahead { 30 } else { 24 };
         let mut at = now_ms;
-        while let Decision::NotYet { earliest_ms, .. } = decide(&conditions, &history, &policy, at) {
+        let decided = |at| decide(&conditions, &history, &policy, at);
+        while let Decision::NotYet { earliest_ms, .. } = decided(at) {
             at = earliest_ms;
             prop_assert!(at - now_ms <= most * HOUR_MS, "{} h", (at - now_ms) / HOUR_MS);
         }

@@ -47,7 +47,8 @@ fn release(facts: &Facts) -> Finding {
     let Some(active) = &facts.releases.active else {
         let text = "no release is installed: there is nothing to recommend from".into();
         return found(Level::Problem, about, text).advise(
-            "Install one, or let delivery fetch it: the app must carry out what next_transfer says.",
+            "Install one, or let delivery fetch it: the app must carry out what next_transfer \
+             says.",
         );
     };
     let name = &active.release;

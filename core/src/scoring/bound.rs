@@ -45,7 +45,7 @@
 //! so that neither a tiny nor a huge query leaves the range of f32; "scan units" are these.
 
 use super::item_matrix::ItemMatrix;
-use super::kernels::ScanQuery;
+use super::kernels::{Reach, ScanQuery};
 use super::quantise::{CODE_MAX, quantise_row};
 use super::vectors::Vectors;
 
@@ -90,7 +90,12 @@ impl Interval {
     /// units.
     #[inline]
     pub(super) fn upper(&self, scale: f32, dot: i32) -> f32 {
-        scale * (self.step * dot as f32 + self.slack)
+        self.reach(0.0).upper(scale, dot)
+    }
+
+    /// What a kernel compares with `floor`.
+    pub(super) fn reach(&self, floor: f32) -> Reach {
+        Reach { step: self.step, slack: self.slack, floor }
     }
 
     /// Not more than that score. Where f32 overflows, its greatest value.

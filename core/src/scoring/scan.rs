@@ -12,10 +12,8 @@ use super::top_k::Scored;
 use super::vectors::Vectors;
 use crate::base::{Error, MappedFile, Result};
 
-/// Rows compared with the floor at once; a branch is taken only when one of them reaches it.
-const COMPARED_ROWS: usize = 32;
 /// Survivors that are added before those that fell below the floor are cleared away again.
-const SURVIVORS_BETWEEN_CLEARINGS: usize = 1024;
+const SURVIVORS_BETWEEN_CLEARINGS: usize = 128;
 /// Queries from which on laying rows out for all of them pays.
 pub(super) const PANEL_QUERIES: usize = 4;
 /// Blocks between two looks at whether to go on.
@@ -95,7 +93,8 @@ impl Walk<'_> {
                 for (k, sums) in block.sums.iter().enumerate() {
                     let first = k * self.stream_rows() + first;
                     let number = scan.number;
-                    scan.offer(self, first, &sums[..count], &|index| eligible(number, index));
+                    let rows = first..first + count;
+                    scan.offer(self, rows, sums, &|index| eligible(number, index));
                 }
             }
         }
@@ -200,33 +199,24 @@ impl<'a> Scan<'a> {
         Self::new(self.number, self.query, self.k)
     }
 
-    /// Takes the coarse dot products of the rows from `first` on.
-    fn offer(
+    /// Takes the coarse dot products of `rows`.
+    fn offer<F: Fn(u32) -> bool>(
         &mut self,
         walk: &Walk<'_>,
-        first: usize,
-        sums: &[i32],
-        is_eligible: &dyn Fn(u32) -> bool,
+        rows: Range<usize>,
+        sums: &[i32; BLOCK],
+        is_eligible: &F,
     ) {
-        let coarse = self.query.coarse;
-        let scales = &walk.matrix.scales[first..first + sums.len()];
-        let chunks = sums.chunks(COMPARED_ROWS).zip(scales.chunks(COMPARED_ROWS));
-        for (chunk, (sums, scales)) in chunks.enumerate() {
-            // No early exit: the comparisons run side by side.
-            let reaches = |(sum, scale): (&i32, &f32)| coarse.upper(*scale, *sum) >= self.floor;
-            if !sums.iter().zip(scales).fold(false, |any, pair| any | reaches(pair)) {
-                continue;
-            }
-            for (i, (sum, scale)) in sums.iter().zip(scales).enumerate() {
-                if coarse.upper(*scale, *sum) >= self.floor {
-                    self.look_at(walk, first + chunk * COMPARED_ROWS + i, is_eligible);
-                }
-            }
+        let reach = self.query.coarse.reach(self.floor);
+        let mut reaching = walk.kernel.reaching(reach, sums, &walk.matrix.scales[rows.clone()]);
+        while reaching != 0 {
+            self.look_at(walk, rows.start + reaching.trailing_zeros() as usize, is_eligible);
+            reaching &= reaching - 1;
         }
     }
 
     /// Keeps the row when it is eligible and its fine interval reaches the floor.
-    fn look_at(&mut self, walk: &Walk<'_>, row: usize, is_eligible: &dyn Fn(u32) -> bool) {
+    fn look_at<F: Fn(u32) -> bool>(&mut self, walk: &Walk<'_>, row: usize, is_eligible: &F) {
         let (matrix, query) = (walk.matrix, self.query);
         let mut room = Vec::new();
         let codes = matrix.codes.rows(row..row + 1, matrix.dimensions, &mut room);
@@ -250,7 +240,7 @@ impl<'a> Scan<'a> {
         let (_, least, _) = self.survivors.select_nth_unstable_by(self.k - 1, descending);
         self.floor = self.query.floor(f64::from(least.lower));
         self.survivors.retain(|survivor| survivor.upper >= self.floor);
-        self.clear_at = 2 * self.survivors.len() + SURVIVORS_BETWEEN_CLEARINGS;
+        self.clear_at = self.survivors.len() * 3 / 2 + SURVIVORS_BETWEEN_CLEARINGS;
     }
 
     /// Takes over what another scan of the same query found in other rows.

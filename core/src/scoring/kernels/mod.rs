@@ -24,6 +24,23 @@ pub(super) const STREAMS: usize = 4;
 /// Rows of each stream in a block. At 1,000,000 x 64 out of memory 64 took 2.6 ms, 16 took 2.8 and
 /// 256 took 2.9.
 pub(super) const BLOCK: usize = 64;
+/// What [`Kernel::reaching`] compares: all three in scan units.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    pub(super) step: f32,
+    pub(super) slack: f32,
+    pub(super) floor: f32,
+}
+
+impl Reach {
+    /// The upper end of a row's interval. Every kernel rounds after each of the three operations,
+    /// as this does.
+    #[inline]
+    pub(super) fn upper(self, scale: f32, sum: i32) -> f32 {
+        scale * (self.step * sum as f32 + self.slack)
+    }
+}
+
 /// The dot products of a block, by stream.
 pub(super) type Sums = [[i32; BLOCK]; STREAMS];
 
@@ -198,6 +215,21 @@ impl Kernel {
                 // queries of this length.
                 unsafe { x86::scan_panel(query, lanes, panel.count, sums) }
             }
+        }
+    }
+
+    /// The rows whose upper end, scale * (step * sum + slack), is not below `floor`: bit i for the
+    /// i-th of at most [`BLOCK`] sums and scales.
+    ///
+    /// # Panics
+    /// When there are more scales than that, which no caller gives.
+    pub(super) fn reaching(self, reach: Reach, sums: &[i32; BLOCK], scales: &[f32]) -> u64 {
+        assert!(scales.len() <= BLOCK);
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this kind is made only where the processor has AVX2.
+            Kind::Avx2 => unsafe { x86::reaching(reach, sums, scales) },
+            _ => portable::reaching_from(0, reach, sums, scales),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The implementation for every machine, which defines what the others compute.
 
-use super::{STREAMS, Sums};
+use super::{BLOCK, Reach, STREAMS, Sums};
 
 /// The dot product of two rows of codes of the same length.
 pub(super) fn dot_product(query: &[i8], row: &[i8]) -> i32 {
@@ -23,4 +23,11 @@ pub(super) fn scan_from(
             *sum = dot_product(query, row);
         }
     }
+}
+
+/// See [`super::Kernel::reaching`]; rows before `from` are left out.
+pub(super) fn reaching_from(from: usize, reach: Reach, sums: &[i32; BLOCK], scales: &[f32]) -> u64 {
+    let reaches = |(sum, scale): (&i32, &f32)| reach.upper(*scale, *sum) >= reach.floor;
+    let pairs = sums.iter().zip(scales).enumerate().skip(from);
+    pairs.fold(0, |rows, (i, pair)| rows | u64::from(reaches(pair)) << i)
 }

@@ -129,3 +129,25 @@ fn codes_of_another_length_are_not_read() {
     let query = ScanQuery::new(vec![1; 64]);
     Kernel::fastest().scan(&query, rows, 4, &mut [[0; BLOCK]; STREAMS]);
 }
+
+proptest! {
+    #[test]
+    fn all_kernels_find_the_same_rows_reaching_the_floor(
+        count in 0..=BLOCK,
+        sums in prop::collection::vec(-2_000_000i32..2_000_000, BLOCK),
+        scales in prop::collection::vec(prop::num::f32::ANY, BLOCK),
+        at in 0..BLOCK,
+        (step, slack) in (1e-4f32..1.0, 0.0f32..1e3),
+    ) {
+        let sums: [i32; BLOCK] = sums.try_into().unwrap();
+        // A floor that a row reaches exactly, one that is NaN, and one that all reach.
+        let upper = Reach { step, slack, floor: 0.0 }.upper(scales[at], sums[at]);
+        for floor in [upper, upper.next_up(), f32::NAN, f32::NEG_INFINITY] {
+            let reach = Reach { step, slack, floor };
+            let expected = portable::reaching_from(0, reach, &sums, &scales[..count]);
+            for kernel in Kernel::available() {
+                prop_assert_eq!(kernel.reaching(reach, &sums, &scales[..count]), expected);
+            }
+        }
+    }
+}

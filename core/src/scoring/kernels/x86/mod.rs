@@ -11,10 +11,12 @@
 mod int4;
 mod int8;
 mod panel;
+mod reach;
 
 pub(super) use int4::scan as scan_int4;
 pub(super) use int8::{dot_product, scan as scan_int8};
 pub(super) use panel::{lay_out, scan as scan_panel};
+pub(super) use reach::reaching;
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_add_epi32, _mm_storeu_si128, _mm_unpackhi_epi32, _mm_unpackhi_epi64,

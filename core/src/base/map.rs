@@ -88,9 +88,9 @@ impl MappedFile {
         let (begin, end) = ((begin - base).next_multiple_of(PAGE), (end - base) / PAGE * PAGE);
         #[cfg(unix)]
         if begin < end {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
             // SAFETY: the mapping is of a file, shared and read-only, so a page that is dropped
             // comes back with the same bytes: the file does not change (the contract above).
-            let advice = memmap2::UncheckedAdvice::DontNeed;
             let given = unsafe { self.map.unchecked_advise_range(advice, begin, end - begin) };
             // Advice that is not taken costs memory and nothing else.
             drop(given);

@@ -37,7 +37,7 @@ pub(in super::super) unsafe fn scan(
     let grouped = if query.even.len() < WIDTH { 0 } else { count - count % GROUP };
     for first in (0..grouped).step_by(GROUP) {
         // SAFETY: row first + i < count of each stream, whose rows have at least 32 bytes.
-        let row = |i: usize| unsafe { four(query, streams.map(|rows| rows.as_ptr()), first + i) };
+        let row = |i: usize| unsafe { four(query, streams.map(<[u8]>::as_ptr), first + i) };
         store([row(0), row(1), row(2), row(3)], first, sums);
     }
     grouped

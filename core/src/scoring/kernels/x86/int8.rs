@@ -34,7 +34,7 @@ pub(in super::super) unsafe fn scan(
     let grouped = if d < WIDTH { 0 } else { count - count % GROUP };
     for first in (0..grouped).step_by(GROUP) {
         // SAFETY: row first + i < count of each stream, whose rows have d >= 32 codes.
-        let row = |i: usize| unsafe { four(query, streams.map(|rows| rows.as_ptr()), first + i) };
+        let row = |i: usize| unsafe { four(query, streams.map(<[i8]>::as_ptr), first + i) };
         store([row(0), row(1), row(2), row(3)], first, sums);
     }
     portable::scan_from(grouped, &query.codes, streams, count, sums);

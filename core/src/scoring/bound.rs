@@ -8,9 +8,9 @@
 //! x.y = s x.c + x.e = s (t q.c + r.c) + x.e
 //! ```
 //!
-//! of which s t q.c is known from the integer dot product q.c. This holds for codes of any number of
-//! levels: a query has coarse ones, which every row is multiplied with, and fine ones for the rows
-//! that reach the floor. For the rest (Hölder)
+//! of which s t q.c is known from the integer dot product q.c. This holds for codes of any number
+//! of levels: a query has coarse ones, which every row is multiplied with, and fine ones for the
+//! rows that reach the floor. For the rest (Hölder)
 //!
 //! ```text
 //! |r.c| <= |r|_1 max|c|  <= C |r|_1

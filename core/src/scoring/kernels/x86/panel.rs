@@ -30,27 +30,36 @@ pub(in super::super) unsafe fn lay_out(
     lanes: &mut [Lane],
 ) {
     let words = d.div_ceil(WORD).next_multiple_of(2);
-    for (k, rows) in streams.into_iter().enumerate() {
-        for (group, rows) in rows[..count * d].chunks(GROUP * d).enumerate() {
-            let lane = |word: usize| (group * words + word) * STREAMS + k;
-            let whole = if rows.len() == GROUP * d { d - d % WIDTH } else { 0 };
-            for at in (0..whole).step_by(WIDTH) {
-                // SAFETY: there are eight rows here, and at + 32 <= d, the length of a row.
-                let rows = std::array::from_fn(|i| unsafe { load(rows.as_ptr().add(i * d + at)) });
-                for (i, column) in transpose(rows).into_iter().enumerate() {
-                    let moved = _mm256_xor_si256(column, _mm256_set1_epi8(-128));
-                    let lane = &mut lanes[lane(at / WORD + i)];
-                    // SAFETY: a lane is 32 bytes at a multiple of 32.
-                    unsafe { _mm256_store_si256((&raw mut *lane).cast(), moved) };
-                }
-            }
-            for (i, row) in rows.chunks_exact(d).enumerate() {
-                for (word, codes) in row[whole..].chunks(WORD).enumerate() {
-                    let lane = &mut lanes[lane(whole / WORD + word)];
-                    for (byte, code) in lane.0[i * WORD..].iter_mut().zip(codes) {
-                        *byte = *code as u8 ^ 0x80;
-                    }
-                }
+    for group in 0..count.div_ceil(GROUP) {
+        let rows = group * GROUP * d..count.min((group + 1) * GROUP) * d;
+        let lanes = &mut lanes[group * words * STREAMS..(group + 1) * words * STREAMS];
+        // The streams in turn, so that all four are read ahead.
+        for (k, stream) in streams.into_iter().enumerate() {
+            lay_out_group(&stream[rows.clone()], d, lanes, k);
+        }
+    }
+}
+
+/// Lays out up to eight rows as every fourth of `lanes` from `k` on.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn lay_out_group(rows: &[i8], d: usize, lanes: &mut [Lane], k: usize) {
+    let whole = if rows.len() == GROUP * d { d - d % WIDTH } else { 0 };
+    for at in (0..whole).step_by(WIDTH) {
+        // SAFETY: there are eight rows here, and at + 32 <= d, the length of a row.
+        let rows = std::array::from_fn(|i| unsafe { load(rows.as_ptr().add(i * d + at)) });
+        for (i, column) in transpose(rows).into_iter().enumerate() {
+            let moved = _mm256_xor_si256(column, _mm256_set1_epi8(-128));
+            let lane = &mut lanes[(at / WORD + i) * STREAMS + k];
+            // SAFETY: a lane is 32 bytes at a multiple of 32.
+            unsafe { _mm256_store_si256((&raw mut *lane).cast(), moved) };
+        }
+    }
+    for (i, row) in rows.chunks_exact(d).enumerate() {
+        for (word, codes) in row[whole..].chunks(WORD).enumerate() {
+            let lane = &mut lanes[(whole / WORD + word) * STREAMS + k];
+            for (byte, code) in lane.0[i * WORD..].iter_mut().zip(codes) {
+                *byte = *code as u8 ^ 0x80;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A process whose profile lies on a volume that is full or read-only: see [`noctule_tests::volume`].
+//! A process whose profile lies on a volume that is full or read-only.
 
 use std::net::SocketAddr;
 use std::path::Path;

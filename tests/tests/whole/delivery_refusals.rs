@@ -87,7 +87,7 @@ fn metadata_that_is_refused_keeps_the_release_and_is_tried_later() {
 fn fetch_with_plan(
     stage: &Stage,
     directory: &std::path::Path,
-    plan: Town,
+    plan: &Town,
 ) -> (Noctule, Result<()>) {
     let (mut config, _) = config(directory, NOW_MS);
     config.trusted_root = Some(stage.repository.root());
@@ -115,18 +115,18 @@ fn a_release_refused_for_the_apps_plan_comes_when_the_app_has_another() {
     let directory = stage.path().join("with-plan");
     let other = || Town { contexts: 2, ..Town::default() };
     let files = stage.repository.files();
-    let (noctule, refused) = fetch_with_plan(&stage, &directory, other());
+    let (noctule, refused) = fetch_with_plan(&stage, &directory, &other());
     let Err(Error::ReleaseRefused { refusal, .. }) = refused else { panic!("{refused:?}") };
     assert!(matches!(refusal, Refusal::PlanContexts { .. }), "{refusal}");
     drop(noctule);
-    let (noctule, again) = fetch_with_plan(&stage, &directory, other());
+    let (noctule, again) = fetch_with_plan(&stage, &directory, &other());
     again.expect("it is remembered, and not asked for again");
     assert_eq!(noctule.status().unwrap().release, None);
     drop(noctule);
     let served = stage.server.take_served();
     let of_release = |path: &str| files.contains_key(path.trim_start_matches("blobs/"));
     assert!(!served.iter().any(|one| of_release(&one.path)), "only the manifest was fetched");
-    let (noctule, welcome) = fetch_with_plan(&stage, &directory, Town::default());
+    let (noctule, welcome) = fetch_with_plan(&stage, &directory, &Town::default());
     welcome.unwrap();
     assert_eq!(noctule.status().unwrap().release.as_deref(), Some("town@1"));
 }

@@ -124,7 +124,7 @@ fn a_tampered_release_gives_way_to_the_previous_one_and_the_time_it_takes_is_tol
         let begun = Instant::now();
         let moment = Cell::new(None);
         let first_slate = |step, done, _| {
-            if step == Step::Slates && done == 0 && moment.get().is_none() {
+            if step == Step::Slates && done == 1 && moment.get().is_none() {
                 moment.set(Some(begun.elapsed()));
             }
         };

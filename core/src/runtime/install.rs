@@ -5,6 +5,7 @@ use std::sync::{Arc, TryLockError};
 
 use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
+use crate::base::digest::sha256_hex;
 use crate::base::{Day, Error, Refusal, Result};
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, SlateMaker, Treatment, WorkItem, order_of_work};
@@ -110,6 +111,7 @@ impl Noctule {
             releases::activate(transaction, verified)?;
             rows::publish_stand_ins(transaction, &mut stand_ins)
         })?;
+        self.file_versions()?;
         self.reload(Some(loaded))?;
         Ok(verified.manifest.release.clone())
     }
@@ -212,6 +214,13 @@ impl Noctule {
         }
     }
 
+    /// Digest of the app's own plan; empty without one.
+    pub(super) fn plan_digest(&self) -> String {
+        let Some(plan) = &self.config.plan else { return String::new() };
+        // A plan is strings, numbers and lists of them, which always become JSON.
+        sha256_hex(&serde_json::to_vec(plan).unwrap_or_default())
+    }
+
     /// The rows of the context popularity follow the contexts of the release's plan.
     pub(super) fn check_plan(&self, manifest: &Manifest) -> Result<()> {
         let Some(plan) = &self.config.plan else { return Ok(()) };
@@ -222,8 +231,7 @@ impl Noctule {
             let names: Vec<&str> = plan.contexts.iter().map(|c| c.id.as_str()).collect();
             names.join(", ")
         };
-        let (expected, found) = (names(plan), names(&manifest.plan));
-        let refusal = Refusal::Incompatible { what: "the list of contexts", expected, found };
-        Err(Error::refused(MANIFEST_FILE, refusal))
+        let (plan, release) = (names(plan), names(&manifest.plan));
+        Err(Error::refused(MANIFEST_FILE, Refusal::PlanContexts { plan, release }))
     }
 }

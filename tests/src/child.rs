@@ -44,6 +44,11 @@ fn main() {
             let (first, second) = (first.as_ref(), second.as_ref());
             starved::only_read(scratch.as_ref(), first, second, following, number(now_ms));
         }
+        ["sleepless", directory, now_ms] => {
+            let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
+            say("ready");
+            sleepless(&phone);
+        }
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
@@ -101,6 +106,20 @@ fn deliver(phone: &Phone, address: SocketAddr, end: u64) {
     }
     phone.whole_night();
     say("done");
+}
+
+/// Runs a whole night and says when each slate is done; then says so as often as anybody waits for.
+fn sleepless(phone: &Phone) {
+    let tell = |step, _, _| {
+        if step == Step::Slates {
+            say("begin slate");
+        }
+    };
+    phone.run_night(Budget::unlimited(), &CancelToken::new(), &tell).unwrap();
+    for _ in 0..8 {
+        say("begin nothing");
+    }
+    wait_for_the_end();
 }
 
 /// Runs a night that stands still after so many slates.

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{LoadedRelease, Treatment};
+use super::{GoOn, LoadedRelease, Treatment};
 use crate::base::{
     ContextId, Error, HistoryItem, ItemId, Profile, Result, Seed, SeededRandom, WeekMinute,
 };
@@ -20,6 +20,8 @@ use crate::slates::{Slate, SlateKey, Slot};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
+/// Items of a loop over the catalogue between two questions whether to go on.
+const ITEMS_BETWEEN_CHECKS: u32 = 4_096;
 
 /// Makes the slates of one user from one release.
 ///
@@ -36,7 +38,8 @@ pub struct SlateMaker<'a> {
     pub treatment: Treatment,
     /// The device's time, Unix milliseconds.
     pub now_ms: i64,
-    /// The number of the local day, which the seed of exploration depends on.
+    /// The number of the local day or, at night, of [`super::night_of`], which the seed of
+    /// exploration depends on.
     pub day: i64,
     /// Whether this is a night, or the baseline is put in until the first one.
     pub at_night: bool,
@@ -56,7 +59,23 @@ impl SlateMaker<'_> {
     /// [`Error::Model`] when a score is not finite; [`Error::Damaged`] when a tensor does not lie
     /// in its file.
     pub fn make(&self, surface: &Surface, index: usize, context: &Context) -> Result<Slate> {
+        self.make_while(surface, index, context, &|| Ok(()))
+    }
+
+    /// As [`Self::make`], asking `go_on` between the stages and inside the long ones.
+    ///
+    /// # Errors
+    /// As [`Self::make`], and those of `go_on`.
+    pub fn make_while(
+        &self,
+        surface: &Surface,
+        index: usize,
+        context: &Context,
+        go_on: GoOn<'_>,
+    ) -> Result<Slate> {
+        go_on()?;
         let eligible = self.eligibility(context).of(self.catalogue());
+        go_on()?;
         let key = SlateKey { surface: surface.id.clone(), context: context.id.clone() };
         let rows = FeatureRows {
             overall: self.loaded.items.popularity()?,
@@ -64,14 +83,14 @@ impl SlateMaker<'_> {
             place: self.profile.place,
         };
         let slots = match self.treatment.policy {
-            Policy::Model => self.model_slots(surface, context, &rows, &eligible, &key)?,
-            Policy::Baseline => self.baseline_slots(surface, &rows, &eligible)?,
+            Policy::Model => self.model_slots(surface, context, &rows, &eligible, &key, go_on)?,
+            Policy::Baseline => self.baseline_slots(surface, &rows, &eligible, go_on)?,
         };
         Ok(Slate {
             key,
             generation: 0,
             created_ms: self.now_ms,
-            stale_after_ms: self.now_ms + i64::from(self.plan.fresh_hours) * HOUR_MS,
+            stale_after_ms: self.stale_after_ms(),
             release: self.loaded.release.manifest().release.to_string(),
             policy: self.treatment.policy,
             made_at_night: self.at_night,
@@ -79,6 +98,12 @@ impl SlateMaker<'_> {
             fatigue_impressions: self.plan.fatigue_impressions,
             slots,
         })
+    }
+
+    /// From when a slate that is made or kept now counts as stale, Unix milliseconds.
+    #[must_use]
+    pub fn stale_after_ms(&self) -> i64 {
+        self.now_ms.saturating_add(i64::from(self.plan.fresh_hours) * HOUR_MS)
     }
 
     pub(super) fn catalogue(&self) -> &Catalogue {
@@ -109,9 +134,13 @@ impl SlateMaker<'_> {
         surface: &Surface,
         rows: &FeatureRows<'_>,
         eligible: &[bool],
+        go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let mut scored = Vec::new();
         for (index, is_eligible) in (0u32..).zip(eligible) {
+            if index.is_multiple_of(ITEMS_BETWEEN_CHECKS) {
+                go_on()?;
+            }
             if *is_eligible {
                 let place = self.catalogue().place(index);
                 let popular = rows.value(Feature::ContextPopularity, index, place, 0.0);
@@ -147,6 +176,7 @@ impl SlateMaker<'_> {
         rows: &FeatureRows<'_>,
         eligible: &[bool],
         key: &SlateKey,
+        go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let (model, features) = self.loaded.model()?;
         let Some(matrix) = self.loaded.items.matrix()? else {
@@ -155,20 +185,25 @@ impl SlateMaker<'_> {
         // A row outside the matrix would be empty, and fold-in refuses vectors of a wrong length.
         let row = |index| matrix.row(index).unwrap_or_default();
         let folded = self.fold_in(&context.id, &row)?;
+        go_on()?;
         let nearest = Nearest { matrix, user: &folded.user.vector };
         let candidates =
             candidates::generate(self.plan.candidates, Some(nearest), rows.within, eligible)?;
+        go_on()?;
         let values = self.feature_values(&candidates, features, rows, |index| {
             exact_score(&folded.user.vector, &row(index))
         });
         let scores = model.ranker.score(&values, features.len())?;
+        go_on()?;
         let ranked = candidates.iter().zip(scores);
         let ranked = ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
         let placed = self.rerank(ranked, &candidates, surface.length, key);
+        go_on()?;
         let weights = model.ranker.weights();
         placed
             .into_iter()
             .map(|placed| {
+                go_on()?;
                 let at = candidates.iter().position(|index| *index == placed.index).unwrap_or(0);
                 let line = &values[at * features.len()..(at + 1) * features.len()];
                 let vector = row(placed.index);

@@ -39,7 +39,7 @@ pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use health::{Health, Histogram, References, SCORE_REFERENCE};
 pub use install::{installed_path, prune, stage, stage_owned, take_back};
-pub use integrity::{Fingerprint, check_installed};
+pub use integrity::{Fingerprint, check_installed, check_installed_while};
 pub use manifest::{
     CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE,
     Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,

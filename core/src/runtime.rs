@@ -13,6 +13,7 @@ mod schedule;
 mod status;
 mod transfers;
 mod trust;
+mod versions;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -111,6 +112,7 @@ impl Noctule {
         let identity = store.write("opening the profile", |transaction| {
             Identity::load_or_create(transaction, config.seed)
         })?;
+        versions::agree(&store, &config.directory)?;
         // Before anything of the release is touched: it may be what ends the process.
         let opening = activation::count_opening(&store)?;
         let (installed, experiment) = store.read(|connection| {

@@ -167,6 +167,13 @@ impl Recommender {
         Ok(self.noctule.next_transfer(network.into())?.into())
     }
 
+    /// Says how many bytes the app may still write to the volume of the profile, as the system
+    /// tells it; none forgets it. With it no release is fetched for which there is no room: call it
+    /// before `next_transfer`.
+    pub fn set_free_bytes(&self, bytes: Option<u64>) {
+        self.noctule.set_free_bytes(bytes);
+    }
+
     /// Forgets the release that is on its way and frees its space.
     ///
     /// # Errors

@@ -21,6 +21,7 @@ mod ranges;
 pub mod rows;
 pub mod runtime;
 mod schema;
+pub mod seen_file;
 pub mod signature;
 mod validate;
 pub mod values;
@@ -37,7 +38,7 @@ pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use health::{Health, Histogram, References, SCORE_REFERENCE};
-pub use install::{installed_path, prune, stage, stage_owned};
+pub use install::{installed_path, prune, stage, stage_owned, take_back};
 pub use integrity::{Fingerprint, check_installed, check_installed_while};
 pub use manifest::{
     CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE,

@@ -5,6 +5,7 @@ use std::sync::{Arc, TryLockError};
 
 use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
+use crate::base::digest::sha256_hex;
 use crate::base::{Error, Refusal, Result};
 use crate::learning::rows as profiles;
 use crate::night::{
@@ -112,6 +113,7 @@ impl Noctule {
             releases::activate(transaction, verified)?;
             rows::publish_stand_ins(transaction, &mut stand_ins)
         })?;
+        self.file_versions()?;
         self.reload(Some(loaded))?;
         Ok(verified.manifest.release.clone())
     }
@@ -215,6 +217,13 @@ impl Noctule {
         }
     }
 
+    /// Digest of the app's own plan; empty without one.
+    pub(super) fn plan_digest(&self) -> String {
+        let Some(plan) = &self.config.plan else { return String::new() };
+        // A plan is strings, numbers and lists of them, which always become JSON.
+        sha256_hex(&serde_json::to_vec(plan).unwrap_or_default())
+    }
+
     /// The rows of the context popularity follow the contexts of the release's plan.
     pub(super) fn check_plan(&self, manifest: &Manifest) -> Result<()> {
         let Some(plan) = &self.config.plan else { return Ok(()) };
@@ -225,8 +234,7 @@ impl Noctule {
             let names: Vec<&str> = plan.contexts.iter().map(|c| c.id.as_str()).collect();
             names.join(", ")
         };
-        let (expected, found) = (names(plan), names(&manifest.plan));
-        let refusal = Refusal::Incompatible { what: "the list of contexts", expected, found };
-        Err(Error::refused(MANIFEST_FILE, refusal))
+        let (plan, release) = (names(plan), names(&manifest.plan));
+        Err(Error::refused(MANIFEST_FILE, Refusal::PlanContexts { plan, release }))
     }
 }

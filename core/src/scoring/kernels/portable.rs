@@ -17,9 +17,10 @@ pub(super) fn scan_from(
     count: usize,
     sums: &mut Sums,
 ) {
+    let d = query.len();
     for (rows, sums) in streams.into_iter().zip(sums) {
-        let rows = rows.chunks_exact(query.len().max(1)).take(count);
-        for (row, sum) in rows.zip(sums).skip(from) {
+        let rows = rows[from * d..count * d].chunks_exact(d.max(1));
+        for (row, sum) in rows.zip(&mut sums[from..count]) {
             *sum = dot_product(query, row);
         }
     }
@@ -27,7 +28,6 @@ pub(super) fn scan_from(
 
 /// See [`super::Kernel::reaching`]; rows before `from` are left out.
 pub(super) fn reaching_from(from: usize, reach: Reach, sums: &[i32; BLOCK], scales: &[f32]) -> u64 {
-    let reaches = |(sum, scale): (&i32, &f32)| reach.upper(*scale, *sum) >= reach.floor;
-    let pairs = sums.iter().zip(scales).enumerate().skip(from);
-    pairs.fold(0, |rows, (i, pair)| rows | u64::from(reaches(pair)) << i)
+    let reaches = |i: usize| reach.upper(scales[i], sums[i]) >= reach.floor;
+    (from..scales.len()).fold(0, |rows, i| rows | u64::from(reaches(i)) << i)
 }

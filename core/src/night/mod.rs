@@ -14,6 +14,7 @@ mod items;
 mod job;
 mod loaded;
 mod maker;
+mod rerank;
 pub mod rows;
 mod scores;
 

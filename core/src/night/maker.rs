@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::{LoadedRelease, Treatment};
+use super::{GoOn, LoadedRelease, Treatment};
 use crate::base::{ContextId, Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
 use crate::catalogue::{Catalogue, Eligibility};
 use crate::model::UserVector;
@@ -17,6 +17,8 @@ use crate::slates::{Slate, SlateKey, Slot};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
+/// Items of a loop over the catalogue between two questions whether to go on.
+const ITEMS_BETWEEN_CHECKS: u32 = 4_096;
 
 /// Makes the slates of one user from one release.
 ///
@@ -33,7 +35,8 @@ pub struct SlateMaker<'a> {
     pub treatment: Treatment,
     /// The device's time, Unix milliseconds.
     pub now_ms: i64,
-    /// The number of the local day, which the seed of exploration depends on.
+    /// The number of the local day or, at night, of [`super::night_of`], which the seed of
+    /// exploration depends on.
     pub day: i64,
     /// Whether this is a night, or the baseline is put in until the first one.
     pub at_night: bool,
@@ -53,7 +56,23 @@ impl SlateMaker<'_> {
     /// [`Error::Model`] when a score is not finite; [`Error::Damaged`] when a tensor does not lie
     /// in its file.
     pub fn make(&self, surface: &Surface, index: usize, context: &Context) -> Result<Slate> {
+        self.make_while(surface, index, context, &|| Ok(()))
+    }
+
+    /// As [`Self::make`], asking `go_on` between the stages and inside the long ones.
+    ///
+    /// # Errors
+    /// As [`Self::make`], and those of `go_on`.
+    pub fn make_while(
+        &self,
+        surface: &Surface,
+        index: usize,
+        context: &Context,
+        go_on: GoOn<'_>,
+    ) -> Result<Slate> {
+        go_on()?;
         let eligible = self.eligibility(context).of(self.catalogue());
+        go_on()?;
         let key = SlateKey { surface: surface.id.clone(), context: context.id.clone() };
         let rows = FeatureRows {
             overall: self.loaded.items.popularity()?,
@@ -61,14 +80,14 @@ impl SlateMaker<'_> {
             place: self.profile.place,
         };
         let slots = match self.treatment.policy {
-            Policy::Model => self.model_slots(surface, context, &rows, &eligible)?,
-            Policy::Baseline => self.baseline_slots(surface, context, &rows, &eligible)?,
+            Policy::Model => self.model_slots(surface, context, &rows, &eligible, go_on)?,
+            Policy::Baseline => self.baseline_slots(surface, context, &rows, &eligible, go_on)?,
         };
         Ok(Slate {
             key,
             generation: 0,
             created_ms: self.now_ms,
-            stale_after_ms: self.now_ms + i64::from(self.plan.fresh_hours) * HOUR_MS,
+            stale_after_ms: self.stale_after_ms(),
             release: self.loaded.release.manifest().release.to_string(),
             policy: self.treatment.policy,
             made_at_night: self.at_night,
@@ -76,6 +95,12 @@ impl SlateMaker<'_> {
             fatigue_impressions: self.plan.fatigue_impressions,
             slots,
         })
+    }
+
+    /// From when a slate that is made or kept now counts as stale, Unix milliseconds.
+    #[must_use]
+    pub fn stale_after_ms(&self) -> i64 {
+        self.now_ms.saturating_add(i64::from(self.plan.fresh_hours) * HOUR_MS)
     }
 
     pub(super) fn catalogue(&self) -> &Catalogue {
@@ -107,9 +132,13 @@ impl SlateMaker<'_> {
         context: &Context,
         rows: &FeatureRows<'_>,
         eligible: &[bool],
+        go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let mut scored = Vec::new();
         for (index, is_eligible) in (0u32..).zip(eligible) {
+            if index.is_multiple_of(ITEMS_BETWEEN_CHECKS) {
+                go_on()?;
+            }
             if *is_eligible {
                 let place = self.catalogue().place(index);
                 let popular = rows.value(Feature::ContextPopularity, index, place, 0.0);
@@ -139,6 +168,7 @@ impl SlateMaker<'_> {
         context: &Context,
         rows: &FeatureRows<'_>,
         eligible: &[bool],
+        go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let (model, features) = self.loaded.model()?;
         let Some(matrix) = self.loaded.items.matrix()? else {
@@ -147,20 +177,25 @@ impl SlateMaker<'_> {
         // A row outside the matrix would be empty, and fold-in refuses vectors of a wrong length.
         let row = |index| matrix.row(index).unwrap_or_default();
         let folded = self.fold_in(&context.id, &row)?;
+        go_on()?;
         let user = (matrix, &folded.user.vector[..]);
         let candidates = self.candidates(surface, context, user, rows.within, eligible)?.indices;
+        go_on()?;
         let values = self.feature_values(&candidates, features, rows, |index| {
             exact_score(&folded.user.vector, &row(index))
         });
         let scores = model.ranker.score(&values, features.len())?;
+        go_on()?;
         let ranked = candidates.iter().zip(scores);
         let ranked: Vec<Ranked> =
             ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
         let placed = self.rerank_model(&ranked, surface, context, &matrix).slots;
+        go_on()?;
         let weights = model.ranker.weights();
         placed
             .into_iter()
             .map(|placed| {
+                go_on()?;
                 let at = placed.candidate;
                 let line = &values[at * features.len()..(at + 1) * features.len()];
                 let vector = row(placed.index);

@@ -22,6 +22,7 @@ pub mod rows;
 pub mod rules;
 pub mod runtime;
 mod schema;
+pub mod seen_file;
 pub mod signature;
 mod validate;
 mod validate_rules;
@@ -39,8 +40,8 @@ pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use health::{Health, Histogram, References, SCORE_REFERENCE};
-pub use install::{installed_path, prune, stage, stage_owned};
-pub use integrity::{Fingerprint, check_installed};
+pub use install::{installed_path, prune, stage, stage_owned, take_back};
+pub use integrity::{Fingerprint, check_installed, check_installed_while};
 pub use manifest::{
     CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE,
     Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,

@@ -46,12 +46,13 @@ fn group(word: &str) -> Value {
 
 #[test]
 fn a_good_plan_is_accepted_and_comes_back() {
+    let each = json!({"each": {"attribute": "owner"}});
     let rules = json!([
         {"id": "a", "select": {"item": "x"}, "do": {"pin": {"position": 9}}, "surfaces": ["home"]},
         {"id": "b", "select": group("y"), "do": {"pin": {"top": 3}}, "contexts": ["noon"]},
         rule("c", &group("z"), &json!({"boost": {"factor": 1.5}})),
         rule("d", &group("q"), &json!({"bury": {"offset": 0.5}})),
-        rule("e", &json!({"each": {"attribute": "owner"}}), &json!({"cap": {"slots": 1, "window": 4}})),
+        rule("e", &each, &json!({"cap": {"slots": 1, "window": 4}})),
         rule("f", &group("never"), &json!({"cap": {"slots": 0}})),
     ]);
     let exposure = json!([{"id": "g", "group": {"attribute": "kind", "word": "y"}, "floor": 0.2}]);
@@ -69,7 +70,11 @@ fn unknown_fields_surfaces_and_contexts_are_refused() {
     ] {
         assert!(serde_json::from_value::<Plan>(plan(&bad, &json!([]))).is_err(), "{bad}");
     }
-    let scoped = |key: &str, id: &str| json!([{"id": "a", "select": {"item": "x"}, "do": {"pin": {"top": 1}}, key: [id]}]);
+    let scoped = |key: &str, id: &str| {
+        let mut scoped = rule("a", &json!({"item": "x"}), &pin);
+        scoped[key] = json!([id]);
+        json!([scoped])
+    };
     rules_name(&scoped("surfaces", "cellar"), "rules[0].surfaces[0]");
     rules_name(&scoped("contexts", "dawn"), "rules[0].contexts[0]");
 }

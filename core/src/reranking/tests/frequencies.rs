@@ -42,7 +42,7 @@ fn check(exploration: Exploration, constraints: &Constraints, diverse: bool, see
     let settings = Settings { length: LENGTH, diversity, exploration, constraints };
     let exact = exact_marginals(&all, &settings);
     let mut random = random(seed);
-    let mut counts = vec![[0u32; SCORES.len()]; LENGTH];
+    let mut counts = [[0u32; SCORES.len()]; LENGTH];
     // 1 / propensity over the draws of an item is its number of chances to come.
     let mut slate_weights = 0.0;
     for _ in 0..DRAWS {

@@ -5,16 +5,13 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::{GoOn, LoadedRelease, Treatment};
-use crate::base::{
-    ContextId, Error, HistoryItem, ItemId, Profile, Result, Seed, SeededRandom, WeekMinute,
-};
-use crate::candidates::{self, Nearest};
+use crate::base::{ContextId, Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
 use crate::catalogue::{Catalogue, Eligibility};
 use crate::model::UserVector;
 use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
 use crate::reasons::{HistoryPart, Reason, ReasonKind, explain};
 use crate::release::{Consumed, Context, Plan, Policy, Surface};
-use crate::reranking::{Likeness, Placed, Ranked, WordSets, rerank};
+use crate::reranking::{Placed, Ranked};
 use crate::scoring::exact_score;
 use crate::slates::{Slate, SlateKey, Slot};
 
@@ -83,8 +80,8 @@ impl SlateMaker<'_> {
             place: self.profile.place,
         };
         let slots = match self.treatment.policy {
-            Policy::Model => self.model_slots(surface, context, &rows, &eligible, &key, go_on)?,
-            Policy::Baseline => self.baseline_slots(surface, &rows, &eligible, go_on)?,
+            Policy::Model => self.model_slots(surface, context, &rows, &eligible, go_on)?,
+            Policy::Baseline => self.baseline_slots(surface, context, &rows, &eligible, go_on)?,
         };
         Ok(Slate {
             key,
@@ -132,6 +129,7 @@ impl SlateMaker<'_> {
     fn baseline_slots(
         &self,
         surface: &Surface,
+        context: &Context,
         rows: &FeatureRows<'_>,
         eligible: &[bool],
         go_on: GoOn<'_>,
@@ -145,28 +143,23 @@ impl SlateMaker<'_> {
                 let place = self.catalogue().place(index);
                 let popular = rows.value(Feature::ContextPopularity, index, place, 0.0);
                 let near = rows.value(Feature::Nearby, index, place, 0.0);
-                scored.push((index, popular, BASELINE_NEARBY_WEIGHT * near));
+                let near = BASELINE_NEARBY_WEIGHT * near;
+                scored.push((Ranked { index, score: popular + near }, near));
             }
         }
-        let best_first = |a: &(u32, f32, f32), b: &(u32, f32, f32)| {
-            (b.1 + b.2).total_cmp(&(a.1 + a.2)).then_with(|| a.0.cmp(&b.0))
-        };
-        // Only the slate's own length is put in order, not the catalogue.
-        if surface.length < scored.len() {
-            scored.select_nth_unstable_by(surface.length, best_first);
-            scored.truncate(surface.length);
-        }
-        scored.sort_unstable_by(best_first);
-        let slot = |(index, popular, near): (u32, f32, f32)| {
+        let scored = self.baseline_candidates(surface, context, rows.within, eligible, scored);
+        let ranked: Vec<Ranked> = scored.iter().map(|(ranked, _)| *ranked).collect();
+        let slot = |placed: Placed| {
+            let near = scored[placed.candidate].1;
+            let popular = placed.score - near;
             let mut parts = vec![(ReasonKind::PopularInContext, popular)];
             if near > 0.0 {
                 parts.push((ReasonKind::Nearby, near));
             }
-            let score = popular + near;
-            let reasons = explain(score, Vec::new(), parts, false);
-            self.slot(Placed { index, score, propensity: 1.0, explored: false }, reasons)
+            let reasons = explain(placed.score, Vec::new(), parts, false);
+            self.slot(placed, reasons)
         };
-        scored.into_iter().map(slot).collect()
+        self.rerank_baseline(&ranked, surface, context).slots.into_iter().map(slot).collect()
     }
 
     fn model_slots(
@@ -175,7 +168,6 @@ impl SlateMaker<'_> {
         context: &Context,
         rows: &FeatureRows<'_>,
         eligible: &[bool],
-        key: &SlateKey,
         go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let (model, features) = self.loaded.model()?;
@@ -186,9 +178,8 @@ impl SlateMaker<'_> {
         let row = |index| matrix.row(index).unwrap_or_default();
         let folded = self.fold_in(&context.id, &row)?;
         go_on()?;
-        let nearest = Nearest { matrix, user: &folded.user.vector };
-        let candidates =
-            candidates::generate(self.plan.candidates, Some(nearest), rows.within, eligible)?;
+        let user = (matrix, &folded.user.vector[..]);
+        let candidates = self.candidates(surface, context, user, rows.within, eligible)?.indices;
         go_on()?;
         let values = self.feature_values(&candidates, features, rows, |index| {
             exact_score(&folded.user.vector, &row(index))
@@ -196,15 +187,16 @@ impl SlateMaker<'_> {
         let scores = model.ranker.score(&values, features.len())?;
         go_on()?;
         let ranked = candidates.iter().zip(scores);
-        let ranked = ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
-        let placed = self.rerank(ranked, &candidates, surface.length, key);
+        let ranked: Vec<Ranked> =
+            ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
+        let placed = self.rerank_model(&ranked, surface, context, &matrix).slots;
         go_on()?;
         let weights = model.ranker.weights();
         placed
             .into_iter()
             .map(|placed| {
                 go_on()?;
-                let at = candidates.iter().position(|index| *index == placed.index).unwrap_or(0);
+                let at = placed.candidate;
                 let line = &values[at * features.len()..(at + 1) * features.len()];
                 let vector = row(placed.index);
                 let reasons = reasons(placed, features, line, weights, &folded, &vector);
@@ -267,25 +259,6 @@ impl SlateMaker<'_> {
         values
     }
 
-    fn rerank(
-        &self,
-        ranked: Vec<Ranked>,
-        candidates: &[u32],
-        length: usize,
-        key: &SlateKey,
-    ) -> Vec<Placed> {
-        let diversity = self.plan.diversity.as_ref();
-        let words = diversity
-            .map(|settings| WordSets::new(self.catalogue(), &settings.attribute, candidates));
-        let likeness = diversity.zip(words.as_ref());
-        let likeness =
-            likeness.map(|(settings, words)| Likeness { words, weight: settings.weight });
-        let day = self.day.to_string();
-        let purpose = ["exploration", key.surface.as_str(), key.context.as_str(), &day];
-        let mut random = SeededRandom::new(Seed(self.profile.seed).derive(&purpose));
-        rerank(ranked, likeness, self.plan.exploration, length, &mut random)
-    }
-
     fn slot(&self, placed: Placed, reasons: Vec<Reason>) -> Result<Slot> {
         let names = self.catalogue().id(placed.index).zip(self.catalogue().title(placed.index));
         let Some((id, title)) = names else {
@@ -296,7 +269,7 @@ impl SlateMaker<'_> {
             title: Arc::from(title),
             score: placed.score,
             propensity: placed.propensity,
-            reasons: reasons.into(),
+            reasons: self.with_rules(placed.rules, reasons).into(),
         })
     }
 }

@@ -17,6 +17,7 @@ mod loaded;
 mod maker;
 mod needs;
 mod order;
+mod rerank;
 pub mod rows;
 pub mod schedule;
 mod scores;

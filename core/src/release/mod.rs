@@ -19,11 +19,13 @@ mod pass;
 pub mod plan;
 mod ranges;
 pub mod rows;
+pub mod rules;
 pub mod runtime;
 mod schema;
 pub mod seen_file;
 pub mod signature;
 mod validate;
+mod validate_rules;
 pub mod values;
 pub mod verify;
 
@@ -47,6 +49,7 @@ pub use manifest::{
 pub use open::OpenRelease;
 pub use pass::Chunks;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
+pub use rules::{Action, Attribute, Cap, Exposure, Group, Pin, Rule, Scaling, Selector};
 pub use runtime::RUNTIME_VERSION;
 pub use tensors::{TensorInfo, TensorLayout};
 pub use values::check_finite;

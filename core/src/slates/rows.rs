@@ -47,6 +47,7 @@ enum StoredKind {
     Feature(String),
     Base,
     Exploration,
+    Rule(String),
 }
 
 /// Publishes `slate` under the next generation of its key and gives that generation.
@@ -192,6 +193,7 @@ fn store_slot(slot: &Slot) -> StoredSlot {
         ReasonKind::Feature(name) => StoredKind::Feature(name),
         ReasonKind::Base => StoredKind::Base,
         ReasonKind::Exploration => StoredKind::Exploration,
+        ReasonKind::Rule(id) => StoredKind::Rule(id),
     };
     StoredSlot {
         item: slot.item.to_string(),
@@ -234,6 +236,7 @@ fn restore_slot(stored: StoredSlot) -> Result<Slot> {
             StoredKind::Feature(name) => ReasonKind::Feature(name),
             StoredKind::Base => ReasonKind::Base,
             StoredKind::Exploration => ReasonKind::Exploration,
+            StoredKind::Rule(id) => ReasonKind::Rule(id),
         };
         Ok(Reason { kind, contribution })
     };
@@ -258,6 +261,7 @@ mod tests {
             Reason { kind: because, contribution: 0.5 },
             Reason { kind: ReasonKind::Feature("price".into()), contribution: 0.25 },
             Reason { kind: ReasonKind::Base, contribution: -1.0 },
+            Reason { kind: ReasonKind::Rule("spring".into()), contribution: 0.0 },
         ];
         let slot = Slot {
             item,

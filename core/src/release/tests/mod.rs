@@ -8,4 +8,5 @@ mod forms;
 mod hostile;
 mod installation;
 mod manifests;
+mod plan_rules;
 mod verification;

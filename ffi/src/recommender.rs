@@ -126,8 +126,9 @@ impl Recommender {
     ///
     /// # Errors
     /// `InvalidInput` for a budget of no thread; `AlreadyRunning` when a night or an installation
-    /// runs; `ReleaseRefused` when the installed release was changed on disk; `Internal` when a score
-    /// is not finite; `Storage`, `StorageFull`, `Closed`. Lack of a release is an outcome, not an error.
+    /// runs; `ReleaseRefused` when the installed release was changed on disk; `Internal` when a
+    /// score is not finite; `Storage`, `StorageFull`, `Closed`. Lack of a release is an outcome,
+    /// not an error.
     pub fn run_night(
         &self,
         budget: Budget,

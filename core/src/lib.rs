@@ -54,4 +54,7 @@ pub mod delivery;
 pub mod runtime;
 
 pub use base::{Error, Result};
-pub use runtime::{Config, DeliveryStatus, Noctule, Receipt, Releases, Status};
+pub use runtime::{
+    Config, DeliveryStatus, Diagnosis, Finding, Level, NightJournal, Noctule, Receipt, Releases,
+    Sizes, Status,
+};

@@ -4,19 +4,24 @@ mod activation;
 mod arrival;
 mod config;
 mod delivery;
+mod doctor;
 mod erase;
 mod exam;
 mod install;
 mod night;
+mod schedule;
 mod status;
 mod transfers;
 mod trust;
+mod versions;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use activation::Releases;
 pub use config::Config;
+pub use doctor::{Diagnosis, Finding, Level, Sizes};
+pub use schedule::NightJournal;
 pub use status::{DeliveryStatus, Status};
 
 use crate::base::ids::check_app;
@@ -63,6 +68,8 @@ pub struct Noctule {
     recording: Mutex<()>,
     /// What delivery keeps in memory; held while it chooses or settles a transfer.
     delivery: Mutex<Session>,
+    /// What the schedule was asked last.
+    asked: Mutex<schedule::LastAsked>,
 }
 
 /// What is known of the active release without opening it.
@@ -105,6 +112,7 @@ impl Noctule {
         let identity = store.write("opening the profile", |transaction| {
             Identity::load_or_create(transaction, config.seed)
         })?;
+        versions::agree(&store, &config.directory)?;
         // Before anything of the release is touched: it may be what ends the process.
         let opening = activation::count_opening(&store)?;
         let (installed, experiment) = store.read(|connection| {
@@ -122,6 +130,7 @@ impl Noctule {
             working: Mutex::new(()),
             recording: Mutex::new(()),
             delivery: Mutex::new(Session::default()),
+            asked: Mutex::default(),
         };
         noctule.fill_shelf()?;
         if let Some(reason) = opening.revert {

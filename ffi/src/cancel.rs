@@ -15,9 +15,15 @@ impl CancelToken {
         Self::default()
     }
 
-    /// Asks the night to stop before its next slate. Returns at once.
+    /// Asks the night to stop, also inside a slate. Returns at once.
     pub fn cancel(&self) {
         self.0.cancel();
+    }
+
+    /// The same with the reason that the platform gave for stopping the work, which the journal
+    /// then tells; at most 200 bytes of it.
+    pub fn cancel_because(&self, reason: &str) {
+        self.0.cancel_because(reason);
     }
 
     /// Whether somebody asked.

@@ -10,26 +10,32 @@
 mod answer;
 mod cancel;
 mod config;
+mod doctor;
 mod error;
 mod feedback;
+mod journal;
 mod night;
 mod place;
 mod progress;
 mod reason;
 mod recommender;
+mod schedule;
 mod status;
 mod transfer;
 
 pub use answer::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier};
 pub use cancel::CancelToken;
 pub use config::{Config, DeliveryPolicy};
+pub use doctor::{Diagnosis, Finding, FindingLevel};
 pub use error::RecommenderError;
 pub use feedback::{EventKind, FeedbackEvent, Receipt};
+pub use journal::{NightJournal, NightRun, Refusals, RunOutcome};
 pub use night::{Budget, NightOutcome, NightReport, StopReason};
 pub use place::GeoPoint;
 pub use progress::{ListenerError, NightStep, ProgressListener};
 pub use reason::{Reason, ReasonKind};
 pub use recommender::Recommender;
+pub use schedule::{Conditions, Decision, NotYetReason, RunReason, Thermal};
 pub use status::{GivenUpRelease, Policy, ReleaseName, Releases, Status};
 pub use transfer::{FetchRequest, Header, Network, Transfer, TransferOutcome, UploadRequest};
 

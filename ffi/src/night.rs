@@ -14,6 +14,16 @@ pub struct Budget {
     /// limit. Counted on Linux and Android only.
     #[uniffi(default = None)]
     pub cpu_ms: Option<u64>,
+    /// Bytes of memory that the night may take beyond what the process holds; none means no limit.
+    /// Counted on Linux and Android only.
+    #[uniffi(default = None)]
+    pub memory_bytes: Option<u64>,
+    /// Threads that may compute, at least 1; one when absent.
+    #[uniffi(default = None)]
+    pub threads: Option<u32>,
+    /// Part of `wall_ms` that is kept for closing; a tenth, at most two seconds, when absent.
+    #[uniffi(default = None)]
+    pub reserve_ms: Option<u64>,
 }
 
 impl From<Budget> for base::Budget {
@@ -21,6 +31,22 @@ impl From<Budget> for base::Budget {
         Self {
             wall: budget.wall_ms.map(Duration::from_millis),
             cpu: budget.cpu_ms.map(Duration::from_millis),
+            memory: budget.memory_bytes,
+            threads: budget.threads,
+            reserve: budget.reserve_ms.map(Duration::from_millis),
+        }
+    }
+}
+
+impl From<base::Budget> for Budget {
+    fn from(budget: base::Budget) -> Self {
+        let millis = |limit: Duration| u64::try_from(limit.as_millis()).unwrap_or(u64::MAX);
+        Self {
+            wall_ms: budget.wall.map(millis),
+            cpu_ms: budget.cpu.map(millis),
+            memory_bytes: budget.memory,
+            threads: budget.threads,
+            reserve_ms: budget.reserve.map(millis),
         }
     }
 }
@@ -34,6 +60,8 @@ pub enum StopReason {
     OutOfTime,
     /// The processor-time budget.
     OutOfCpu,
+    /// The memory budget.
+    OutOfMemory,
 }
 
 impl From<base::StopReason> for StopReason {
@@ -42,6 +70,7 @@ impl From<base::StopReason> for StopReason {
             base::StopReason::Cancelled => Self::Cancelled,
             base::StopReason::OutOfTime => Self::OutOfTime,
             base::StopReason::OutOfCpu => Self::OutOfCpu,
+            base::StopReason::OutOfMemory => Self::OutOfMemory,
         }
     }
 }

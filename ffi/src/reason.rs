@@ -44,6 +44,11 @@ pub enum ReasonKind {
     Base,
     /// The slot was drawn to learn something new; contributes nothing.
     Exploration,
+    /// A rule of the app touched the slot; contributes nothing.
+    Rule {
+        /// Its id in the release's plan.
+        id: String,
+    },
 }
 
 impl From<&reasons::ReasonKind> for ReasonKind {
@@ -59,6 +64,7 @@ impl From<&reasons::ReasonKind> for ReasonKind {
             reasons::ReasonKind::Feature(name) => Self::Feature { name: name.clone() },
             reasons::ReasonKind::Base => Self::Base,
             reasons::ReasonKind::Exploration => Self::Exploration,
+            reasons::ReasonKind::Rule(id) => Self::Rule { id: id.clone() },
         }
     }
 }

@@ -8,9 +8,9 @@ use noctule_core::{Noctule, upload};
 use crate::feedback::core_events;
 use crate::progress::Listening;
 use crate::{
-    Budget, CancelToken, Config, FeedbackEvent, GeoPoint, Network, NightReport, ProgressListener,
-    Receipt, RecommendRequest, Recommendations, ReleaseName, Releases, Result, Status, Transfer,
-    TransferOutcome,
+    Budget, CancelToken, Conditions, Config, Decision, Diagnosis, FeedbackEvent, GeoPoint, Network,
+    NightJournal, NightReport, ProgressListener, Receipt, RecommendRequest, Recommendations,
+    ReleaseName, Releases, Result, Status, Transfer, TransferOutcome,
 };
 
 /// One profile: a directory with its database, its releases and its slates.
@@ -90,16 +90,45 @@ impl Recommender {
         Ok(self.noctule.set_place(place.map(TryInto::try_into).transpose()?)?)
     }
 
+    /// Whether to run a night now, as far as the core can tell from `conditions` and the nights
+    /// before. Ask whenever the platform gives background time, and when the app is opened; run
+    /// what it says with the budget that it gives. Refusals are noted in the journal.
+    ///
+    /// # Errors
+    /// `Storage`, `Closed`.
+    pub fn schedule(&self, conditions: Conditions) -> Result<Decision> {
+        Ok(self.noctule.schedule(&conditions.into())?.into())
+    }
+
+    /// The journal of nights: those that ran, and why none did.
+    ///
+    /// # Errors
+    /// `Storage`, `Closed`.
+    pub fn journal(&self) -> Result<NightJournal> {
+        Ok(self.noctule.journal()?.into())
+    }
+
+    /// What is wrong with the profile, in sentences for a support engineer and without user data.
+    /// Reads every byte of the release: may take seconds.
+    ///
+    /// # Errors
+    /// `Storage`, `Closed`.
+    pub fn doctor(&self) -> Result<Diagnosis> {
+        Ok(self.noctule.doctor()?.into())
+    }
+
     /// Runs one slice of the night: learns from the feedback, then makes and publishes what is left
     /// to make. May be killed at any instruction: the next call goes on with what is left. Asks
-    /// `cancel` and the budget before each slate, and then returns with the outcome `Stopped`.
+    /// `cancel` and the budget before each slate and inside it, and then returns with the outcome
+    /// `Stopped`.
     ///
     /// `progress` hears of each slate on this thread; one that throws is not called again.
     ///
     /// # Errors
-    /// `AlreadyRunning` when a night or an installation runs; `ReleaseRefused` when the installed
-    /// release was changed on disk; `Internal` when a score is not finite; `Storage`,
-    /// `StorageFull`, `Closed`. Lack of a release is an outcome, not an error.
+    /// `InvalidInput` for a budget of no thread; `AlreadyRunning` when a night or an installation
+    /// runs; `ReleaseRefused` when the installed release was changed on disk; `Internal` when a
+    /// score is not finite; `Storage`, `StorageFull`, `Closed`. Lack of a release is an outcome,
+    /// not an error.
     pub fn run_night(
         &self,
         budget: Budget,
@@ -137,6 +166,13 @@ impl Recommender {
     /// one is not fetched again. `Storage`, `StorageFull`, `Closed`.
     pub fn next_transfer(&self, network: Network) -> Result<Transfer> {
         Ok(self.noctule.next_transfer(network.into())?.into())
+    }
+
+    /// Says how many bytes the app may still write to the volume of the profile, as the system
+    /// tells it; none forgets it. With it no release is fetched for which there is no room: call it
+    /// before `next_transfer`.
+    pub fn set_free_bytes(&self, bytes: Option<u64>) {
+        self.noctule.set_free_bytes(bytes);
     }
 
     /// Forgets the release that is on its way and frees its space.

@@ -43,6 +43,12 @@ pub enum Transfer {
         /// Bytes that are left of it.
         bytes: u64,
     },
+    /// Free some space, say so with `set_free_bytes`, and ask again: the release that is on its way
+    /// would not fit on the disk.
+    WaitForSpace {
+        /// Bytes that have to be free.
+        bytes: u64,
+    },
     /// Nothing to do.
     Done,
 }
@@ -54,6 +60,7 @@ impl From<upload::Transfer> for Transfer {
             upload::Transfer::Fetch(request) => Self::Fetch { request: request.into() },
             upload::Transfer::Wait { until_ms } => Self::Wait { until_ms },
             upload::Transfer::WaitForUnmetered { bytes } => Self::WaitForUnmetered { bytes },
+            upload::Transfer::WaitForSpace { bytes } => Self::WaitForSpace { bytes },
             upload::Transfer::Done => Self::Done,
         }
     }

@@ -4,18 +4,24 @@ import threading
 import unittest
 
 from noctule import (
+    Budget,
     CancelToken,
+    Conditions,
     EmptyReason,
     EventKind,
     FeedbackEvent,
+    FindingLevel,
     GeoPoint,
     ListenerError,
     Network,
     NightOutcome,
     NightStep,
+    NotYetReason,
     Recommender,
     RecommenderError,
     RecommendRequest,
+    RunOutcome,
+    Thermal,
     Tier,
     TransferOutcome,
 )
@@ -30,6 +36,44 @@ class WithoutRelease(RecommenderTest):
         self.assertEqual(answer.items, [])
         self.assertEqual(answer.tier, Tier.EMPTY)
         self.assertEqual(answer.empty_reason, EmptyReason.NO_RELEASE)
+
+    def conditions(self, **changes):
+        fields = {
+            "battery_percent": 80,
+            "charging": True,
+            "idle": True,
+            "foreground": False,
+            "thermal": Thermal.NOMINAL,
+            "power_save": False,
+            "free_storage_bytes": None,
+            "utc_offset_minutes": 0,
+        }
+        return Conditions(**(fields | changes))
+
+    def test_the_schedule_says_why_not_and_the_journal_and_the_doctor_tell(self):
+        decision = self.recommender.schedule(self.conditions())
+        self.assertTrue(decision.is_NOT_YET())
+        self.assertEqual(decision.reason, NotYetReason.NO_RELEASE)
+        self.assertGreater(decision.earliest_ms, 0)
+        token = CancelToken()
+        token.cancel_because("device is low on battery")
+        self.night(cancel=token)
+        journal = self.recommender.journal()
+        refused = [(refusal.reason, refusal.count) for refusal in journal.refusals]
+        self.assertEqual(refused, [(NotYetReason.NO_RELEASE, 1)])
+        run = journal.runs[0]
+        self.assertEqual(run.outcome, RunOutcome.ENDED(NightOutcome.NO_RELEASE()))
+        self.assertEqual(run.stop_told, "device is low on battery")
+        self.assertEqual(run.conditions, "battery 80 %, charging, idle")
+        diagnosis = self.recommender.doctor()
+        worst = diagnosis.findings[0]
+        self.assertEqual((worst.level, worst.about), (FindingLevel.PROBLEM, "release"))
+        self.assertGreater(diagnosis.database_bytes, 0)
+
+    def test_a_budget_of_no_thread_is_refused(self):
+        with self.assertRaises(RecommenderError.InvalidInput) as caught:
+            self.night(budget=Budget(threads=0))
+        self.assertEqual(caught.exception.field, "budget.threads")
 
     def test_what_was_recorded_has_a_receipt_and_is_there_after_a_restart(self):
         events = [FeedbackEvent(kind=EventKind.CLICK(), item=item) for item in ("luna", "sol")]

@@ -8,6 +8,7 @@ import unittest
 from noctule import (
     Budget,
     CancelToken,
+    Conditions,
     EventKind,
     FeedbackEvent,
     GeoPoint,
@@ -15,7 +16,9 @@ from noctule import (
     NightOutcome,
     Recommender,
     RecommenderError,
+    RunReason,
     StopReason,
+    Thermal,
     Tier,
     TransferOutcome,
 )
@@ -77,6 +80,27 @@ class WithRelease(RecommenderTest):
         because = [r.kind for item in items for r in item.reasons if r.kind.is_BECAUSE_OF()]
         self.assertTrue(because)
         self.assertEqual({kind.item for kind in because}, {"item-0"})
+
+    def test_the_schedule_lets_a_new_release_have_its_night_and_gives_its_budget(self):
+        ready = Conditions(
+            battery_percent=None,
+            charging=True,
+            idle=True,
+            foreground=False,
+            thermal=Thermal.NOMINAL,
+            power_save=False,
+            free_storage_bytes=None,
+            utc_offset_minutes=0,
+            allowed_ms=60_000,
+        )
+        decision = self.recommender.schedule(ready)
+        self.assertTrue(decision.is_RUN())
+        self.assertEqual(decision.why, RunReason.NEW_RELEASE)
+        self.assertEqual(decision.budget.wall_ms, 60_000)
+        report = self.night(budget=decision.budget)
+        self.assertEqual(report.outcome, NightOutcome.FINISHED())
+        self.assertTrue(self.recommender.schedule(ready).is_NOT_YET())
+        self.assertEqual(self.recommender.journal().runs[0].published, report.published)
 
     def test_without_an_answer_the_transfer_waits_and_keeps_its_events(self):
         self.recommender.record([FeedbackEvent(kind=EventKind.CLICK(), item="item-1")])

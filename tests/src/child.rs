@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod starved;
+
 use std::net::SocketAddr;
 use std::path::Path;
 
@@ -29,6 +31,24 @@ fn main() {
             let phone = Phone::following_at(Path::new(directory), &root, now_ms);
             deliver(&phone, address.parse().unwrap(), end.parse().unwrap());
         }
+        ["full-fetch", volume, pristine, address, root, now_ms] => {
+            let (volume, pristine, root) =
+                (Path::new(volume), Path::new(pristine), Path::new(root));
+            starved::deliver(volume, pristine, address.parse().unwrap(), root, number(now_ms));
+        }
+        ["full-install", volume, first, second, now_ms] => {
+            starved::install(volume.as_ref(), first.as_ref(), second.as_ref(), number(now_ms));
+        }
+        ["read-only", scratch, first, second, pristine, address, root, now_ms] => {
+            let following = (pristine.as_ref(), address.parse().unwrap(), root.as_ref());
+            let (first, second) = (first.as_ref(), second.as_ref());
+            starved::only_read(scratch.as_ref(), first, second, following, number(now_ms));
+        }
+        ["sleepless", directory, now_ms] => {
+            let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
+            say("ready");
+            sleepless(&phone);
+        }
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
@@ -44,6 +64,10 @@ fn main() {
         }
         _ => panic!("unknown arguments {args:?}"),
     }
+}
+
+fn number(text: &str) -> i64 {
+    text.parse().unwrap()
 }
 
 /// A line to the parent; standard output is flushed at each line end.
@@ -82,6 +106,20 @@ fn deliver(phone: &Phone, address: SocketAddr, end: u64) {
     }
     phone.whole_night();
     say("done");
+}
+
+/// Runs a whole night and says when each slate is done; then says so as often as anybody waits for.
+fn sleepless(phone: &Phone) {
+    let tell = |step, _, _| {
+        if step == Step::Slates {
+            say("begin slate");
+        }
+    };
+    phone.run_night(Budget::unlimited(), &CancelToken::new(), &tell).unwrap();
+    for _ in 0..8 {
+        say("begin nothing");
+    }
+    wait_for_the_end();
 }
 
 /// Runs a night that stands still after so many slates.

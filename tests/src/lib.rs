@@ -9,6 +9,7 @@ pub mod repository;
 pub mod server;
 pub mod switching;
 pub mod town;
+pub mod volume;
 
 pub use collector::Collector;
 pub use phone::Phone;

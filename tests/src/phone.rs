@@ -73,11 +73,19 @@ impl Phone {
     /// The same at `now_ms`.
     #[must_use]
     pub fn following_at(directory: &Path, root: &[u8], now_ms: i64) -> Self {
+        Self::try_following_at(directory, root, now_ms).unwrap()
+    }
+
+    /// The same where it may fail.
+    ///
+    /// # Errors
+    /// As [`Noctule::open`].
+    pub fn try_following_at(directory: &Path, root: &[u8], now_ms: i64) -> Result<Self> {
         let (mut config, clock) = config(directory, now_ms);
         config.trusted_root = Some(root.to_vec());
         config.delivery = Some(DeliveryPolicy::following("town"));
-        let noctule = Noctule::open(config).unwrap();
-        Self { noctule, clock, directory: directory.to_path_buf() }
+        let noctule = Noctule::open(config)?;
+        Ok(Self { noctule, clock, directory: directory.to_path_buf() })
     }
 
     /// Closes it and opens it again as [`Self::following`].

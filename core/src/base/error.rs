@@ -76,6 +76,16 @@ pub enum Error {
         action: &'static str,
     },
 
+    /// The profile directory, or a folder of it, may be read but not written: another mount, or
+    /// permissions that were taken away. Nothing was changed.
+    #[error("{path}: {action}: may only be read; give the library a directory that it may write")]
+    ReadOnly {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was being done.
+        action: &'static str,
+    },
+
     /// SQLite refused for another reason.
     #[error("{action}: {source}")]
     Storage {
@@ -181,6 +191,7 @@ impl Error {
             std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded => {
                 Self::StorageFull { action }
             }
+            std::io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, action },
             _ => Self::File { path, action, source },
         }
     }

@@ -52,6 +52,12 @@ pub const CONTEXTS_MAX: usize = 256;
 /// Slots of one slate: more than anyone scrolls, and a slate stays one small blob.
 pub const SLATE_LENGTH_MAX: usize = 1_000;
 
+/// Rules of a plan: with the exposures as many as the bits that note which of them touched a slot.
+pub const RULES_MAX: usize = 96;
+
+/// Exposures of a plan.
+pub const EXPOSURES_MAX: usize = 32;
+
 /// Candidates handed to ranking for one slate.
 pub const CANDIDATES_MAX: usize = 10_000;
 

@@ -9,6 +9,9 @@ use memmap2::Mmap;
 use super::limits::RELEASE_BYTES_MAX;
 use super::{Error, Refusal, Result};
 
+/// Pages are given back in multiples of this: the largest page of the systems that phones have.
+const PAGE: usize = 16 * 1024;
+
 /// A file mapped read-only: its pages are read when they are touched and given back when memory
 /// is short, so that a catalogue of any size costs no heap.
 ///
@@ -69,6 +72,31 @@ impl MappedFile {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.map.is_empty()
+    }
+
+    /// Gives the pages that hold nothing but `part`, a piece of this file, back to the system: they
+    /// count for this process no longer, and are read again when they are touched. Does nothing
+    /// for what is not a piece of this file, and where the system offers no such thing.
+    pub fn give_back<T>(&self, part: &[T]) {
+        let bytes = part.as_ptr_range();
+        let map = self.map.as_ptr_range();
+        let (begin, end) = (bytes.start.addr(), bytes.end.addr());
+        if begin < map.start.addr() || end > map.end.addr() {
+            return;
+        }
+        let base = map.start.addr();
+        let (begin, end) = ((begin - base).next_multiple_of(PAGE), (end - base) / PAGE * PAGE);
+        #[cfg(unix)]
+        if begin < end {
+            let advice = memmap2::UncheckedAdvice::DontNeed;
+            // SAFETY: the mapping is of a file, shared and read-only, so a page that is dropped
+            // comes back with the same bytes: the file does not change (the contract above).
+            let given = unsafe { self.map.unchecked_advise_range(advice, begin, end - begin) };
+            // Advice that is not taken costs memory and nothing else.
+            drop(given);
+        }
+        #[cfg(not(unix))]
+        let _ = (begin, end);
     }
 
     /// The `count` f32 values of `tensor` in the bytes `range` of the file.
@@ -166,6 +194,18 @@ fn name_of(path: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pages_that_were_given_back_are_read_again() {
+        let bytes: Vec<u8> = (0..5 * PAGE + 77).map(|i| (i % 251) as u8).collect();
+        let file = mapped(&bytes);
+        for part in [0..bytes.len(), 100..3 * PAGE + 5, 7..9, 0..0] {
+            file.give_back(&file.as_bytes()[part]);
+            assert!(file.as_bytes() == bytes);
+        }
+        file.give_back(&bytes);
+        assert!(file.as_bytes() == bytes);
+    }
 
     fn mapped(bytes: &[u8]) -> MappedFile {
         let directory = tempfile::tempdir().unwrap();

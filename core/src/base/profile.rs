@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{ContextId, GeoPoint, ItemId};
+use super::{ContextId, GeoPoint, ItemId, Openings};
 
 /// One item of the user's history, with what feedback said about it.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,7 +36,7 @@ pub struct Profile {
     /// Where the user usually is, when the app told.
     pub place: Option<GeoPoint>,
     /// How often each slate was opened, for the order of the night's work.
-    pub openings: BTreeMap<(String, String), u32>,
+    pub openings: Openings,
     /// Sequence number of the last event that learning has read.
     pub learned_through: u64,
     /// Seed of all randomness on this device, drawn once when the directory was created.

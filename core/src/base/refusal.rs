@@ -177,13 +177,38 @@ pub enum Refusal {
         /// Why it was given up.
         reason: String,
     },
-    /// The release's time has run out, or has not come.
-    #[error("valid from {created_ms} to {expires_ms} (Unix ms), and it is {now_ms}")]
-    OutsideValidity {
-        /// Begin, Unix milliseconds.
-        created_ms: i64,
+    /// The release was made for another app.
+    #[error("made for the app {found:?}, this is {expected:?}")]
+    OtherApp {
+        /// The app of this device.
+        expected: String,
+        /// The app in the manifest.
+        found: String,
+    },
+    /// The plan that the app brings names other contexts than the release, whose popularity by
+    /// context has a row for each of its own.
+    #[error(
+        "the app's plan has the contexts {plan}, the release has {release}: bring them in line"
+    )]
+    PlanContexts {
+        /// Contexts of the app's plan.
+        plan: String,
+        /// Contexts of the release.
+        release: String,
+    },
+    /// The release's time has run out.
+    #[error("expired at {expires_ms} (Unix ms), and it is {now_ms}: publish a newer one")]
+    Expired {
         /// End, Unix milliseconds.
         expires_ms: i64,
+        /// The device's clock, Unix milliseconds.
+        now_ms: i64,
+    },
+    /// The release's time has not come, or the device's clock is far behind.
+    #[error("made at {created_ms} (Unix ms), and it is {now_ms}: one of the two clocks is wrong")]
+    NotYetValid {
+        /// Begin, Unix milliseconds.
+        created_ms: i64,
         /// The device's clock, Unix milliseconds.
         now_ms: i64,
     },

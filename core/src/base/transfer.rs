@@ -28,6 +28,12 @@ pub enum Transfer {
         /// Bytes that are left of it.
         bytes: u64,
     },
+    /// Free some space, say so with `set_free_bytes`, and ask again: the release that is on its way
+    /// would not fit on the disk.
+    WaitForSpace {
+        /// Bytes that have to be free.
+        bytes: u64,
+    },
     /// Nothing to do.
     Done,
 }

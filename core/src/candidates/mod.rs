@@ -1,11 +1,27 @@
-//! Candidate generation: nearest by user vector, popular in context; union and budgets.
+//! Candidate generation: nearest by user vector, similar to what was chosen last, popular in
+//! context, new in the catalogue, asked for by a rule; each within its budget, each item once.
 //!
-//! Pure: the same matrix, vector and popularity give the same candidates.
+//! Pure: the same matrix, vectors, popularity and times give the same candidates.
+
+mod needed;
+mod similar;
+mod sources;
+#[cfg(test)]
+mod tests;
+
+pub use needed::needed;
+pub use similar::similar;
+pub use sources::{Generator, Sources};
 
 use crate::base::Result;
 use crate::base::limits::CANDIDATES_MAX;
 use crate::release::Candidates;
 use crate::scoring::{ItemMatrix, top_k};
+
+/// The number attribute that says since when an item is in the catalogue, Unix milliseconds.
+pub const ADDED_ATTRIBUTE: &str = "added_ms";
+
+const DAY_MS: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
 
 /// The user's side of candidate generation.
 #[derive(Debug, Clone, Copy)]
@@ -14,72 +30,124 @@ pub struct Nearest<'a> {
     pub matrix: ItemMatrix<'a>,
     /// The user's vector; all zero when nothing is known, which makes no candidate nearest.
     pub user: &'a [f32],
+    /// What the user chose, the last first; only as many as the budget looks at are used.
+    pub recent: &'a [u32],
 }
 
-/// Generates the candidates of one slate: the items nearest to the user over the whole catalogue,
-/// then the most popular ones of the context, each eligible item once, at most
-/// [`CANDIDATES_MAX`].
-///
-/// `popularity` and `eligible` have one value for each item.
+/// What the generators are asked about.
+pub struct Wanted<'a> {
+    /// How many candidates each generator hands on.
+    pub budgets: Candidates,
+    /// The user; none without a model.
+    pub nearest: Option<Nearest<'a>>,
+    /// Popularity in the context, one value for each item.
+    pub popularity: &'a [f32],
+    /// Which items may be in the slate, one value for each.
+    pub eligible: &'a [bool],
+    /// Eligible items that come in any case, see [`needed`].
+    pub needed: &'a [u32],
+    /// When each item was added, Unix milliseconds; asked when there is a budget for new items.
+    pub added: &'a dyn Fn() -> Vec<Option<f64>>,
+    /// Now, Unix milliseconds.
+    pub now_ms: i64,
+}
+
+/// Candidates of one slate, each item once.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The items.
+    pub indices: Vec<u32>,
+    /// Who brought each of them, in the same order.
+    pub sources: Vec<Sources>,
+}
+
+/// Generates the candidates of one slate, at most [`CANDIDATES_MAX`]. A budget counts the items
+/// that its generator found, whether another one found them too.
 ///
 /// # Errors
-/// [`crate::base::Error::InvalidInput`] when the vector has another length than the matrix's rows.
-pub fn generate(
-    budgets: Candidates,
-    nearest: Option<Nearest<'_>>,
-    popularity: &[f32],
-    eligible: &[bool],
-) -> Result<Vec<u32>> {
-    let mut union = Vec::new();
-    let mut taken = vec![false; popularity.len()];
-    let mut take = |index: u32| {
-        if !std::mem::replace(&mut taken[index as usize], true) && union.len() < CANDIDATES_MAX {
-            union.push(index);
+/// [`crate::base::Error::InvalidInput`] when a vector has another length than the matrix's rows.
+pub fn generate(wanted: &Wanted<'_>) -> Result<Found> {
+    let Wanted { budgets, nearest, popularity, eligible, needed, .. } = wanted;
+    let mut union = Union::new(eligible.len());
+    union.add(Generator::Rule, needed.iter().copied());
+    let allowed = |index: u32| eligible.get(index as usize).copied().unwrap_or(false);
+    if let Some(Nearest { matrix, user, recent }) = nearest {
+        if user.iter().any(|value| *value != 0.0) {
+            let best = top_k(matrix, user, budgets.nearest.min(CANDIDATES_MAX), Some(&allowed))?;
+            union.add(Generator::Nearest, best.iter().map(|scored| scored.index));
         }
-    };
-    if let Some(Nearest { matrix, user }) = nearest
-        && user.iter().any(|value| *value != 0.0)
-    {
-        let allowed = |index: u32| eligible.get(index as usize).copied().unwrap_or(false);
-        let best = top_k(&matrix, user, budgets.nearest.min(CANDIDATES_MAX), Some(&allowed))?;
-        best.iter().for_each(|scored| take(scored.index));
+        let recent = &recent[..recent.len().min(budgets.similar_to)];
+        let found = similar(matrix, recent, budgets.similar.min(CANDIDATES_MAX), &allowed)?;
+        union.add(Generator::Similar, found.into_iter());
     }
-    most_popular(popularity, eligible, budgets.popular).into_iter().for_each(take);
-    Ok(union)
+    union.add(Generator::Popular, most_popular(popularity, eligible, budgets.popular).into_iter());
+    if budgets.new > 0 {
+        let window = f64::from(budgets.new_days) * DAY_MS;
+        let added = (wanted.added)();
+        let found = newest(&added, eligible, wanted.now_ms as f64, window, budgets.new);
+        union.add(Generator::New, found.into_iter());
+    }
+    Ok(union.found)
+}
+
+/// Items in the order in which they were found first.
+struct Union {
+    /// The place in `found` by item, from 1; 0 for an item that is not there.
+    places: Vec<u32>,
+    found: Found,
+}
+
+impl Union {
+    fn new(items: usize) -> Self {
+        Self { places: vec![0; items], found: Found::default() }
+    }
+
+    fn add(&mut self, generator: Generator, indices: impl Iterator<Item = u32>) {
+        for index in indices {
+            let Some(place) = self.places.get_mut(index as usize) else { continue };
+            if *place == 0 {
+                if self.found.indices.len() == CANDIDATES_MAX {
+                    continue;
+                }
+                self.found.indices.push(index);
+                self.found.sources.push(Sources::default());
+                *place = self.found.indices.len() as u32;
+            }
+            self.found.sources[*place as usize - 1].add(generator);
+        }
+    }
 }
 
 /// The `count` eligible items of the largest popularity, best first; ties by index.
 #[must_use]
 pub fn most_popular(popularity: &[f32], eligible: &[bool], count: usize) -> Vec<u32> {
     let pairs = (0u32..).zip(popularity.iter().zip(eligible));
-    let mut items: Vec<(u32, f32)> =
-        pairs.filter(|(_, (_, eligible))| **eligible).map(|(i, (share, _))| (i, *share)).collect();
-    let order = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
+    let pairs = pairs.filter(|(_, (_, eligible))| **eligible);
+    best_of(pairs.map(|(index, (share, _))| (index, f64::from(*share))).collect(), count)
+}
+
+/// The `count` eligible items that were added last, at most `window` milliseconds before `now` and
+/// not after it, the newest first; ties by index.
+#[must_use]
+pub fn newest(
+    added: &[Option<f64>],
+    eligible: &[bool],
+    now: f64,
+    window: f64,
+    count: usize,
+) -> Vec<u32> {
+    let pairs = (0u32..).zip(added.iter().zip(eligible)).filter(|(_, (_, eligible))| **eligible);
+    let pairs = pairs.filter_map(|(index, (added, _))| Some((index, (*added)?)));
+    best_of(pairs.filter(|(_, at)| *at <= now && now - at <= window).collect(), count)
+}
+
+/// The `count` items of the largest value, best first; ties by index.
+fn best_of(mut items: Vec<(u32, f64)>, count: usize) -> Vec<u32> {
+    let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
     if count < items.len() {
         items.select_nth_unstable_by(count, order);
         items.truncate(count);
     }
     items.sort_unstable_by(order);
     items.into_iter().map(|(index, _)| index).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_most_popular_are_eligible_ordered_and_ties_go_by_index() {
-        let popularity = [0.1, 0.4, 0.2, 0.4, 0.9];
-        let eligible = [true, true, true, true, false];
-        assert_eq!(most_popular(&popularity, &eligible, 3), [1, 3, 2]);
-        assert_eq!(most_popular(&popularity, &eligible, 99), [1, 3, 2, 0]);
-        assert!(most_popular(&[], &[], 3).is_empty());
-    }
-
-    #[test]
-    fn without_a_user_the_popular_items_are_the_candidates() {
-        let budgets = Candidates { nearest: 5, popular: 2 };
-        let found = generate(budgets, None, &[0.1, 0.5, 0.4], &[true; 3]).unwrap();
-        assert_eq!(found, [1, 2]);
-    }
 }

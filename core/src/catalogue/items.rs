@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::check;
-use super::columns::Columns;
+use super::columns::{Attribute, Columns};
 use super::encode::encode;
 use super::{Item, JSONL_FILE};
 use crate::base::{Error, GeoPoint, ItemId, MappedFile, Result, TensorLayout, WeekMinute};
@@ -144,6 +144,15 @@ impl Catalogue {
         let mut columns = self.columns.attributes.iter().filter(|column| column.name == name);
         let column = columns.find(|column| column.values.has(self.file.get(), row));
         column.and_then(|column| column.values.words(self.file.get(), row)).unwrap_or_default()
+    }
+
+    /// The columns of the attribute `name`, in the order in which an item's value is looked for.
+    pub(super) fn columns_named(&self, name: &str) -> Vec<&Attribute> {
+        self.columns.attributes.iter().filter(|column| column.name == name).collect()
+    }
+
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.file.get()
     }
 
     /// For each item, whether it may be recommended at all.

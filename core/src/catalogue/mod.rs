@@ -8,6 +8,7 @@
 //! The file is one of columns and is mapped: opening it reads its header, and asking for an item
 //! reads that item. The format stands in `core/docs/formats/release.md`.
 
+mod attributes;
 mod check;
 mod columns;
 mod container;

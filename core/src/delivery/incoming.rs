@@ -178,7 +178,11 @@ impl Incoming {
             }
             let copy = self.parts.join(COPY);
             let copied = std::fs::copy(installed.join(old), &copy);
-            copied.map_err(Error::file(&copy, "copying"))?;
+            if let Err(error) = copied {
+                // Half a copy is of no use and takes the room that was missing.
+                let _ = std::fs::remove_file(&copy);
+                return Err(Error::file(&copy, "copying")(error));
+            }
             std::fs::rename(&copy, &part).map_err(Error::file(&part, "renaming"))?;
             // Through the same gate as bytes from the network.
             settle(&part, &whole, expected(entry), &mut 0)?;

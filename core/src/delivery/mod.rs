@@ -16,5 +16,5 @@ mod session;
 pub use incoming::{Incoming, NextFile};
 pub use piece::{CHUNK_BYTES, Expected, Settled, settle};
 pub use policy::DeliveryPolicy;
-pub use rows::{DeliveryState, Pending};
+pub use rows::{DeliveryState, Pending, RefusedOffer};
 pub use session::{FETCH_ID, Purpose, Session};

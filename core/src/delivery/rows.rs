@@ -27,6 +27,18 @@ pub struct Pending {
     pub delta: Option<(String, u64)>,
 }
 
+/// A release that this device refused.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+pub struct RefusedOffer {
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: String,
+    /// Why.
+    pub reason: String,
+    /// Digest of the app's own plan, when the refusal is one under that plan only: with another
+    /// plan the release may be tried again.
+    pub under_plan: Option<String>,
+}
+
 /// The state of delivery.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct DeliveryState {
@@ -36,8 +48,8 @@ pub struct DeliveryState {
     pub pause: Pause,
     /// The release that is on its way.
     pub pending: Option<Pending>,
-    /// Digests of manifests that this device refused, with the reason.
-    pub refused: Vec<(String, String)>,
+    /// Releases that this device refused, the oldest first.
+    pub refused: Vec<RefusedOffer>,
 }
 
 impl DeliveryState {
@@ -60,19 +72,23 @@ impl DeliveryState {
         meta::put(transaction, STATE, &blob::encode("delivery", FORMAT, self)?)
     }
 
-    /// Whether this device refused the release of this manifest.
+    /// Whether this device refused the release of this manifest for good, or under the app's plan
+    /// of digest `plan`.
     #[must_use]
-    pub fn has_refused(&self, manifest_sha256: &str) -> bool {
-        self.refused.iter().any(|(sha256, _)| sha256 == manifest_sha256)
+    pub fn has_refused(&self, manifest_sha256: &str, plan: &str) -> bool {
+        self.refused.iter().any(|refused| {
+            refused.manifest_sha256 == manifest_sha256
+                && refused.under_plan.as_ref().is_none_or(|under| under == plan)
+        })
     }
 
-    /// Remembers that the release of this manifest was refused; the oldest is forgotten.
-    pub fn refuse(&mut self, manifest_sha256: &str, reason: String) {
-        self.refused.retain(|(sha256, _)| sha256 != manifest_sha256);
+    /// Remembers that a release was refused; the oldest is forgotten.
+    pub fn refuse(&mut self, offer: RefusedOffer) {
+        self.refused.retain(|refused| refused.manifest_sha256 != offer.manifest_sha256);
         if self.refused.len() == REFUSED_MAX {
             self.refused.remove(0);
         }
-        self.refused.push((manifest_sha256.to_owned(), reason));
+        self.refused.push(offer);
         self.pending = None;
     }
 
@@ -81,5 +97,39 @@ impl DeliveryState {
     pub fn is_look_due(&self, now_ms: i64, every_ms: i64) -> bool {
         let every_ms = every_ms.max(LOOK_EVERY_MS_MIN);
         self.looked_ms.is_none_or(|looked| now_ms < looked || now_ms - looked >= every_ms)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(manifest_sha256: &str, under_plan: Option<&str>) -> RefusedOffer {
+        RefusedOffer {
+            manifest_sha256: manifest_sha256.to_owned(),
+            reason: "a test".to_owned(),
+            under_plan: under_plan.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_the_apps_plan_counts_under_that_plan_only() {
+        let mut state = DeliveryState::default();
+        state.refuse(offer("a", Some("plan 1")));
+        assert!(state.has_refused("a", "plan 1"));
+        assert!(!state.has_refused("a", "plan 2"));
+        state.refuse(offer("a", None));
+        assert!(state.has_refused("a", "plan 2"));
+        assert_eq!(state.refused.len(), 1);
+    }
+
+    #[test]
+    fn the_list_of_refused_offers_is_bounded_and_forgets_the_oldest() {
+        let mut state = DeliveryState::default();
+        for number in 0..=REFUSED_MAX {
+            state.refuse(offer(&number.to_string(), None));
+        }
+        assert_eq!(state.refused.len(), REFUSED_MAX);
+        assert!(!state.has_refused("0", "") && state.has_refused("1", ""));
     }
 }

@@ -41,6 +41,8 @@ pub struct Session {
     pub incoming: Option<Arriving>,
     /// The fetch that is under way.
     pub under_way: Option<UnderWay>,
+    /// Bytes that the app may still write, as it has said.
+    pub free_bytes: Option<u64>,
 }
 
 /// A release on its way, as far as it is known.

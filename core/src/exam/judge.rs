@@ -42,7 +42,7 @@ impl<'a> Examiner<'a> {
     pub(super) fn new(loaded: &'a LoadedRelease, plan: &Plan, latency_factor: f64) -> Self {
         let mut plan = plan.clone();
         // A draw says nothing about the model.
-        plan.exploration = Exploration { epsilon: 0.0, ..plan.exploration };
+        plan.exploration = Exploration { epsilon: 0.0, temperature: 0.0, ..plan.exploration };
         Self { loaded, plan, latency_factor }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::limits::HISTORY_ITEMS_MAX;
-use crate::base::{HistoryItem, ItemId, LabelWeights, Profile};
+use crate::base::{Day, HistoryItem, ItemId, LabelWeights, Profile};
 use crate::feedback::{EventKind, RecordedEvent};
 
 /// A profile being brought up to date.
@@ -12,6 +12,7 @@ pub struct Labels {
     profile: Profile,
     history: BTreeMap<ItemId, HistoryItem>,
     weights: LabelWeights,
+    offset_minutes: i32,
     read: u64,
 }
 
@@ -21,7 +22,13 @@ impl Labels {
     pub fn new(mut profile: Profile, weights: LabelWeights) -> Self {
         let history = std::mem::take(&mut profile.history);
         let history = history.into_iter().map(|entry| (entry.item.clone(), entry)).collect();
-        Self { profile, history, weights, read: 0 }
+        Self { profile, history, weights, offset_minutes: 0, read: 0 }
+    }
+
+    /// Reads the days of openings in local time, so many minutes east of UTC.
+    #[must_use]
+    pub fn in_zone(self, offset_minutes: i32) -> Self {
+        Self { offset_minutes, ..self }
     }
 
     /// Learns from one event. An event whose sequence number was learned already is passed over.
@@ -93,9 +100,8 @@ impl Labels {
         if event.position == Some(0)
             && let (Some(surface), Some(context)) = (&event.surface, &event.context)
         {
-            let key = (surface.to_string(), context.to_string());
-            let openings = self.profile.openings.entry(key).or_insert(0);
-            *openings = openings.saturating_add(1);
+            let day = Day::at(event.at_ms, self.offset_minutes);
+            self.profile.openings.note(surface.as_str(), context.as_str(), day);
         }
         self.against(event, self.passed_over_weight(event));
     }

@@ -1,11 +1,9 @@
 //! The profile on disk: one blob.
 
-use std::collections::BTreeMap;
-
 use bincode::{Decode, Encode};
 use rusqlite::{Connection, Transaction};
 
-use crate::base::{ContextId, GeoPoint, HistoryItem, ItemId, Profile, Result};
+use crate::base::{ContextId, GeoPoint, HistoryItem, ItemId, Openings, Profile, Result, Usage};
 use crate::store::{blob, meta};
 
 /// Version of [`StoredProfile`].
@@ -18,9 +16,17 @@ struct StoredProfile {
     history: Vec<StoredItem>,
     hidden: Vec<String>,
     place: Option<(f64, f64)>,
-    openings: BTreeMap<(String, String), u32>,
+    openings: StoredOpenings,
     learned_through: u64,
     seed: u64,
+}
+
+#[derive(Encode, Decode)]
+struct StoredOpenings {
+    /// Surface, context, then openings on weekdays and at weekends.
+    by_slate: Vec<(String, String, f64, f64)>,
+    days: (f64, f64),
+    newest: Option<i64>,
 }
 
 #[derive(Encode, Decode)]
@@ -40,7 +46,7 @@ pub fn save(transaction: &Transaction<'_>, profile: &Profile) -> Result<()> {
         history: profile.history.iter().map(store).collect(),
         hidden: profile.hidden.iter().map(ItemId::to_string).collect(),
         place: profile.place.map(|place| (place.latitude, place.longitude)),
-        openings: profile.openings.clone(),
+        openings: store_openings(&profile.openings),
         learned_through: profile.learned_through,
         seed: profile.seed,
     };
@@ -58,10 +64,28 @@ pub fn load(connection: &Connection) -> Result<Option<Profile>> {
         history: stored.history.into_iter().map(restore).collect::<Result<_>>()?,
         hidden: stored.hidden.into_iter().map(ItemId::new).collect::<Result<_>>()?,
         place: stored.place.map(|(north, east)| GeoPoint::new(north, east)).transpose()?,
-        openings: stored.openings,
+        openings: restore_openings(stored.openings),
         learned_through: stored.learned_through,
         seed: stored.seed,
     }))
+}
+
+fn store_openings(openings: &Openings) -> StoredOpenings {
+    let by_slate = openings.by_slate.iter().map(|((surface, context), usage)| {
+        (surface.clone(), context.clone(), usage.weekday, usage.weekend)
+    });
+    let Usage { weekday, weekend } = openings.days;
+    let newest = openings.newest;
+    StoredOpenings { by_slate: by_slate.collect(), days: (weekday, weekend), newest }
+}
+
+fn restore_openings(stored: StoredOpenings) -> Openings {
+    let by_slate = stored.by_slate.into_iter().map(|(surface, context, weekday, weekend)| {
+        ((surface, context), Usage { weekday, weekend })
+    });
+    let (weekday, weekend) = stored.days;
+    let days = Usage { weekday, weekend };
+    Openings { by_slate: by_slate.collect(), days, newest: stored.newest }
 }
 
 fn store(entry: &HistoryItem) -> StoredItem {
@@ -91,7 +115,10 @@ fn restore(stored: StoredItem) -> Result<HistoryItem> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::base::Day;
     use crate::store::Store;
 
     #[test]
@@ -100,6 +127,8 @@ mod tests {
         let store = Store::open(scratch.path()).unwrap();
         assert_eq!(store.read(load).unwrap(), None);
         let lunch = ContextId::new("lunch").unwrap();
+        let mut openings = Openings::default();
+        openings.note("home", "lunch", Day(20_000));
         let profile = Profile {
             history: vec![HistoryItem {
                 item: ItemId::new("luna").unwrap(),
@@ -109,7 +138,7 @@ mod tests {
             }],
             hidden: [ItemId::new("sol").unwrap()].into(),
             place: Some(GeoPoint::new(22.0, -100.0).unwrap()),
-            openings: BTreeMap::from([(("home".into(), "lunch".into()), 3)]),
+            openings,
             learned_through: 11,
             seed: 12,
         };

@@ -1,12 +1,17 @@
 //! The loop over the slates of a plan, under a budget.
 
-use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
-use super::{SlateMaker, inputs_digest};
+use super::{SlateMaker, WorkItem, inputs_digest, order_of_work};
 use crate::base::budget::Spending;
-use crate::base::{Progress, Result, Step, StopReason};
-use crate::release::{Context, Plan, Surface};
+use crate::base::{Day, Error, Progress, Result, Step, StopReason};
 use crate::slates::{Slate, SlateKey};
+
+/// Slates that may fail one after the other, with none made, before the night gives up.
+const FAILURES_MAX: u32 = 3;
+
+/// Asked between and inside the stages of a slate; its error ends the slate.
+pub type GoOn<'a> = &'a dyn Fn() -> Result<()>;
 
 /// How a night ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,105 +39,155 @@ pub struct NightReport {
     pub learned_events: u64,
 }
 
-/// One slate to make.
-#[derive(Debug, Clone, Copy)]
-pub struct WorkItem<'a> {
-    /// Its surface.
-    pub surface: &'a Surface,
-    /// Its context.
-    pub context: &'a Context,
-    /// The context's row in the release.
-    pub context_index: usize,
-}
-
-impl WorkItem<'_> {
-    /// Which slate it is.
+impl NightReport {
+    /// A night that has made nothing yet.
     #[must_use]
-    pub fn key(&self) -> SlateKey {
-        SlateKey { surface: self.surface.id.clone(), context: self.context.id.clone() }
+    pub fn new(outcome: NightOutcome, remaining: u32, learned_events: u64) -> Self {
+        Self { outcome, published: 0, kept: 0, remaining, learned_events }
     }
 }
 
-/// The slates of `plan`, the most often opened first, then in the order of the plan.
-#[must_use]
-pub fn order_of_work<'a>(
-    plan: &'a Plan,
-    openings: &BTreeMap<(String, String), u32>,
-) -> Vec<WorkItem<'a>> {
-    let items = plan.surfaces.iter().flat_map(|surface| {
-        surface.contexts.iter().filter_map(move |id| {
-            let (context_index, context) = plan.context(id.as_str())?;
-            Some(WorkItem { surface, context, context_index })
-        })
-    });
-    let mut items: Vec<WorkItem<'a>> = items.collect();
-    let opened = |item: &WorkItem<'_>| {
-        let key = (item.surface.id.to_string(), item.context.id.to_string());
-        openings.get(&key).copied().unwrap_or(0)
-    };
-    items.sort_by_key(|item| std::cmp::Reverse(opened(item)));
-    items
+/// Where slates stand published.
+pub trait SlateKeeper {
+    /// With which inputs the slate of `key` stands published; none when it is not there.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn inputs_of(&self, key: &SlateKey) -> Result<Option<Vec<u8>>>;
+
+    /// Makes a slate durable and visible.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn publish(&self, slate: Slate, inputs: &[u8]) -> Result<()>;
+
+    /// Lets a slate that needs not be made again count as fresh until `stale_after_ms`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    fn keep(&self, key: &SlateKey, stale_after_ms: i64) -> Result<()>;
 }
 
 /// The loop of one night.
 pub struct Job<'a> {
     /// Makes each slate.
     pub maker: &'a SlateMaker<'a>,
-    /// Budget and cancellation, asked before each slate.
+    /// Budget and cancellation, asked before each slate and inside it.
     pub spending: &'a Spending<'a>,
     /// Hears of each slate.
     pub progress: &'a dyn Progress,
     /// Asked once, before the first slate is made: whether the release is what it was. Not asked
     /// when nothing is left to make.
     pub check_release: &'a dyn Fn() -> Result<()>,
+    /// The day for which the slates are meant: see [`super::coming_day`].
+    pub coming: Day,
+}
+
+/// How far the loop is.
+struct State {
+    report: NightReport,
+    checked: bool,
+    /// What the slowest slate so far took.
+    slowest: Duration,
+    /// The first slate that the model could not make, and how many there were.
+    failed: Option<Error>,
+    failures: u32,
 }
 
 impl Job<'_> {
     /// Makes what is left to make and publishes each slate on its own.
     ///
-    /// `inputs_of` tells with which inputs a slate stands published; `publish` makes a slate
-    /// durable and visible.
+    /// A slate that the model cannot make is left as it was and the others are made all the same;
+    /// the first such error is given at the end. After three of them and none that could be made
+    /// the night gives up. A slate is not begun when the slowest one so far would not fit into what
+    /// is left of the budget.
     ///
     /// # Errors
-    /// Those of [`SlateMaker::make`] and of the functions; what is published stays.
-    pub fn run(
-        &self,
-        inputs_of: &dyn Fn(&SlateKey) -> Result<Option<Vec<u8>>>,
-        publish: &dyn Fn(Slate, &[u8]) -> Result<()>,
-    ) -> Result<NightReport> {
-        let maker = self.maker;
-        let work = order_of_work(maker.plan, &maker.profile.openings);
+    /// Those of [`SlateMaker::make`] and of `keeper`; what is published stays.
+    pub fn run(&self, keeper: &dyn SlateKeeper) -> Result<NightReport> {
+        let work = order_of_work(self.maker.plan, &self.maker.profile.openings, self.coming);
         let total = work.len() as u32;
-        let mut report = NightReport {
-            outcome: NightOutcome::Finished,
-            published: 0,
-            kept: 0,
-            remaining: total,
-            learned_events: 0,
+        let mut state = State {
+            report: NightReport::new(NightOutcome::Finished, total, 0),
+            checked: false,
+            slowest: Duration::ZERO,
+            failed: None,
+            failures: 0,
         };
-        let mut checked = false;
         for item in work {
-            if let Some(reason) = self.spending.stop_reason() {
-                report.outcome = NightOutcome::Stopped(reason);
+            if let Some(reason) = self.one(&item, keeper, &mut state)? {
+                state.report.outcome = NightOutcome::Stopped(reason);
                 break;
             }
-            let key = item.key();
-            let SlateMaker { loaded, plan, profile, treatment, day, .. } = maker;
-            let inputs = inputs_digest(loaded, plan, profile, treatment, &key, *day)?;
-            if inputs_of(&key)?.as_deref() == Some(inputs.as_slice()) {
-                report.kept += 1;
-            } else {
-                if !checked {
-                    (self.check_release)()?;
-                    checked = true;
-                }
-                let slate = maker.make(item.surface, item.context_index, item.context)?;
-                publish(slate, &inputs)?;
-                report.published += 1;
-            }
-            report.remaining -= 1;
-            self.progress.report(Step::Slates, total - report.remaining, total);
+            self.progress.report(Step::Slates, total - state.report.remaining, total);
         }
-        Ok(report)
+        match state.failed {
+            Some(error) => Err(error),
+            None => Ok(state.report),
+        }
+    }
+
+    /// Keeps or makes one slate, or says why the night has to stop.
+    fn one(
+        &self,
+        item: &WorkItem<'_>,
+        keeper: &dyn SlateKeeper,
+        state: &mut State,
+    ) -> Result<Option<StopReason>> {
+        if let Some(reason) = self.spending.stop_reason() {
+            return Ok(Some(reason));
+        }
+        let key = item.key();
+        let SlateMaker { loaded, plan, profile, treatment, day, .. } = self.maker;
+        let inputs = inputs_digest(loaded, plan, profile, treatment, &key, *day)?;
+        if keeper.inputs_of(&key)?.as_deref() == Some(inputs.as_slice()) {
+            keeper.keep(&key, self.maker.stale_after_ms())?;
+            state.report.kept += 1;
+            state.report.remaining -= 1;
+            return Ok(None);
+        }
+        let needed = self.maker.bytes_needed();
+        if let Some(reason) = self.spending.no_room_for(state.slowest, needed) {
+            return Ok(Some(reason));
+        }
+        match self.make(item, &inputs, keeper, state) {
+            Ok(()) => {
+                state.report.published += 1;
+                state.report.remaining -= 1;
+                Ok(None)
+            }
+            Err(Error::Cancelled) => {
+                Ok(Some(self.spending.stop_reason().unwrap_or(StopReason::Cancelled)))
+            }
+            Err(error @ Error::Model { .. }) => {
+                state.failures += 1;
+                if state.failures >= FAILURES_MAX && state.report.published == 0 {
+                    return Err(error);
+                }
+                state.failed.get_or_insert(error);
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn make(
+        &self,
+        item: &WorkItem<'_>,
+        inputs: &[u8],
+        keeper: &dyn SlateKeeper,
+        state: &mut State,
+    ) -> Result<()> {
+        if !state.checked {
+            (self.check_release)()?;
+            state.checked = true;
+        }
+        let began = Instant::now();
+        let go_on = || self.spending.check();
+        let WorkItem { surface, context, context_index } = *item;
+        let slate = self.maker.make_while(surface, context_index, context, &go_on)?;
+        keeper.publish(slate, inputs)?;
+        state.slowest = state.slowest.max(began.elapsed());
+        Ok(())
     }
 }

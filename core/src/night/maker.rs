@@ -4,18 +4,19 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::parts::Explainer;
-use super::{LoadedRelease, Treatment};
-use crate::base::{Error, HistoryItem, ItemId, Profile, Result, Seed, SeededRandom, WeekMinute};
-use crate::candidates::{self, Nearest};
+use super::{GoOn, LoadedRelease, Treatment};
+use crate::base::{Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
 use crate::catalogue::{Catalogue, Eligibility};
 use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
 use crate::reasons::{Reason, ReasonKind, explain};
 use crate::release::{Consumed, Context, Plan, Policy, Surface};
-use crate::reranking::{Likeness, Placed, Ranked, WordSets, rerank};
+use crate::reranking::{Placed, Ranked};
 use crate::slates::{Slate, SlateKey, Slot};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
+/// Items of a loop over the catalogue between two questions whether to go on.
+const ITEMS_BETWEEN_CHECKS: u32 = 4_096;
 
 /// Makes the slates of one user from one release.
 ///
@@ -32,7 +33,8 @@ pub struct SlateMaker<'a> {
     pub treatment: Treatment,
     /// The device's time, Unix milliseconds.
     pub now_ms: i64,
-    /// The number of the local day, which the seed of exploration depends on.
+    /// The number of the local day or, at night, of [`super::night_of`], which the seed of
+    /// exploration depends on.
     pub day: i64,
     /// Whether this is a night, or the baseline is put in until the first one.
     pub at_night: bool,
@@ -45,7 +47,23 @@ impl SlateMaker<'_> {
     /// [`Error::Model`] when a score is not finite; [`Error::Damaged`] when a tensor does not lie
     /// in its file.
     pub fn make(&self, surface: &Surface, index: usize, context: &Context) -> Result<Slate> {
+        self.make_while(surface, index, context, &|| Ok(()))
+    }
+
+    /// As [`Self::make`], asking `go_on` between the stages and inside the long ones.
+    ///
+    /// # Errors
+    /// As [`Self::make`], and those of `go_on`.
+    pub fn make_while(
+        &self,
+        surface: &Surface,
+        index: usize,
+        context: &Context,
+        go_on: GoOn<'_>,
+    ) -> Result<Slate> {
+        go_on()?;
         let eligible = self.eligibility(context).of(self.catalogue());
+        go_on()?;
         let key = SlateKey { surface: surface.id.clone(), context: context.id.clone() };
         let rows = FeatureRows {
             overall: self.loaded.items.popularity()?,
@@ -53,14 +71,16 @@ impl SlateMaker<'_> {
             place: self.profile.place,
         };
         let slots = match self.treatment.policy {
-            Policy::Model => self.model_slots(surface, (context, index), &rows, &eligible, &key)?,
-            Policy::Baseline => self.baseline_slots(surface, &rows, &eligible)?,
+            Policy::Model => {
+                self.model_slots(surface, (context, index), &rows, &eligible, go_on)?
+            }
+            Policy::Baseline => self.baseline_slots(surface, context, &rows, &eligible, go_on)?,
         };
         Ok(Slate {
             key,
             generation: 0,
             created_ms: self.now_ms,
-            stale_after_ms: self.now_ms + i64::from(self.plan.fresh_hours) * HOUR_MS,
+            stale_after_ms: self.stale_after_ms(),
             release: self.loaded.release.manifest().release.to_string(),
             policy: self.treatment.policy,
             made_at_night: self.at_night,
@@ -68,6 +88,12 @@ impl SlateMaker<'_> {
             fatigue_impressions: self.plan.fatigue_impressions,
             slots,
         })
+    }
+
+    /// From when a slate that is made or kept now counts as stale, Unix milliseconds.
+    #[must_use]
+    pub fn stale_after_ms(&self) -> i64 {
+        self.now_ms.saturating_add(i64::from(self.plan.fresh_hours) * HOUR_MS)
     }
 
     pub(super) fn catalogue(&self) -> &Catalogue {
@@ -96,37 +122,37 @@ impl SlateMaker<'_> {
     fn baseline_slots(
         &self,
         surface: &Surface,
+        context: &Context,
         rows: &FeatureRows<'_>,
         eligible: &[bool],
+        go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let mut scored = Vec::new();
         for (index, is_eligible) in (0u32..).zip(eligible) {
+            if index.is_multiple_of(ITEMS_BETWEEN_CHECKS) {
+                go_on()?;
+            }
             if *is_eligible {
                 let place = self.catalogue().place(index);
                 let popular = rows.value(Feature::ContextPopularity, index, place, 0.0);
                 let near = rows.value(Feature::Nearby, index, place, 0.0);
-                scored.push((index, popular, BASELINE_NEARBY_WEIGHT * near));
+                let near = BASELINE_NEARBY_WEIGHT * near;
+                scored.push((Ranked { index, score: popular + near }, near));
             }
         }
-        let best_first = |a: &(u32, f32, f32), b: &(u32, f32, f32)| {
-            (b.1 + b.2).total_cmp(&(a.1 + a.2)).then_with(|| a.0.cmp(&b.0))
-        };
-        // Only the slate's own length is put in order, not the catalogue.
-        if surface.length < scored.len() {
-            scored.select_nth_unstable_by(surface.length, best_first);
-            scored.truncate(surface.length);
-        }
-        scored.sort_unstable_by(best_first);
-        let slot = |(index, popular, near): (u32, f32, f32)| {
+        let scored = self.baseline_candidates(surface, context, rows.within, eligible, scored);
+        let ranked: Vec<Ranked> = scored.iter().map(|(ranked, _)| *ranked).collect();
+        let slot = |placed: Placed| {
+            let near = scored[placed.candidate].1;
+            let popular = placed.score - near;
             let mut parts = vec![(ReasonKind::PopularInContext, popular)];
             if near > 0.0 {
                 parts.push((ReasonKind::Nearby, near));
             }
-            let score = popular + near;
-            let reasons = explain(score, Vec::new(), parts, false);
-            self.slot(Placed { index, score, propensity: 1.0, explored: false }, reasons)
+            let reasons = explain(placed.score, Vec::new(), parts, false);
+            self.slot(placed, reasons)
         };
-        scored.into_iter().map(slot).collect()
+        self.rerank_baseline(&ranked, surface, context).slots.into_iter().map(slot).collect()
     }
 
     fn model_slots(
@@ -135,53 +161,39 @@ impl SlateMaker<'_> {
         (context, at): (&Context, usize),
         rows: &FeatureRows<'_>,
         eligible: &[bool],
-        key: &SlateKey,
+        go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let (model, features) = self.loaded.model()?;
         let Some(matrix) = self.loaded.items.matrix()? else {
             return Err(Error::Model { reason: "the release has no item vectors".into() });
         };
         let user = self.user(context, at, &matrix)?;
-        let vector = &user.vector.vector;
-        let nearest = Nearest { matrix, user: vector };
-        let candidates =
-            candidates::generate(self.plan.candidates, Some(nearest), rows.within, eligible)?;
+        let vector = &user.vector.vector[..];
+        go_on()?;
+        let wanted = (matrix, vector);
+        let candidates = self.candidates(surface, context, wanted, rows.within, eligible)?.indices;
+        go_on()?;
         let values = self.feature_values(&candidates, features, rows, vector, (at, &matrix));
         let width = model.ranker.features();
         let scores = model.ranker.score(&values, width)?;
+        go_on()?;
         let ranked = candidates.iter().zip(scores);
-        let ranked = ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
-        let placed = self.rerank(ranked, &candidates, surface.length, key);
+        let ranked: Vec<Ranked> =
+            ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
+        let placed = self.rerank_model(&ranked, surface, context, &matrix).slots;
+        go_on()?;
         let contexts = self.loaded.release.manifest().plan.contexts.len();
         let explainer = Explainer::new(&model.ranker, features, &user, contexts);
         placed
             .into_iter()
             .map(|placed| {
-                let at = candidates.iter().position(|index| *index == placed.index).unwrap_or(0);
-                let line = &values[at * width..(at + 1) * width];
+                go_on()?;
+                let line = &values[placed.candidate * width..(placed.candidate + 1) * width];
                 let vector = matrix.row(placed.index).unwrap_or_default();
-                self.slot(placed, explainer.reasons(placed, line, &vector)?)
+                let reasons = explainer.reasons(&placed, line, &vector)?;
+                self.slot(placed, reasons)
             })
             .collect()
-    }
-
-    fn rerank(
-        &self,
-        ranked: Vec<Ranked>,
-        candidates: &[u32],
-        length: usize,
-        key: &SlateKey,
-    ) -> Vec<Placed> {
-        let diversity = self.plan.diversity.as_ref();
-        let words = diversity
-            .map(|settings| WordSets::new(self.catalogue(), &settings.attribute, candidates));
-        let likeness = diversity.zip(words.as_ref());
-        let likeness =
-            likeness.map(|(settings, words)| Likeness { words, weight: settings.weight });
-        let day = self.day.to_string();
-        let purpose = ["exploration", key.surface.as_str(), key.context.as_str(), &day];
-        let mut random = SeededRandom::new(Seed(self.profile.seed).derive(&purpose));
-        rerank(ranked, likeness, self.plan.exploration, length, &mut random)
     }
 
     fn slot(&self, placed: Placed, reasons: Vec<Reason>) -> Result<Slot> {
@@ -194,7 +206,7 @@ impl SlateMaker<'_> {
             title: Arc::from(title),
             score: placed.score,
             propensity: placed.propensity,
-            reasons: reasons.into(),
+            reasons: self.with_rules(placed.rules, reasons).into(),
         })
     }
 }

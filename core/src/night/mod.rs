@@ -12,15 +12,22 @@
 mod inputs;
 mod items;
 mod job;
+pub mod journal;
 mod loaded;
 mod maker;
+mod needs;
+mod order;
 mod parts;
+mod rerank;
 pub mod rows;
+pub mod schedule;
 mod scores;
 mod user;
 
 pub use inputs::{Treatment, inputs_digest};
 pub use items::ItemTensors;
-pub use job::{Job, NightOutcome, NightReport, WorkItem, order_of_work};
+pub use job::{GoOn, Job, NightOutcome, NightReport, SlateKeeper};
+pub use journal::{NightRun, Refusals, RunOutcome};
 pub use loaded::LoadedRelease;
 pub use maker::SlateMaker;
+pub use order::{WorkItem, coming_day, night_of, order_of_work};

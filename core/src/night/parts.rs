@@ -32,7 +32,7 @@ impl<'a> Explainer<'a> {
     /// As [`Ranker::score`].
     pub(super) fn reasons(
         &self,
-        placed: Placed,
+        placed: &Placed,
         row: &[f32],
         vector: &[f32],
     ) -> Result<Vec<Reason>> {

@@ -35,4 +35,7 @@ pub enum ReasonKind {
     Base,
     /// The slot was drawn to learn something new; contributes nothing.
     Exploration,
+    /// A rule or an exposure of the plan, by its id, touched the slot; contributes nothing, as it
+    /// moves the slot and not the score.
+    Rule(String),
 }

@@ -21,8 +21,16 @@ pub use crate::base::digest::sha256_hex;
 /// # Errors
 /// [`Error::File`] when it cannot be read.
 pub fn sha256_of_file(path: &Path) -> Result<String> {
+    sha256_of_file_while(path, &|| Ok(()))
+}
+
+/// The same, asking `go_on` before each piece.
+pub(super) fn sha256_of_file_while(path: &Path, go_on: &dyn Fn() -> Result<()>) -> Result<String> {
     let mut hasher = Sha256::new();
-    each_piece(path, |piece| hasher.update(piece))?;
+    each_piece(path, |piece| {
+        hasher.update(piece);
+        go_on()
+    })?;
     Ok(hex(hasher))
 }
 
@@ -48,11 +56,12 @@ pub fn digests_of_file(path: &Path) -> Result<FileDigests> {
         length += piece.len() as u64;
         hasher.update(piece);
         chunks.update(piece);
+        Ok(())
     })?;
     Ok(FileDigests { length, sha256: hex(hasher), chunks: chunks.finish() })
 }
 
-fn each_piece(path: &Path, mut take: impl FnMut(&[u8])) -> Result<()> {
+fn each_piece(path: &Path, mut take: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
     let mut file = File::open(path).map_err(Error::file(path, "opening"))?;
     let mut buffer = vec![0; READ_BYTES];
     loop {
@@ -60,7 +69,7 @@ fn each_piece(path: &Path, mut take: impl FnMut(&[u8])) -> Result<()> {
         if length == 0 {
             return Ok(());
         }
-        take(&buffer[..length]);
+        take(&buffer[..length])?;
     }
 }
 

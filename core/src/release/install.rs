@@ -163,6 +163,31 @@ pub fn prune(releases_dir: &Path, keep: &[ReleaseName]) -> Result<Vec<ReleaseNam
     Ok(removed)
 }
 
+/// Moves a release that appeared under its name but was never made the active one, because the disk
+/// was full or the process ended in between, back to `staged`, so that its bytes are not fetched
+/// again. Gives whether there was one whose manifest has the SHA-256 `manifest_sha256`; what it
+/// holds is verified again when it is installed. The caller knows that it is not in use.
+///
+/// # Errors
+/// [`Error::File`], [`Error::StorageFull`], [`Error::ReadOnly`].
+pub fn take_back(
+    releases_dir: &Path,
+    release: &str,
+    manifest_sha256: &str,
+    staged: &Path,
+) -> Result<bool> {
+    let Some(release) = parse_installed(release) else { return Ok(false) };
+    let directory = installed_path(releases_dir, &release);
+    let manifest = read_small(&directory, MANIFEST_FILE, MANIFEST_BYTES_MAX);
+    if manifest.is_ok_and(|bytes| sha256_hex(&bytes) == manifest_sha256) {
+        std::fs::remove_dir_all(staged).map_err(Error::file(staged, "removing"))?;
+        std::fs::rename(&directory, staged).map_err(Error::file(staged, "renaming"))?;
+        sync_directory(releases_dir)?;
+        return Ok(true);
+    }
+    Ok(false)
+}
+
 /// Number of items of the release in `directory` when it is whole and the one of `head`.
 fn items_if_installed(directory: &Path, head: &Head) -> Option<usize> {
     let bytes = read_small(directory, MANIFEST_FILE, MANIFEST_BYTES_MAX).ok()?;

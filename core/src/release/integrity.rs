@@ -17,7 +17,7 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use super::digest::{sha256_hex, sha256_of_file};
+use super::digest::{sha256_hex, sha256_of_file_while};
 use super::manifest::MANIFEST_FILE;
 use super::pass::check_digest;
 use super::verify::{check_files, read_small};
@@ -32,10 +32,23 @@ use crate::base::{Error, Refusal, Result};
 /// [`Error::ReleaseRefused`] for the first file that is not what was installed;
 /// [`Error::DirectoryMissing`]; [`Error::File`] when it cannot be read.
 pub fn check_installed(directory: &Path, manifest_sha256: &str) -> Result<()> {
+    check_installed_while(directory, manifest_sha256, &|| Ok(()))
+}
+
+/// The same, asking `go_on` before each piece of a file.
+///
+/// # Errors
+/// As [`check_installed`], and those of `go_on`.
+pub fn check_installed_while(
+    directory: &Path,
+    manifest_sha256: &str,
+    go_on: &dyn Fn() -> Result<()>,
+) -> Result<()> {
     let manifest = read_manifest(directory, manifest_sha256)?;
     check_files(directory, &manifest)?;
     for (file, entry) in &manifest.files {
-        check_digest(file, &entry.sha256, sha256_of_file(&directory.join(file))?)?;
+        let found = sha256_of_file_while(&directory.join(file), go_on)?;
+        check_digest(file, &entry.sha256, found)?;
     }
     Ok(())
 }

@@ -19,10 +19,13 @@ mod pass;
 pub mod plan;
 mod ranges;
 pub mod rows;
+pub mod rules;
 pub mod runtime;
 mod schema;
+pub mod seen_file;
 pub mod signature;
 mod validate;
+mod validate_rules;
 pub mod values;
 pub mod verify;
 
@@ -40,8 +43,8 @@ pub use digest::{FileDigests, digests_of_file, sha256_hex, sha256_of_file};
 pub use dtype::Dtype;
 pub use experiment::{Arm, Experiment, Policy};
 pub use health::{Health, Histogram, References, SCORE_REFERENCE};
-pub use install::{installed_path, prune, stage, stage_owned};
-pub use integrity::{Fingerprint, check_installed};
+pub use install::{installed_path, prune, stage, stage_owned, take_back};
+pub use integrity::{Fingerprint, check_installed, check_installed_while};
 pub use manifest::{
     CATALOGUE_FILE, CHECKS_FILE, FileEntry, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE,
     Manifest, ReleaseName, SIGNATURE_FILE, TensorEntry,
@@ -49,6 +52,7 @@ pub use manifest::{
 pub use open::OpenRelease;
 pub use pass::Chunks;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
+pub use rules::{Action, Attribute, Cap, Exposure, Group, Pin, Rule, Scaling, Selector};
 pub use runtime::RUNTIME_VERSION;
 pub use tensors::{TensorInfo, TensorLayout};
 pub use values::check_finite;

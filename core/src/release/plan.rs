@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::base::limits::{CONTEXTS_MAX, SURFACES_MAX};
+use super::{Exposure, Rule};
+use crate::base::limits::{CONTEXTS_MAX, EXPOSURES_MAX, RULES_MAX, SURFACES_MAX};
 use crate::base::{ContextId, Span, SurfaceId, WeekMinute, json};
 
 /// Surfaces, contexts and settings. Ships in the manifest; the app may override it.
@@ -28,6 +29,20 @@ pub struct Plan {
     /// Only items within this many kilometres of the user, where both places are known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub radius_km: Option<f64>,
+    /// Rules about places in a slate.
+    #[serde(
+        default,
+        deserialize_with = "json::up_to::<RULES_MAX, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub rules: Vec<Rule>,
+    /// Exposure of groups in a slate.
+    #[serde(
+        default,
+        deserialize_with = "json::up_to::<EXPOSURES_MAX, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub exposure: Vec<Exposure>,
     /// Diversity of a slate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub diversity: Option<Diversity>,
@@ -121,13 +136,29 @@ pub struct Context {
 pub struct Candidates {
     /// Nearest to the user's vector, over the whole catalogue.
     pub nearest: usize,
+    /// Nearest to the items that the user chose last, over the whole catalogue.
+    pub similar: usize,
+    /// How many of the items chosen last `similar` looks at, 1 to 64.
+    pub similar_to: usize,
     /// Most popular in the context.
     pub popular: usize,
+    /// Newest by the number attribute `added_ms`, Unix milliseconds.
+    pub new: usize,
+    /// Days for which an item counts as new, 1 to 3,650.
+    pub new_days: u32,
+}
+
+impl Candidates {
+    /// All budgets together.
+    #[must_use]
+    pub fn total(&self) -> usize {
+        self.nearest + self.similar + self.popular + self.new
+    }
 }
 
 impl Default for Candidates {
     fn default() -> Self {
-        Self { nearest: 200, popular: 50 }
+        Self { nearest: 200, similar: 0, similar_to: 5, popular: 50, new: 0, new_days: 30 }
     }
 }
 
@@ -144,28 +175,45 @@ pub enum Consumed {
     CooldownDays(u32),
 }
 
-/// Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998) over one attribute.
+/// Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Diversity {
-    /// Items are alike as far as they share words of this attribute (Jaccard).
-    pub attribute: String,
+    /// Items are alike as far as they share words of this attribute (Jaccard); without it, as far
+    /// as their vectors point the same way (cosine, at least 0).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attribute: Option<String>,
     /// Weight of diversity against relevance, 0 to 1.
     pub weight: f32,
 }
 
-/// Epsilon-greedy exploration with its exact propensities.
+/// Exploration with its exact propensities: from a pool of m items a slot is drawn uniformly with
+/// probability `epsilon`, else by the softmax of the temperature, or the best without one.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Exploration {
-    /// Probability that a slot is drawn uniformly from the pool instead of being the best, 0 to 1.
+    /// Probability that a slot is drawn uniformly from the pool, 0 to 1.
     pub epsilon: f64,
+    /// Temperature of Plackett and Luce's model in units of the scaled score, 0.01 to 100; 0 takes
+    /// the best item.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub temperature: f64,
     /// The pool: this many best ranked items that are not yet in the slate.
     pub pool: usize,
 }
 
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde hands a reference")]
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+impl Exploration {
+    /// No exploration: always the best item.
+    pub const OFF: Self = Self { epsilon: 0.0, temperature: 0.0, pool: 50 };
+}
+
 impl Default for Exploration {
     fn default() -> Self {
-        Self { epsilon: 0.05, pool: 50 }
+        Self { epsilon: 0.05, temperature: 0.0, pool: 50 }
     }
 }

@@ -49,6 +49,18 @@ pub fn seen(connection: &Connection) -> Result<Vec<SeenRelease>> {
     Ok(seen.collect())
 }
 
+/// Remembers a version that the database does not know, or knows an older one of.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn remember_seen(transaction: &Transaction<'_>, seen: &SeenRelease) -> Result<()> {
+    let values = params![seen.release.name, seen.release.version, seen.manifest_sha256];
+    transaction
+        .execute("INSERT OR REPLACE INTO releases_seen VALUES (?1, ?2, ?3)", values)
+        .map(drop)
+        .map_err(Error::storage("remembering a version seen"))
+}
+
 /// Forgets which versions were seen, so that a version that a thief of keys pushed beyond all
 /// others does not block what comes after the keys were changed.
 ///

@@ -21,6 +21,14 @@ const RADIUS_KM_MAX: f64 = 20_040.0;
 const FRESH_HOURS_MAX: u32 = 8_760;
 /// Ten years, past which a cooldown is an exclusion.
 const COOLDOWN_DAYS_MAX: u32 = 3_650;
+/// Chosen items that candidates may be similar to: each costs a pass over the item codes.
+const SIMILAR_TO_MAX: usize = 64;
+/// Ten years, past which nothing is new.
+const NEW_DAYS_MAX: usize = 3_650;
+/// Below this a draw is the best item but for one in e^100 at a whole step of the scaled score.
+const TEMPERATURE_MIN: f64 = 0.01;
+/// Above this the draw is even to within one part in a hundred.
+const TEMPERATURE_MAX: f64 = 100.0;
 /// Past this a limit of latency limits nothing.
 const LATENCY_FACTOR_MAX: f64 = 100.0;
 /// How far the shares of the arms may sum from 1, for shares such as 1/3 in decimals.
@@ -32,7 +40,7 @@ pub(super) fn refuse(field: impl Into<String>, reason: impl Into<String>) -> Che
     Err(Refusal::Field { field: field.into(), reason: reason.into() })
 }
 
-fn count(what: &'static str, found: usize, limit: usize) -> Check {
+pub(super) fn count(what: &'static str, found: usize, limit: usize) -> Check {
     if found > limit {
         return Err(Refusal::TooLarge { what, found: found as u64, limit: limit as u64 });
     }
@@ -53,7 +61,7 @@ pub(super) fn at_least_zero(field: &str, value: f32) -> Check {
     refuse(field, format!("is {value}, a finite number of at least 0 is needed"))
 }
 
-fn share(field: &str, value: f64) -> Check {
+pub(super) fn share(field: &str, value: f64) -> Check {
     if (0.0..=1.0).contains(&value) {
         return Ok(());
     }
@@ -96,7 +104,11 @@ impl Plan {
         let candidates = self.candidates;
         within("candidates.nearest", candidates.nearest, 0, CANDIDATES_MAX)?;
         within("candidates.popular", candidates.popular, 0, CANDIDATES_MAX)?;
-        within("candidates", candidates.nearest + candidates.popular, 1, CANDIDATES_MAX)?;
+        within("candidates.similar", candidates.similar, 0, CANDIDATES_MAX)?;
+        within("candidates.similar_to", candidates.similar_to, 1, SIMILAR_TO_MAX)?;
+        within("candidates.new", candidates.new, 0, CANDIDATES_MAX)?;
+        within("candidates.new_days", candidates.new_days as usize, 1, NEW_DAYS_MAX)?;
+        within("candidates", candidates.total(), 1, CANDIDATES_MAX)?;
         if let super::Consumed::CooldownDays(days) = self.consumed {
             within("consumed.cooldown-days", days as usize, 1, COOLDOWN_DAYS_MAX as usize)?;
         }
@@ -107,11 +119,20 @@ impl Plan {
             return refuse("radius_km", reason);
         }
         if let Some(diversity) = &self.diversity {
-            name("diversity.attribute", &diversity.attribute)?;
+            if let Some(attribute) = &diversity.attribute {
+                name("diversity.attribute", attribute)?;
+            }
             share("diversity.weight", f64::from(diversity.weight))?;
         }
         share("exploration.epsilon", self.exploration.epsilon)?;
+        let temperature = self.exploration.temperature;
+        if temperature != 0.0 && !(TEMPERATURE_MIN..=TEMPERATURE_MAX).contains(&temperature) {
+            let reason =
+                format!("is {temperature}, 0 or {TEMPERATURE_MIN} to {TEMPERATURE_MAX} is allowed");
+            return refuse("exploration.temperature", reason);
+        }
         within("exploration.pool", self.exploration.pool, 1, CANDIDATES_MAX)?;
+        self.check_rules()?;
         if !(1.0..=LATENCY_FACTOR_MAX).contains(&self.latency_factor) {
             let reason = format!("is {}, 1 to {LATENCY_FACTOR_MAX}", self.latency_factor);
             return refuse("latency_factor", reason);

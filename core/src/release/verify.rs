@@ -200,11 +200,14 @@ pub fn check_offer(manifest: &Manifest, manifest_sha256: &str, trust: &Trust<'_>
 fn check_acceptable(manifest: &Manifest, sha256: &str, trust: &Trust<'_>) -> Result<(), Refusal> {
     if manifest.app != trust.app {
         let (expected, found) = (trust.app.to_owned(), manifest.app.clone());
-        return Err(Refusal::Incompatible { what: "the app", expected, found });
+        return Err(Refusal::OtherApp { expected, found });
     }
     let (created_ms, expires_ms, now_ms) = (manifest.created_ms, manifest.expires_ms, trust.now_ms);
-    if now_ms < created_ms.saturating_sub(CLOCK_SLACK_MS) || now_ms >= expires_ms {
-        return Err(Refusal::OutsideValidity { created_ms, expires_ms, now_ms });
+    if now_ms < created_ms.saturating_sub(CLOCK_SLACK_MS) {
+        return Err(Refusal::NotYetValid { created_ms, now_ms });
+    }
+    if now_ms >= expires_ms {
+        return Err(Refusal::Expired { expires_ms, now_ms });
     }
     let offered = &manifest.release;
     for seen in trust.seen.iter().filter(|seen| seen.release.name == offered.name) {

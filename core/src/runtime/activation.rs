@@ -119,9 +119,11 @@ impl Noctule {
                 let reason = shortened(reason);
                 self.revert(&RevertReason::Halted { reason })?;
                 // What the backend has taken back keeps no older version out that it offers.
+                self.forget_filed_versions()?;
                 self.store.write("forgetting a halted release", |transaction| {
                     releases::forget_seen_of(transaction, manifest_sha256)
                 })?;
+                self.file_versions()?;
                 Ok(true)
             }
             Some(_) => {
@@ -344,7 +346,7 @@ fn blames_the_release(error: &Error) -> bool {
     match error {
         Error::Model { .. } | Error::InvalidInput { .. } => true,
         // The app came with a plan that this release does not fit: nobody's misbehaviour.
-        Error::ReleaseRefused { refusal, .. } => !matches!(refusal, Refusal::Incompatible { .. }),
+        Error::ReleaseRefused { refusal, .. } => !matches!(refusal, Refusal::PlanContexts { .. }),
         Error::Damaged { what, .. } => what != "the database",
         _ => false,
     }

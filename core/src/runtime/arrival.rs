@@ -5,9 +5,11 @@ use std::path::PathBuf;
 use super::Noctule;
 use super::delivery::Step;
 use crate::base::{CancelToken, Error, Network, Refusal, Result, Transfer};
-use crate::delivery::{DeliveryPolicy, Incoming, NextFile, Pending, Session};
+use crate::delivery::{DeliveryPolicy, Incoming, NextFile, Pending, RefusedOffer, Session};
 use crate::release::rows as releases;
-use crate::release::{Manifest, Trust, check_offer, delta, installed_path, read_manifest};
+use crate::release::{
+    MANIFEST_FILE, Manifest, Trust, check_offer, delta, installed_path, read_manifest, take_back,
+};
 use crate::trust::ReleaseTarget;
 
 /// Milliseconds until an installation is tried again when a night was under way.
@@ -22,18 +24,28 @@ impl Noctule {
         network: Network,
         policy: &DeliveryPolicy,
     ) -> Result<Step> {
-        let releases_dir = self.releases_dir();
+        let (releases_dir, free_bytes) = (self.releases_dir(), session.free_bytes);
         let arriving = session.arriving(&releases_dir, &pending.manifest_sha256)?;
         if arriving.manifest.is_none() {
             let (sha256, length) = (&pending.manifest_sha256, pending.manifest_length);
+            let directory = arriving.incoming.directory();
+            if !self.is_installed(sha256) && !directory.join(MANIFEST_FILE).exists() {
+                // All of it may have come before, and only the activation failed.
+                take_back(&releases_dir, &pending.release, sha256, directory)?;
+            }
             match arriving.incoming.manifest(sha256, length) {
                 Ok(Ok(manifest)) => {
                     let (app, now_ms) = (&self.config.app, self.config.clock.now_ms());
                     let seen = self.store.read(releases::seen)?;
                     // Its digest is the one that the repository vouches for.
                     let trust = Trust::unsigned_for_development(app, now_ms).having_seen(&seen);
-                    if let Err(error) = check_offer(&manifest, sha256, &trust) {
+                    let fits = check_offer(&manifest, sha256, &trust);
+                    if let Err(error) = fits.and_then(|()| self.check_plan(&manifest)) {
                         return self.refuse(session, pending, error);
+                    }
+                    // Before the copies, which take room too.
+                    if let Some(wait) = wait_for_space(free_bytes, &arriving.incoming, &manifest) {
+                        return Ok(Step::Hand(wait));
                     }
                     if let Some((installed, old)) = self.active_manifest() {
                         arriving.incoming.take_over(&installed, &old, &manifest)?;
@@ -48,6 +60,9 @@ impl Noctule {
         let Some(next) = arriving.incoming.next_file(&manifest)? else {
             return self.install_arrived(session, pending);
         };
+        if let Some(wait) = wait_for_space(free_bytes, &arriving.incoming, &manifest) {
+            return Ok(Step::Hand(wait));
+        }
         let (here, total) = arriving.incoming.progress(&manifest);
         if let Some((sha256, length)) = &pending.delta
             && total - here > *length
@@ -149,8 +164,17 @@ impl Noctule {
                 self.pause_delivery(&pending.manifest_sha256, None)?;
                 Ok(Step::Again)
             }
-            Err(error) => self.refuse(session, pending, error),
+            Err(error) => {
+                // Where it lies now depends on how far it came: the next step looks.
+                session.incoming = None;
+                self.refuse(session, pending, error)
+            }
         }
+    }
+
+    /// Whether the release of this manifest is the active one or the one before it.
+    fn is_installed(&self, manifest_sha256: &str) -> bool {
+        self.state().installed.iter().any(|one| one.manifest_sha256 == manifest_sha256)
     }
 
     /// The target that vouches for the release of this manifest now, as far as is known.
@@ -162,18 +186,27 @@ impl Noctule {
     }
 
     /// Gives up `pending`, and remembers it so that it is not fetched again, unless the reason may
-    /// pass: a clock that is wrong, an app that is too old.
+    /// pass: a clock that is wrong, an app that is too old. What the app's own plan has to do with
+    /// is remembered under that plan only: the contexts must fit, and the time that the exam allows
+    /// is the plan's.
     fn refuse(&self, session: &mut Session, pending: &Pending, error: Error) -> Result<Step> {
         let Error::ReleaseRefused { refusal, .. } = &error else { return Err(error) };
         let passes = matches!(
             refusal,
-            Refusal::OutsideValidity { .. }
+            Refusal::Expired { .. }
+                | Refusal::NotYetValid { .. }
                 | Refusal::RuntimeTooOld { .. }
                 | Refusal::FormatTooNew { .. }
         );
+        let of_plan = matches!(refusal, Refusal::PlanContexts { .. } | Refusal::ExamFailed { .. });
+        let offer = RefusedOffer {
+            manifest_sha256: pending.manifest_sha256.clone(),
+            reason: error.to_string(),
+            under_plan: of_plan.then(|| self.plan_digest()),
+        };
         self.change_delivery(|state| match passes {
             true => state.pending = None,
-            false => state.refuse(&pending.manifest_sha256, error.to_string()),
+            false => state.refuse(offer),
         })?;
         session.incoming = None;
         Incoming::clear(&self.releases_dir(), None)?;
@@ -187,4 +220,16 @@ impl Noctule {
         let manifest = read_manifest(&directory, &active.manifest_sha256).ok()?;
         Some((directory, manifest))
     }
+}
+
+/// Asks for room when the app has said how much there is and it is less than twice what is missing:
+/// what is fetched, and as much again for a delta and for what the database writes meanwhile.
+fn wait_for_space(
+    free_bytes: Option<u64>,
+    incoming: &Incoming,
+    manifest: &Manifest,
+) -> Option<Transfer> {
+    let (here, total) = incoming.progress(manifest);
+    let bytes = total.saturating_sub(here).saturating_mul(2);
+    free_bytes.is_some_and(|free| free < bytes).then_some(Transfer::WaitForSpace { bytes })
 }

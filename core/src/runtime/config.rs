@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::{Clock, SystemClock};
 use crate::delivery::DeliveryPolicy;
+use crate::night::schedule::SchedulePolicy;
 use crate::release::Plan;
 
 /// What [`crate::Noctule::open`] needs to know.
@@ -25,6 +26,8 @@ pub struct Config {
     pub delivery: Option<DeliveryPolicy>,
     /// Replaces the plan of the release. Its contexts must be those of the release.
     pub plan: Option<Plan>,
+    /// What [`crate::Noctule::schedule`] goes by.
+    pub schedule: SchedulePolicy,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
     /// Makes the installation's pseudonym and its random draws repeatable: for simulations.
@@ -42,6 +45,7 @@ impl Config {
             allow_unsigned_for_development: false,
             delivery: None,
             plan: None,
+            schedule: SchedulePolicy::default(),
             clock: Arc::new(SystemClock::default()),
             seed: None,
         }

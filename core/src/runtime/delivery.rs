@@ -102,12 +102,13 @@ impl Noctule {
         let installation = self.state().identity.installation.to_string();
         let newest = seen.iter().find(|seen| seen.release.name == policy.line);
         let floor = newest.map_or(0, |seen| seen.release.version);
+        let plan = self.plan_digest();
         let fits = |target: &ReleaseTarget| {
             target.name == policy.line
                 && !target.halted
                 && target.version >= floor
                 && !self.is_active_and_whole(&target.manifest_sha256)
-                && !state.has_refused(&target.manifest_sha256)
+                && !state.has_refused(&target.manifest_sha256, &plan)
                 && in_rollout(target, &installation)
         };
         let mut fitting: Vec<&ReleaseTarget> = offered.releases().filter(|t| fits(t)).collect();
@@ -189,6 +190,18 @@ impl Noctule {
         self.change_delivery(|state| state.looked_ms = None)
     }
 
+    /// Says how many bytes the app may still write to the volume of the profile directory, as the
+    /// system tells it (`StorageManager.getAllocatableBytes`,
+    /// `volumeAvailableCapacityForImportantUsage`); none forgets it. Kept in memory, not on disk.
+    ///
+    /// With it, [`Noctule::next_transfer`] answers [`Transfer::WaitForSpace`] instead of fetching a
+    /// release for which there is no room: twice the bytes that are missing of it must be free.
+    /// Call it before each loop over the transfers. Without it nothing is asked for, and a full
+    /// disk shows as [`Error::StorageFull`].
+    pub fn set_free_bytes(&self, bytes: Option<u64>) {
+        lock(&self.delivery).free_bytes = bytes;
+    }
+
     /// Forgets the release that is on its way and frees its space; the next look may choose it
     /// again.
     ///
@@ -196,7 +209,7 @@ impl Noctule {
     /// [`Error::Storage`], [`Error::StorageFull`], [`Error::File`], [`Error::Closed`].
     pub fn cancel_delivery(&self) -> Result<()> {
         let mut session = lock(&self.delivery);
-        *session = Session::default();
+        *session = Session { free_bytes: session.free_bytes, ..Session::default() };
         self.change_delivery(|state| state.pending = None)?;
         Incoming::clear(&self.releases_dir(), None)
     }

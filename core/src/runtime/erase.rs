@@ -29,6 +29,7 @@ impl Noctule {
                 events::remove_all(transaction)?;
                 slates::remove_all(transaction)?;
                 crate::night::rows::remove_all(transaction)?;
+                meta::remove(transaction, crate::night::schedule::rows::KEY)?;
                 meta::remove(transaction, profiles::KEY)?;
                 QueueState::default().save(transaction)?;
                 meta::put_number(transaction, SCRUB_PENDING, 1)?;
@@ -37,6 +38,7 @@ impl Noctule {
             let mut state = self.state();
             state.identity = identity;
             state.damaged.clear();
+            *lock(&self.asked) = super::schedule::LastAsked::default();
         }
         // What is in memory goes first: it must not be served when the overwriting fails.
         self.fill_shelf()?;

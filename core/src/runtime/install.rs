@@ -5,13 +5,16 @@ use std::sync::{Arc, TryLockError};
 
 use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
-use crate::base::{Day, Error, Refusal, Result};
+use crate::base::digest::sha256_hex;
+use crate::base::{Error, Refusal, Result};
 use crate::learning::rows as profiles;
-use crate::night::{LoadedRelease, SlateMaker, Treatment, WorkItem, order_of_work};
+use crate::night::{
+    GoOn, LoadedRelease, SlateMaker, Treatment, WorkItem, coming_day, night_of, order_of_work,
+};
 use crate::release::integrity::damaged;
 use crate::release::rows as releases;
 use crate::release::{
-    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, check_installed,
+    MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, check_installed_while,
     installed_path, stage, stage_owned,
 };
 use crate::slates::{Slate, rows};
@@ -110,6 +113,7 @@ impl Noctule {
             releases::activate(transaction, verified)?;
             rows::publish_stand_ins(transaction, &mut stand_ins)
         })?;
+        self.file_versions()?;
         self.reload(Some(loaded))?;
         Ok(verified.manifest.release.clone())
     }
@@ -124,7 +128,8 @@ impl Noctule {
         let treatment = Treatment { policy: Policy::Baseline, arm: None };
         let maker = self.maker(loaded, &profile, treatment, false);
         let tag = loaded.release.manifest().release.to_string();
-        let work = order_of_work(maker.plan, &profile.openings);
+        let coming = coming_day(maker.now_ms, self.config.clock.offset_minutes());
+        let work = order_of_work(maker.plan, &profile.openings, coming);
         let published = |item: &WorkItem<'_>| shelf.slates.get(&item.key());
         let replace = replace || work.iter().any(|item| published(item).is_none());
         let stays = |item: &WorkItem<'_>| {
@@ -136,7 +141,7 @@ impl Noctule {
 
     /// The active release, opened on the first call and kept open while its files stay the same;
     /// and whether it was opened and so checked by this very call.
-    pub(super) fn loaded(&self) -> Result<Option<(Arc<LoadedRelease>, bool)>> {
+    pub(super) fn loaded(&self, go_on: GoOn<'_>) -> Result<Option<(Arc<LoadedRelease>, bool)>> {
         let (active, kept) = {
             let state = self.state();
             (state.installed.first().cloned(), state.loaded.clone())
@@ -146,7 +151,7 @@ impl Noctule {
         }
         // Opened without the lock, which `record` needs; there is one opener, the work's owner.
         let Some(active) = active else { return Ok(None) };
-        self.check_release()?;
+        self.check_release(go_on)?;
         let directory = installed_path(&self.releases_dir(), &active.release);
         let loaded = LoadedRelease::open(&directory, &active.manifest_sha256);
         let loaded = Arc::new(loaded.map_err(|error| self.note_damage(&active.release, error))?);
@@ -157,11 +162,11 @@ impl Noctule {
     }
 
     /// Reads every byte of the active release and compares the hashes: before its values are used
-    /// for a slate.
-    pub(super) fn check_release(&self) -> Result<()> {
+    /// for a slate. Asks `go_on` between some pages.
+    pub(super) fn check_release(&self, go_on: GoOn<'_>) -> Result<()> {
         let Some(active) = self.state().installed.first().cloned() else { return Ok(()) };
         let directory = installed_path(&self.releases_dir(), &active.release);
-        check_installed(&directory, &active.manifest_sha256)
+        check_installed_while(&directory, &active.manifest_sha256, go_on)
             .map_err(|error| self.note_damage(&active.release, error))
     }
 
@@ -194,7 +199,7 @@ impl Noctule {
             profile,
             treatment: Treatment { policy, ..treatment },
             now_ms,
-            day: Day::at(now_ms, clock.offset_minutes()).0,
+            day: night_of(now_ms, clock.offset_minutes()),
             at_night,
         }
     }
@@ -212,6 +217,13 @@ impl Noctule {
         }
     }
 
+    /// Digest of the app's own plan; empty without one.
+    pub(super) fn plan_digest(&self) -> String {
+        let Some(plan) = &self.config.plan else { return String::new() };
+        // A plan is strings, numbers and lists of them, which always become JSON.
+        sha256_hex(&serde_json::to_vec(plan).unwrap_or_default())
+    }
+
     /// The rows of the context popularity follow the contexts of the release's plan.
     pub(super) fn check_plan(&self, manifest: &Manifest) -> Result<()> {
         let Some(plan) = &self.config.plan else { return Ok(()) };
@@ -222,8 +234,7 @@ impl Noctule {
             let names: Vec<&str> = plan.contexts.iter().map(|c| c.id.as_str()).collect();
             names.join(", ")
         };
-        let (expected, found) = (names(plan), names(&manifest.plan));
-        let refusal = Refusal::Incompatible { what: "the list of contexts", expected, found };
-        Err(Error::refused(MANIFEST_FILE, refusal))
+        let (plan, release) = (names(plan), names(&manifest.plan));
+        Err(Error::refused(MANIFEST_FILE, Refusal::PlanContexts { plan, release }))
     }
 }

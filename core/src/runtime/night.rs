@@ -4,32 +4,47 @@ use std::cell::Cell;
 
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
-use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step};
-use crate::feedback::rows as events;
+use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step, StopReason};
+use crate::feedback::{self, rows as events};
 use crate::learning::{LabelWeights, Labels, rows as profiles};
-use crate::night::{Job, NightOutcome, NightReport, rows as journal};
+use crate::night::rows::{self as journal, Spent};
+use crate::night::{
+    Job, LoadedRelease, NightOutcome, NightReport, RunOutcome, SlateKeeper, coming_day,
+};
 use crate::release::Probation;
 use crate::release::activation::rows as states;
 use crate::serving::Today;
 use crate::slates::{Slate, SlateKey, rows as slates};
 use crate::upload::QueueState;
 
+/// Events that are learned in one transaction: a hundredth of a second, in which nothing can be
+/// recorded and no cancellation is answered.
+const EVENTS_AT_ONCE: usize = 500;
+
+/// A slate that is kept is written anew only when it stays fresh for so much longer.
+const WORTH_KEEPING_MS: i64 = 60 * 60 * 1_000;
+
 impl Noctule {
     /// Runs one slice of the night: learns from the feedback, then makes and publishes what is left
-    /// to make, the most opened slate first, each in a transaction of its own.
+    /// to make, the most needed slate first, each in a transaction of its own.
     ///
-    /// May be killed at any instruction: the next call goes on with what is left. Asks `cancel` and
-    /// the budget before each slate. Lack of a release is an outcome, not an error.
+    /// May be killed at any instruction: the next call goes on with what is left, and makes at most
+    /// the slate again that was being made. Asks `cancel` and the budget before each slate and
+    /// inside it. Lack of a release is an outcome, not an error.
     ///
-    /// A release that is damaged gives way to the previous one, which then makes the slates; one on
-    /// probation is confirmed by a finished night, or given up: see [`crate::Status::reverted`].
+    /// A slate that the model cannot make stays as it was; the others are made, and then the error
+    /// is given. A release that is damaged gives way to the previous one, which then makes the
+    /// slates; one on probation is confirmed by a finished night, or given up: see
+    /// [`crate::Status::reverted`].
     ///
     /// # Errors
+    /// [`crate::base::Error::InvalidInput`] for a budget without a thread;
     /// [`crate::base::Error::AlreadyRunning`] when a night or an installation runs in this
-    /// process; [`crate::base::Error::Model`] when a score is not finite (the slates before stay);
+    /// process; [`crate::base::Error::Model`] when a score is not finite (the other slates stay);
     /// [`crate::base::Error::ReleaseRefused`] when the plan of the app does not fit the release;
     /// [`crate::base::Error::ReleaseDamaged`] when a file of the installed release changed, found
     /// before a slate is made from it, and there is no whole one to go back to;
+    /// [`crate::base::Error::DirectoryMissing`] when the profile's directory was removed;
     /// the storage errors; [`crate::base::Error::Closed`].
     pub fn run_night(
         &self,
@@ -37,11 +52,13 @@ impl Noctule {
         cancel: &CancelToken,
         progress: &dyn Progress,
     ) -> Result<NightReport> {
+        budget.check()?;
         let _working = self.begin_work()?;
         let spending = Spending::begin(budget, cancel);
         let now_ms = self.config.clock.now_ms();
+        let conditions = self.conditions_of(now_ms);
         let (run, cut) = self.store.write("opening the night's journal", |transaction| {
-            let run = journal::begin(transaction, now_ms)?;
+            let run = journal::begin(transaction, now_ms, conditions.as_deref())?;
             let begun = |probation: &mut Probation| {
                 let before = probation.cut_nights;
                 probation.cut_nights = before.saturating_add(1);
@@ -50,22 +67,46 @@ impl Noctule {
             Ok((run, states::on_probation(transaction, begun)?))
         })?;
         self.check_cut_nights(cut)?;
-        let result = self.night(&spending, progress);
-        let ended_ms = self.config.clock.now_ms();
-        self.store.write("closing the night's journal", |transaction| {
-            states::on_probation(transaction, |probation| probation.cut_nights = 0)?;
-            journal::end(transaction, run, ended_ms, result.as_ref())
-        })?;
+        let result = self.night(run, &spending, progress);
+        self.end_run(run, result.as_ref(), &spending, cancel)?;
         let judged = self.judge_night(result.as_ref());
         let report = result?;
         judged.map(|()| report)
     }
 
+    fn end_run(
+        &self,
+        run: i64,
+        result: Result<&NightReport, &Error>,
+        spending: &Spending<'_>,
+        cancel: &CancelToken,
+    ) -> Result<()> {
+        let ended_ms = self.config.clock.now_ms();
+        let left = result.map_or((0, 0), |report| (report.kept, report.remaining));
+        let spent = Spent {
+            cpu_ms: u64::try_from(spending.cpu_spent().as_millis()).unwrap_or(u64::MAX),
+            wall_ms: u64::try_from(spending.elapsed().as_millis()).unwrap_or(u64::MAX),
+            stop_told: cancel.reason(),
+        };
+        let outcome = RunOutcome::of(result);
+        let closed = self.store.write("closing the night's journal", |transaction| {
+            states::on_probation(transaction, |probation| probation.cut_nights = 0)?;
+            journal::end(transaction, run, ended_ms, &outcome, left, &spent)
+        });
+        // What went wrong in the night says more than that it could not be noted.
+        if result.is_err() { Ok(()) } else { closed }
+    }
+
     /// A night with the active release; when that is damaged, with the one before it.
-    fn night(&self, spending: &Spending<'_>, progress: &dyn Progress) -> Result<NightReport> {
-        match self.night_of_active(spending, progress) {
+    fn night(
+        &self,
+        run: i64,
+        spending: &Spending<'_>,
+        progress: &dyn Progress,
+    ) -> Result<NightReport> {
+        match self.night_of_active(run, spending, progress) {
             Err(error @ Error::ReleaseDamaged { .. }) if self.fall_back(&error)? => {
-                self.night_of_active(spending, progress)
+                self.night_of_active(run, spending, progress)
             }
             ended => ended,
         }
@@ -73,37 +114,35 @@ impl Noctule {
 
     fn night_of_active(
         &self,
+        run: i64,
         spending: &Spending<'_>,
         progress: &dyn Progress,
     ) -> Result<NightReport> {
         progress.report(Step::Learning, 0, 1);
-        let (profile, learned_events) = self.learn()?;
+        let (profile, learned_events) = self.learn(spending)?;
         progress.report(Step::Learning, 1, 1);
-        let Some((loaded, was_checked)) = self.loaded()? else {
-            let outcome = NightOutcome::NoRelease;
-            return Ok(NightReport {
-                outcome,
-                published: 0,
-                kept: 0,
-                remaining: 0,
-                learned_events,
-            });
+        if let Some(reason) = spending.stop_reason() {
+            return Ok(NightReport::new(self.stopped(reason), self.planned(), learned_events));
+        }
+        let loaded = match self.loaded(&|| spending.check()) {
+            Ok(loaded) => loaded,
+            Err(Error::Cancelled) => {
+                let reason = spending.stop_reason().unwrap_or(StopReason::Cancelled);
+                return Ok(NightReport::new(self.stopped(reason), self.planned(), learned_events));
+            }
+            Err(error) => return Err(error),
+        };
+        let Some((loaded, was_checked)) = loaded else {
+            return Ok(NightReport::new(NightOutcome::NoRelease, 0, learned_events));
         };
         let treatment = self.state().treatment();
         let maker = self.maker(&loaded, &profile, treatment, true);
-        let check = || if was_checked { Ok(()) } else { self.check_release() };
-        let job = Job { maker: &maker, spending, progress, check_release: &check };
-        let tag = loaded.release.manifest().release.to_string();
-        let shelf = self.shelf.snapshot();
-        let of_another = shelf.slates.values().any(|published| published.slate().release != tag);
-        let changes = Cell::new(of_another);
-        drop(shelf);
-        let publish = |slate, inputs: &[u8]| {
-            // With the first slate of a new release the others of the old one go.
-            let beside = if changes.take() { self.change_over(&loaded, true)? } else { Vec::new() };
-            self.publish(slate, inputs, beside)
-        };
-        let report = job.run(&|key| self.published_inputs(key), &publish)?;
+        let go_on = || spending.check();
+        let check = || if was_checked { Ok(()) } else { self.check_release(&go_on) };
+        let clock = &self.config.clock;
+        let coming = coming_day(clock.now_ms(), clock.offset_minutes());
+        let job = Job { maker: &maker, spending, progress, check_release: &check, coming };
+        let report = job.run(&Keeper::new(self, &loaded, run))?;
         if report.outcome == NightOutcome::Finished {
             self.store.maintain()?;
             progress.report(Step::Maintenance, 1, 1);
@@ -111,14 +150,54 @@ impl Noctule {
         Ok(NightReport { learned_events, ..report })
     }
 
-    /// Brings the profile up to date with what was recorded, in one transaction.
-    fn learn(&self) -> Result<(Profile, u64)> {
+    /// A night that stops before it has a release open: there may be none.
+    fn stopped(&self, reason: StopReason) -> NightOutcome {
+        if self.state().installed.is_empty() {
+            NightOutcome::NoRelease
+        } else {
+            NightOutcome::Stopped(reason)
+        }
+    }
+
+    /// Slates of the plan in force.
+    pub(super) fn planned(&self) -> u32 {
+        let shelf = self.shelf.snapshot();
+        let surfaces = shelf.plan.as_ref().map(|plan| plan.surfaces.iter());
+        surfaces.map_or(0, |surfaces| surfaces.map(|surface| surface.contexts.len() as u32).sum())
+    }
+
+    /// Brings the profile up to date with what was recorded, some events a transaction, so that a
+    /// kill costs no more than those. Stops early when the work has to.
+    fn learn(&self, spending: &Spending<'_>) -> Result<(Profile, u64)> {
+        let mut all = 0;
+        let profile = loop {
+            let (profile, read) = self.learn_some()?;
+            all += read;
+            if read < EVENTS_AT_ONCE as u64 || spending.stop_reason().is_some() {
+                break profile;
+            }
+        };
         let _recording = lock(&self.recording);
-        let learned = self.store.write("learning", |transaction| {
+        let today = self.store.read(|connection| {
+            let mut today = Today::of(&profile);
+            events::each_after(connection, profile.learned_through, usize::MAX, |event| {
+                feedback::apply(&mut today, &event.kind, &event.item, event.at_ms);
+                Ok(())
+            })?;
+            Ok(today)
+        })?;
+        self.shelf.set_today(today);
+        Ok((profile, all))
+    }
+
+    fn learn_some(&self) -> Result<(Profile, u64)> {
+        let _recording = lock(&self.recording);
+        self.store.write("learning", |transaction| {
             let before = self.profile(profiles::load(transaction))?;
             let after = before.learned_through;
-            let mut labels = Labels::new(before, LabelWeights::default());
-            events::each_after(transaction, after, usize::MAX, |event| {
+            let labels = Labels::new(before, LabelWeights::default());
+            let mut labels = labels.in_zone(self.config.clock.offset_minutes());
+            events::each_after(transaction, after, EVENTS_AT_ONCE, |event| {
                 labels.learn(&event);
                 Ok(())
             })?;
@@ -127,27 +206,64 @@ impl Noctule {
             let delivered = QueueState::load(transaction)?.acknowledged_through;
             events::remove_through(transaction, delivered.min(profile.learned_through))?;
             Ok((profile, read))
-        })?;
-        self.shelf.set_today(Today::of(&learned.0));
-        Ok(learned)
+        })
     }
+}
 
-    /// The inputs of the slate of `key`; none when it is not on the shelf, as after damage.
-    fn published_inputs(&self, key: &SlateKey) -> Result<Option<Vec<u8>>> {
-        if !self.shelf.snapshot().slates.contains_key(key) {
+/// Publishes the slates of one night: on disk first, then in memory.
+struct Keeper<'a> {
+    noctule: &'a Noctule,
+    loaded: &'a LoadedRelease,
+    run: i64,
+    /// Slates of another release are on the shelf: with the first slate of the new one they go.
+    changes: Cell<bool>,
+}
+
+impl<'a> Keeper<'a> {
+    fn new(noctule: &'a Noctule, loaded: &'a LoadedRelease, run: i64) -> Self {
+        let tag = loaded.release.manifest().release.to_string();
+        let shelf = noctule.shelf.snapshot();
+        let of_another = shelf.slates.values().any(|published| published.slate().release != tag);
+        Self { noctule, loaded, run, changes: Cell::new(of_another) }
+    }
+}
+
+impl SlateKeeper for Keeper<'_> {
+    /// None for a slate that is not on the shelf, as after damage.
+    fn inputs_of(&self, key: &SlateKey) -> Result<Option<Vec<u8>>> {
+        if !self.noctule.shelf.snapshot().slates.contains_key(key) {
             return Ok(None);
         }
-        self.store.read(|connection| slates::inputs_of(connection, key))
+        self.noctule.store.read(|connection| slates::inputs_of(connection, key))
     }
 
-    /// Publishes on disk first, then in memory; stand-ins `beside` it in the same transaction.
-    fn publish(&self, mut slate: Slate, inputs: &[u8], mut beside: Vec<Slate>) -> Result<()> {
+    fn publish(&self, mut slate: Slate, inputs: &[u8]) -> Result<()> {
+        let noctule = self.noctule;
+        noctule.store.check_present()?;
+        let mut beside =
+            if self.changes.take() { noctule.change_over(self.loaded, true)? } else { Vec::new() };
         beside.retain(|stand_in| stand_in.key != slate.key);
-        self.store.write("publishing a slate", |transaction| {
+        noctule.store.write("publishing a slate", |transaction| {
             slates::publish_stand_ins(transaction, &mut beside)?;
-            slates::publish(transaction, &mut slate, inputs)
+            slates::publish(transaction, &mut slate, inputs)?;
+            journal::count_published(transaction, self.run)
         })?;
-        self.shelf.put(beside.into_iter().chain([slate]));
+        noctule.shelf.put(beside.into_iter().chain([slate]));
+        Ok(())
+    }
+
+    fn keep(&self, key: &SlateKey, stale_after_ms: i64) -> Result<()> {
+        let noctule = self.noctule;
+        let shelf = noctule.shelf.snapshot();
+        let Some(published) = shelf.slates.get(key) else { return Ok(()) };
+        let slate = published.slate();
+        if stale_after_ms.saturating_sub(slate.stale_after_ms) < WORTH_KEEPING_MS {
+            return Ok(());
+        }
+        let slate = Slate { stale_after_ms, ..slate.clone() };
+        noctule.store.check_present()?;
+        noctule.store.write("keeping a slate", |transaction| slates::keep(transaction, &slate))?;
+        noctule.shelf.put([slate]);
         Ok(())
     }
 }

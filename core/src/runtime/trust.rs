@@ -25,6 +25,9 @@ impl Noctule {
 
     /// Stores `set`. When the keys for targets have changed, the versions seen count no more.
     pub(super) fn keep_trusted_set(&self, set: &mut TrustedSet) -> Result<()> {
+        if set.clone().take_targets_rotation() {
+            self.forget_filed_versions()?;
+        }
         self.store.write("storing the trusted metadata", |transaction| {
             let mut kept = set.clone();
             if kept.take_targets_rotation() {

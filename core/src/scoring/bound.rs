@@ -8,7 +8,9 @@
 //! x.y = s x.c + x.e = s (t q.c + r.c) + x.e
 //! ```
 //!
-//! of which s t q.c is known from the integer dot product q.c. For the rest (Hölder)
+//! of which s t q.c is known from the integer dot product q.c. This holds for codes of any number
+//! of levels: a query has coarse ones, which every row is multiplied with, and fine ones for the
+//! rows that reach the floor. For the rest (Hölder)
 //!
 //! ```text
 //! |r.c| <= |r|_1 max|c|  <= C |r|_1
@@ -43,6 +45,7 @@
 //! so that neither a tiny nor a huge query leaves the range of f32; "scan units" are these.
 
 use super::item_matrix::ItemMatrix;
+use super::kernels::{Reach, ScanQuery};
 use super::quantise::{CODE_MAX, quantise_row};
 use super::vectors::Vectors;
 
@@ -55,31 +58,20 @@ const F32_ROUNDING: f64 = 1.0 / (1 << 22) as f64;
 /// Four times the least positive f32: what underflow can hide, with room.
 const F32_UNDERFLOW: f64 = 4.0 * f32::from_bits(1) as f64;
 
-/// A query made ready for the scan.
-#[derive(Debug)]
-pub(super) struct CoarseQuery {
-    /// Codes, -127 to 127.
-    pub(super) codes: Vec<i8>,
+/// Turns the integer dot product of a row into the ends of an interval with its exact score.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Interval {
     /// t, in scan units.
     step: f32,
     /// B, in scan units.
     slack: f32,
-    /// Scan units per unit: a power of two.
-    unit: f64,
 }
 
-impl CoarseQuery {
-    /// Quantises `query`, whose values are finite, for `matrix`; `None` when all are zero.
-    pub(super) fn new(query: &[f32], matrix: &ItemMatrix<'_>) -> Option<Self> {
-        let largest = query.iter().fold(0.0f32, |most, value| most.max(value.abs()));
-        if largest == 0.0 {
-            return None;
-        }
-        // Every f32 is a normal f64: its exponent stands in the bits, and 2^-exponent is exact.
-        let exponent = (f64::from(largest).to_bits() >> 52) as i32 - 1023;
-        let unit = 2f64.powi(-exponent);
+impl Interval {
+    /// Quantises `query` * `unit` to codes of at most `most`.
+    fn new(query: &[f32], unit: f64, most: f64, matrix: &ItemMatrix<'_>) -> (Vec<i8>, Self) {
         let mut codes = vec![0; query.len()];
-        let step = quantise_row(query, unit, CODE_MAX, &mut codes);
+        let step = quantise_row(query, unit, most, &mut codes);
         let (mut size, mut residual) = (0.0, 0.0);
         for (value, code) in query.iter().zip(&codes) {
             let value = f64::from(*value) * unit;
@@ -91,21 +83,57 @@ impl CoarseQuery {
             Vectors::Coded => 0.0,
         };
         let slack = matrix.codes.bound() * residual + (row_steps + ROUNDING) * size;
-        let slack = slack as f32;
-        Some(Self { codes, step, slack, unit })
+        (codes, Self { step, slack: slack as f32 })
     }
 
     /// Not less than the exact score of a row with `scale` and integer dot product `dot`, in scan
     /// units.
     #[inline]
     pub(super) fn upper(&self, scale: f32, dot: i32) -> f32 {
-        scale * (self.step * dot as f32 + self.slack)
+        self.reach(0.0).upper(scale, dot)
+    }
+
+    /// What a kernel compares with `floor`.
+    pub(super) fn reach(&self, floor: f32) -> Reach {
+        Reach { step: self.step, slack: self.slack, floor }
     }
 
     /// Not more than that score. Where f32 overflows, its greatest value.
     #[inline]
     pub(super) fn lower(&self, scale: f32, dot: i32) -> f32 {
         (scale * (self.step * dot as f32 - self.slack)).min(f32::MAX)
+    }
+}
+
+/// A query made ready for the scan.
+#[derive(Debug)]
+pub(super) struct CoarseQuery {
+    /// Few levels, for every row.
+    pub(super) scan: ScanQuery,
+    /// What their products say.
+    pub(super) coarse: Interval,
+    /// -127 to 127, for the rows that reach the floor.
+    pub(super) codes: Vec<i8>,
+    /// What their products say.
+    pub(super) fine: Interval,
+    /// Scan units per unit: a power of two.
+    unit: f64,
+}
+
+impl CoarseQuery {
+    /// Quantises `query`, whose values are finite, for `matrix`, for the scan to codes of at most
+    /// `scan_max`; `None` when all are zero.
+    pub(super) fn new(query: &[f32], matrix: &ItemMatrix<'_>, scan_max: i8) -> Option<Self> {
+        let largest = query.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        if largest == 0.0 {
+            return None;
+        }
+        // Every f32 is a normal f64: its exponent stands in the bits, and 2^-exponent is exact.
+        let exponent = (f64::from(largest).to_bits() >> 52) as i32 - 1023;
+        let unit = 2f64.powi(-exponent);
+        let (scan, coarse) = Interval::new(query, unit, f64::from(scan_max), matrix);
+        let (codes, fine) = Interval::new(query, unit, CODE_MAX, matrix);
+        Some(Self { scan: ScanQuery::new(scan), coarse, codes, fine, unit })
     }
 
     /// An exact score in scan units.
@@ -148,14 +176,22 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scoring::kernels::{PANEL_QUERY_MAX, ROW_QUERY_MAX};
     use crate::scoring::testing::{Form, Stored};
     use crate::scoring::{Kernel, exact_score};
+
+    impl CoarseQuery {
+        /// The two intervals with the codes that they are for.
+        fn both(&self) -> [(Interval, &[i8]); 2] {
+            [(self.coarse, self.scan.codes()), (self.fine, &self.codes)]
+        }
+    }
 
     /// `query` for a matrix of one row, in single precision and int8.
     fn coarse(query: &[f32]) -> Option<CoarseQuery> {
         let d = query.len();
         let (codes, row) = (vec![0; d], vec![0.0; d]);
-        CoarseQuery::new(query, &ItemMatrix::new(&codes, &[0.0], &row, d).unwrap())
+        CoarseQuery::new(query, &ItemMatrix::new(&codes, &[0.0], &row, d).unwrap(), 64)
     }
 
     /// Values over many orders of magnitude, with zeros.
@@ -174,24 +210,29 @@ mod tests {
             query in prop::collection::vec(value(), 64),
             rows in prop::collection::vec(value(), 64 * 8),
             exponent in -120i32..60,
+            most in prop::sample::select(vec![1i8, PANEL_QUERY_MAX, ROW_QUERY_MAX]),
         ) {
             let query: Vec<f32> = query[..d].iter().map(|x| x * 2f32.powi(exponent)).collect();
             for form in Form::all() {
                 let stored = Stored::new(&rows[..d * 8], d, form);
                 let matrix = stored.matrix();
-                let Some(coarse) = CoarseQuery::new(&query, &matrix) else { return Ok(()) };
+                let Some(query_codes) = CoarseQuery::new(&query, &matrix, most) else {
+                    return Ok(());
+                };
                 let mut room = Vec::new();
-                let mut dots = [0; 8];
                 let codes = matrix.codes.rows(0..8, d, &mut room);
-                Kernel::fastest().dot_products(&coarse.codes, codes, &mut dots);
-                for ((index, dot), scale) in (0..8).zip(dots).zip(matrix.scales) {
+                for ((index, codes), scale) in (0..8).zip(codes.chunks(d)).zip(matrix.scales) {
                     let row = matrix.row(index).unwrap();
                     let pairs = query.iter().zip(&*row);
                     let exact = pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
-                    let exact = exact * coarse.unit;
-                    let (lower, upper) = (coarse.lower(*scale, dot), coarse.upper(*scale, dot));
-                    prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{form:?} {exact}");
-                    prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{form:?} {exact}");
+                    let exact = exact * query_codes.unit;
+                    for (interval, of_query) in query_codes.both() {
+                        let dot = Kernel::fastest().dot_product(of_query, codes);
+                        let (lower, upper) =
+                            (interval.lower(*scale, dot), interval.upper(*scale, dot));
+                        prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{form:?} {exact}");
+                        prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{form:?} {exact}");
+                    }
                 }
             }
         }

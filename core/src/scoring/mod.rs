@@ -18,6 +18,7 @@ mod codes;
 mod item_matrix;
 mod kernels;
 mod quantise;
+mod scan;
 #[cfg(test)]
 mod testing;
 mod top_k;
@@ -28,5 +29,5 @@ pub use codes::Codes;
 pub use item_matrix::ItemMatrix;
 pub use kernels::Kernel;
 pub use quantise::{Quantised, QuantisedInt4, quantise, quantise_int4};
-pub use top_k::{Scored, exact_score, top_k, top_k_with};
+pub use top_k::{Eligible, Scored, TopK, exact_score, top_k, top_k_with};
 pub use vectors::{Vectors, bf16_to_f32, f16_to_f32};

@@ -1,5 +1,5 @@
-//! The k best items for a query: a coarse scan over the codes, then exact scores for what may be
-//! among the best, and a proof that nothing else can be.
+//! The k best items for a query, or for many: a coarse scan over the codes, then exact scores for
+//! what may be among the best, and a proof that nothing else can be.
 //!
 //! # Why the result is exact
 //! The scan gives every row an interval that holds its exact score (derived in `bound`). Once k
@@ -9,28 +9,23 @@
 //! is scored exactly, from the highest upper end downwards, until the k-th best exact score is
 //! above every upper end that remains. So the result equals that of scoring every row exactly:
 //! recall is 1 by construction, whatever the data. They decide only how many rows are left.
+//!
+//! Every row gets a wide interval from a query of few levels, which the fastest instructions can
+//! multiply; a row whose wide interval reaches L gets a narrow one from a query of 255 levels.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::BinaryHeap;
+use std::cmp::Ordering;
+use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use super::bound::{CoarseQuery, exact_scores};
 use super::item_matrix::ItemMatrix;
-use super::kernels::Kernel;
+use super::kernels::{BLOCK, Kernel, PANEL_QUERY_MAX, ROW_QUERY_MAX};
 use super::quantise::check_finite;
-use super::vectors::Vectors;
-use crate::base::{Error, Result};
-
-/// Rows whose sums are computed before they are compared. Short blocks keep the loads going:
-/// measured at 1,000,000 x 64, 256 took 2.4 ms, 1,024 took 2.6 and 4,096 took 3.0. Reading two or
-/// four streams side by side was no faster.
-const BLOCK_ROWS: usize = 256;
-/// Rows compared with the floor at once; a branch is taken only when one of them reaches it.
-const COMPARED_ROWS: usize = 32;
-/// Survivors that are added before those that fell below the floor are cleared away again.
-const SURVIVORS_BETWEEN_CLEARINGS: usize = 1024;
+use super::scan::{PANEL_QUERIES, Scan, Walk};
+use crate::base::{Error, MappedFile, Result};
 
 /// An item and its exact score.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy)]
 pub struct Scored {
     /// Index of the item: its row in the matrix.
     pub index: u32,
@@ -38,12 +33,26 @@ pub struct Scored {
     pub score: f32,
 }
 
-impl Scored {
-    /// Greater is better: by score, and at equal scores the lower index.
-    fn rank(&self, other: &Self) -> Ordering {
+/// Greater is better: by score, and at equal scores the lower index.
+impl Ord for Scored {
+    fn cmp(&self, other: &Self) -> Ordering {
         self.score.total_cmp(&other.score).then(other.index.cmp(&self.index))
     }
 }
+
+impl PartialOrd for Scored {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl PartialEq for Scored {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other).is_eq()
+    }
+}
+
+impl Eq for Scored {}
 
 /// The dot product of `query` and `row`: the products in f64 (where they are exact), summed from
 /// the first to the last, rounded to f32 once. The same on every machine.
@@ -98,181 +107,171 @@ pub fn top_k_with(
     k: usize,
     eligible: Option<&dyn Fn(u32) -> bool>,
 ) -> Result<Vec<Scored>> {
-    if query.len() != matrix.dimensions {
-        let reason = format!("{} values, but {} are needed", query.len(), matrix.dimensions);
-        return Err(Error::invalid("query", reason));
+    let search = TopK { kernel, ..TopK::new(k) };
+    let is_eligible = |_, index| eligible.is_none_or(|eligible| eligible(index));
+    let mut best = search.on_one_thread(matrix, &[query], &is_eligible)?;
+    Ok(best.pop().unwrap_or_default())
+}
+
+/// Whether the query of this number may have the item of this index.
+pub type Eligible<'a> = dyn Fn(usize, u32) -> bool + Sync + 'a;
+
+/// A search for the best items of many queries in one pass over the matrix.
+///
+/// ```
+/// use noctule_core::scoring::{ItemMatrix, TopK, quantise};
+/// let embeddings = [1.0, 0.0, 0.6, 0.8, 0.0, 1.0];
+/// let quantised = quantise(&embeddings, 2)?;
+/// let items = ItemMatrix::new(&quantised.codes, &quantised.scales, &embeddings, 2)?;
+/// let best = TopK::new(1).search(&items, &[&[1.0, 0.5], &[-1.0, 0.5]])?;
+/// assert_eq!((best[0][0].index, best[1][0].index), (1, 2));
+/// # Ok::<(), noctule_core::base::Error>(())
+/// ```
+#[derive(Clone, Copy)]
+pub struct TopK<'a> {
+    /// Items wanted for each query.
+    pub k: usize,
+    /// What multiplies; the result is the same with each.
+    pub kernel: Kernel,
+    /// Threads, the caller's included; more than one are started for the length of the call.
+    pub threads: NonZeroUsize,
+    /// Which items may be found; all without it. Asked about the few that could be among the best.
+    pub eligible: Option<&'a Eligible<'a>>,
+    /// Asked about every 16,000 items: true ends the search with [`Error::Cancelled`].
+    pub stop: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// The file that the matrix is mapped from: pages are given back to the system as soon as they
+    /// are read, so that a search holds few of them at a time. The next search reads them anew.
+    pub file: Option<&'a MappedFile>,
+}
+
+impl std::fmt::Debug for TopK<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { k, kernel, threads, .. } = self;
+        let mut shown = f.debug_struct("TopK");
+        shown.field("k", k).field("kernel", kernel).field("threads", threads);
+        shown.finish_non_exhaustive()
     }
-    check_finite("query", query)?;
-    let is_eligible = |index: u32| eligible.is_none_or(|eligible| eligible(index));
-    let k = k.min(matrix.len());
-    if k == 0 {
-        return Ok(Vec::new());
+}
+
+impl<'a> TopK<'a> {
+    /// The `k` best of all items, by the fastest kernel on the caller's thread.
+    #[must_use]
+    pub fn new(k: usize) -> Self {
+        let (kernel, threads) = (Kernel::fastest(), NonZeroUsize::MIN);
+        Self { k, kernel, threads, eligible: None, stop: None, file: None }
     }
-    let Some(coarse) = CoarseQuery::new(query, matrix) else {
-        // Every score is 0, and the lowest indices are the best.
-        let indices = (0..matrix.len() as u32).filter(|index| is_eligible(*index));
-        return Ok(indices.take(k).map(|index| Scored { index, score: 0.0 }).collect());
-    };
-    let mut scan = Scan::new(matrix, &coarse, k, &is_eligible);
-    scan.run(kernel);
-    let best = scan.exact(query);
+
+    /// The best items of each of `queries`, as [`top_k`] gives them.
+    ///
+    /// # Errors
+    /// As [`top_k`]; [`Error::Cancelled`] when asked to stop.
+    pub fn search(&self, matrix: &ItemMatrix<'_>, queries: &[&[f32]]) -> Result<Vec<Vec<Scored>>> {
+        let eligible =
+            |query: usize, index: u32| self.eligible.is_none_or(|eligible| eligible(query, index));
+        let rows = self.walk(matrix).stream_rows();
+        let threads = self.threads.get().min(rows.div_ceil(BLOCK)).max(1);
+        if threads == 1 {
+            return self.on_one_thread(matrix, queries, &eligible);
+        }
+        let share = rows.div_ceil(threads).next_multiple_of(BLOCK);
+        let part = |i: usize| (i * share).min(rows)..((i + 1) * share).min(rows);
+        self.with_scans(matrix, queries, &eligible, |walk, scans| {
+            std::thread::scope(|scope| {
+                let begin = |i: usize| {
+                    let mut own: Vec<Scan<'_>> = scans.iter().map(Scan::beside).collect();
+                    let work = move || walk.over(part(i), &mut own, &eligible).map(|()| own);
+                    std::thread::Builder::new().spawn_scoped(scope, work)
+                };
+                let others: Vec<_> = (1..threads).map(begin).collect();
+                walk.over(part(0), scans, &eligible)?;
+                for (i, other) in others.into_iter().enumerate() {
+                    match other.map(std::thread::ScopedJoinHandle::join) {
+                        Ok(Ok(found)) => {
+                            let found = found?;
+                            scans.iter_mut().zip(found).for_each(|(scan, own)| scan.absorb(own));
+                        }
+                        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+                        // No thread to be had: its part is done here.
+                        Err(_) => walk.over(part(i + 1), scans, &eligible)?,
+                    }
+                }
+                Ok(())
+            })
+        })
+    }
+
+    fn on_one_thread<F: Fn(usize, u32) -> bool>(
+        &self,
+        matrix: &ItemMatrix<'_>,
+        queries: &[&[f32]],
+        eligible: &F,
+    ) -> Result<Vec<Vec<Scored>>> {
+        self.with_scans(matrix, queries, eligible, |walk, scans| {
+            let all: Range<usize> = 0..walk.stream_rows();
+            walk.over(all, scans, eligible)
+        })
+    }
+
+    fn walk<'m>(&self, matrix: &'m ItemMatrix<'m>) -> Walk<'m>
+    where
+        'a: 'm,
+    {
+        Walk { kernel: self.kernel, matrix, stop: self.stop, file: self.file }
+    }
+
+    /// Makes the queries ready, lets `pass` offer the rows of all streams, and scores exactly.
+    fn with_scans<F: Fn(usize, u32) -> bool>(
+        &self,
+        matrix: &ItemMatrix<'_>,
+        queries: &[&[f32]],
+        eligible: &F,
+        pass: impl FnOnce(&Walk<'_>, &mut [Scan<'_>]) -> Result<()>,
+    ) -> Result<Vec<Vec<Scored>>> {
+        for query in queries {
+            if query.len() != matrix.dimensions {
+                let reason =
+                    format!("{} values, but {} are needed", query.len(), matrix.dimensions);
+                return Err(Error::invalid("query", reason));
+            }
+            check_finite("query", query)?;
+        }
+        let k = self.k.min(matrix.len());
+        let scan_max = if queries.len() < PANEL_QUERIES { ROW_QUERY_MAX } else { PANEL_QUERY_MAX };
+        let coarse: Vec<Option<CoarseQuery>> =
+            queries.iter().map(|query| CoarseQuery::new(query, matrix, scan_max)).collect();
+        let asked = coarse.iter().enumerate().filter(|_| k > 0);
+        let mut scans: Vec<Scan<'_>> = asked
+            .filter_map(|(number, query)| Some(Scan::new(number, query.as_ref()?, k)))
+            .collect();
+        let walk = self.walk(matrix);
+        if !scans.is_empty() {
+            pass(&walk, &mut scans)?;
+            walk.over_rest(&mut scans, eligible);
+        }
+        // Every score of a query of zeros is 0, and the lowest indices are the best.
+        let lowest = |number: usize| -> Vec<Scored> {
+            let indices = (0..matrix.len() as u32).filter(|index| eligible(number, *index));
+            indices.take(k).map(|index| Scored { index, score: 0.0 }).collect()
+        };
+        let mut scans = scans.into_iter();
+        let best = coarse.iter().enumerate().map(|(number, query)| match query {
+            Some(_) => match scans.next() {
+                Some(scan) => finite(scan.exact(&walk, queries[number])),
+                None => Ok(Vec::new()),
+            },
+            None => Ok(lowest(number)),
+        });
+        best.collect()
+    }
+}
+
+/// Refuses a score beyond f32.
+fn finite(best: Vec<Scored>) -> Result<Vec<Scored>> {
     match best.iter().find(|scored| !scored.score.is_finite()) {
         Some(Scored { index, score }) => {
             Err(Error::Model { reason: format!("the score of item {index} is {score}") })
         }
         None => Ok(best),
-    }
-}
-
-/// A row that may be among the best, with the ends of its interval in scan units.
-#[derive(Debug, Clone, Copy)]
-struct Survivor {
-    index: u32,
-    upper: f32,
-    lower: f32,
-}
-
-/// One pass over the codes.
-struct Scan<'a, F> {
-    matrix: &'a ItemMatrix<'a>,
-    query: &'a CoarseQuery,
-    k: usize,
-    is_eligible: &'a F,
-    survivors: Vec<Survivor>,
-    /// Rows whose upper end is below this are not among the best.
-    floor: f32,
-    /// Survivors at which those below the floor are cleared away.
-    clear_at: usize,
-}
-
-impl<'a, F: Fn(u32) -> bool> Scan<'a, F> {
-    fn new(
-        matrix: &'a ItemMatrix<'a>,
-        query: &'a CoarseQuery,
-        k: usize,
-        is_eligible: &'a F,
-    ) -> Self {
-        let (floor, clear_at) = (f32::NEG_INFINITY, k);
-        Self { matrix, query, k, is_eligible, survivors: Vec::new(), floor, clear_at }
-    }
-
-    /// Reads all rows, block by block.
-    fn run(&mut self, kernel: Kernel) {
-        let (mut sums, mut room) = ([0; BLOCK_ROWS], Vec::new());
-        for first in (0..self.matrix.len()).step_by(BLOCK_ROWS) {
-            let behind = self.matrix.len().min(first + BLOCK_ROWS);
-            let codes = self.matrix.codes.rows(first..behind, self.matrix.dimensions, &mut room);
-            let sums = &mut sums[..behind - first];
-            kernel.dot_products(&self.query.codes, codes, sums);
-            self.offer(first, sums);
-        }
-    }
-
-    /// Takes the integer dot products of the rows from `first` on.
-    fn offer(&mut self, first: usize, sums: &[i32]) {
-        let scales = &self.matrix.scales[first..first + sums.len()];
-        let chunks = sums.chunks(COMPARED_ROWS).zip(scales.chunks(COMPARED_ROWS));
-        for (chunk, (sums, scales)) in chunks.enumerate() {
-            // No early exit: the comparisons run side by side.
-            let reaches = |(sum, scale): (&i32, &f32)| self.query.upper(*scale, *sum) >= self.floor;
-            if sums.iter().zip(scales).fold(false, |any, pair| any | reaches(pair)) {
-                self.take(first + chunk * COMPARED_ROWS, sums, scales);
-            }
-        }
-        if self.survivors.len() >= self.clear_at {
-            self.clear();
-        }
-    }
-
-    /// Keeps the eligible rows that reach the floor.
-    fn take(&mut self, first: usize, sums: &[i32], scales: &[f32]) {
-        for (i, (sum, scale)) in sums.iter().zip(scales).enumerate() {
-            let upper = self.query.upper(*scale, *sum);
-            let index = (first + i) as u32;
-            if upper >= self.floor && (self.is_eligible)(index) {
-                let lower = self.query.lower(*scale, *sum);
-                self.survivors.push(Survivor { index, upper, lower });
-            }
-        }
-    }
-
-    /// Raises the floor to what the k best lower ends allow and drops what is below.
-    fn clear(&mut self) {
-        if self.survivors.len() < self.k {
-            return;
-        }
-        let descending = |a: &Survivor, b: &Survivor| b.lower.total_cmp(&a.lower);
-        let (_, least, _) = self.survivors.select_nth_unstable_by(self.k - 1, descending);
-        self.floor = self.query.floor(f64::from(least.lower));
-        self.survivors.retain(|survivor| survivor.upper >= self.floor);
-        self.clear_at = 2 * self.survivors.len() + SURVIVORS_BETWEEN_CLEARINGS;
-    }
-
-    /// The k best of the survivors by exact score, best first.
-    fn exact(mut self, query: &[f32]) -> Vec<Scored> {
-        self.clear();
-        self.survivors.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper));
-        let mut best: BinaryHeap<Reverse<Ranked>> = BinaryHeap::with_capacity(self.k + 1);
-        let mut room = Vec::new();
-        for four in self.survivors.chunks(4) {
-            if let Some(Reverse(Ranked(worst))) = best.peek().filter(|_| best.len() == self.k) {
-                let floor = self.query.floor(self.query.in_scan_units(worst.score));
-                if four[0].upper < floor {
-                    break;
-                }
-            }
-            // A last group of fewer than four repeats its first row.
-            let indices = std::array::from_fn(|i| four.get(i).unwrap_or(&four[0]).index as usize);
-            let rows = four_rows(self.matrix, indices, &mut room);
-            for (survivor, score) in four.iter().zip(exact_scores(query, rows)) {
-                best.push(Reverse(Ranked(Scored { index: survivor.index, score })));
-                if best.len() > self.k {
-                    best.pop();
-                }
-            }
-        }
-        best.into_sorted_vec().into_iter().map(|Reverse(Ranked(scored))| scored).collect()
-    }
-}
-
-/// Four rows of `matrix`: as they lie, or converted into `room`.
-fn four_rows<'r>(
-    matrix: &ItemMatrix<'r>,
-    indices: [usize; 4],
-    room: &'r mut Vec<f32>,
-) -> [&'r [f32]; 4] {
-    let d = matrix.dimensions;
-    if let Vectors::F32(all) = matrix.vectors {
-        return indices.map(|index| &all[index * d..(index + 1) * d]);
-    }
-    room.resize(4 * d, 0.0);
-    for (row, index) in room.chunks_exact_mut(d).zip(indices) {
-        matrix.vectors.read_row(index, matrix.codes, matrix.scales, row);
-    }
-    std::array::from_fn(|i| &room[i * d..(i + 1) * d])
-}
-
-/// An item in the order of [`Scored::rank`].
-#[derive(Debug)]
-struct Ranked(Scored);
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ranked {}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.0.rank(&other.0)
     }
 }
 

@@ -181,3 +181,100 @@ fn scores_equal_those_of_a_folded_in_user() {
         assert_eq!(exact_score(&user.vector, row), user.score(row));
     }
 }
+
+/// Asserts that a search for all of `queries` in one pass gives what each gets alone.
+fn check_many(matrix: &ItemMatrix<'_>, rows: &[f32], queries: &[&[f32]], k: usize) {
+    let odd_ones = |query: usize, index: u32| query == 0 || index as usize % 3 != query % 3;
+    for kernel in Kernel::available() {
+        for threads in 1..4 {
+            let threads = NonZeroUsize::new(threads).unwrap();
+            let search = TopK { kernel, threads, eligible: Some(&odd_ones), ..TopK::new(k) };
+            let found = search.search(matrix, queries).unwrap();
+            for (number, (found, query)) in found.iter().zip(queries).enumerate() {
+                let expected = brute_force(rows, query, k, &|index| odd_ones(number, index));
+                assert_eq!(*found, expected, "{} {threads} query {number}", kernel.name());
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn many_queries_in_one_pass_find_what_each_finds_alone(
+        d in prop::sample::select(vec![1usize, 7, 32, 33, 64, 65, 130]),
+        items in 0usize..900,
+        count in 0usize..9,
+        k in 0usize..40,
+        levels in prop::sample::select(vec![2.0f64, 100.0, 1e9]),
+        seed in any::<u64>(),
+    ) {
+        let mut random = SeededRandom::new(Seed(seed));
+        let mut value = || ((random.normal() * levels).round() / levels) as f32;
+        let embeddings: Vec<f32> = (0..items * d).map(|_| value()).collect();
+        let mut queries: Vec<Vec<f32>> =
+            (0..count).map(|_| (0..d).map(|_| value()).collect()).collect();
+        if let Some(query) = queries.get_mut(2) {
+            query.fill(0.0);
+        }
+        let queries: Vec<&[f32]> = queries.iter().map(|query| &query[..]).collect();
+        for form in Form::all() {
+            let stored = Stored::new(&embeddings, d, form);
+            check_many(&stored.matrix(), &stored.rows(), &queries, k);
+        }
+    }
+}
+
+#[test]
+fn a_search_that_is_told_to_stop_ends_with_an_error_and_soon() {
+    let mut random = SeededRandom::new(Seed(15));
+    let embeddings = normal_values(&mut random, 100_000 * 4);
+    let Quantised { codes, scales } = quantise(&embeddings, 4).unwrap();
+    let matrix = ItemMatrix::new(&codes, &scales, &embeddings, 4).unwrap();
+    for threads in 1..3 {
+        let asked = std::sync::atomic::AtomicUsize::new(0);
+        let stop = || asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed) >= 1;
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let search = TopK { threads, stop: Some(&stop), ..TopK::new(3) };
+        let query = &[1.0f32, 2.0, 3.0, 4.0][..];
+        assert!(matches!(search.search(&matrix, &[query]), Err(Error::Cancelled)));
+        assert!(asked.into_inner() <= 1 + threads.get());
+    }
+}
+
+#[test]
+fn a_search_that_gives_pages_back_finds_the_same() {
+    let mut random = SeededRandom::new(Seed(16));
+    let (d, items) = (64, 30_001);
+    let embeddings = normal_values(&mut random, items * d);
+    let Quantised { codes, scales } = quantise(&embeddings, d).unwrap();
+    let mut bytes: Vec<u8> = codes.iter().map(|code| *code as u8).collect();
+    let begin = |bytes: &mut Vec<u8>| {
+        bytes.resize(bytes.len().next_multiple_of(64), 0);
+        bytes.len() as u64
+    };
+    let scale = begin(&mut bytes);
+    bytes.extend(scales.iter().flat_map(|value| value.to_le_bytes()));
+    let embedding = begin(&mut bytes);
+    bytes.extend(embeddings.iter().flat_map(|value| value.to_le_bytes()));
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("items");
+    std::fs::write(&path, &bytes).unwrap();
+    let file = MappedFile::open(&path).unwrap();
+    let end = |begin: u64, count: usize| begin..begin + 4 * count as u64;
+    let mapped = ItemMatrix::new(
+        file.i8_values("codes", 0..(items * d) as u64, items * d).unwrap(),
+        file.f32_values("scale", end(scale, items), items).unwrap(),
+        file.f32_values("embedding", end(embedding, items * d), items * d).unwrap(),
+        d,
+    )
+    .unwrap();
+    let queries: Vec<Vec<f32>> = (0..6).map(|_| normal_values(&mut random, d)).collect();
+    let queries: Vec<&[f32]> = queries.iter().map(|query| &query[..]).collect();
+    let search = TopK { file: Some(&file), ..TopK::new(50) };
+    let found = search.search(&mapped, &queries).unwrap();
+    for (found, query) in found.iter().zip(&queries) {
+        assert_eq!(*found, brute_force(&embeddings, query, 50, &|_| true));
+    }
+}

@@ -21,6 +21,8 @@ fn plan(consumed: Consumed) -> Plan {
         consumed,
         only_open: true,
         radius_km: None,
+        rules: vec![],
+        exposure: vec![],
         diversity: None,
         exploration: Default::default(),
         fresh_hours: 36,

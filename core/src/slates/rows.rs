@@ -47,6 +47,7 @@ enum StoredKind {
     Feature(String),
     Base,
     Exploration,
+    Rule(String),
 }
 
 /// Publishes `slate` under the next generation of its key and gives that generation.
@@ -70,6 +71,24 @@ pub fn publish(transaction: &Transaction<'_>, slate: &mut Slate, inputs: &[u8]) 
         })
         .map_err(Error::storage("publishing a slate"))?;
     Ok(slate.generation)
+}
+
+/// Writes `slate` in the place of the one of its generation: it was kept, and is fresh for longer.
+///
+/// # Errors
+/// As [`publish`]; [`Error::Damaged`] when no slate of this generation is there.
+pub fn keep(transaction: &Transaction<'_>, slate: &Slate) -> Result<()> {
+    let body = blob::encode("slate", FORMAT, &store(slate))?;
+    let sql = "UPDATE slates SET body = ?4 WHERE surface = ?1 AND context = ?2 AND generation = ?3";
+    let key = (slate.key.surface.as_str(), slate.key.context.as_str());
+    let kept = transaction
+        .prepare_cached(sql)
+        .and_then(|mut update| update.execute(params![key.0, key.1, slate.generation, body]))
+        .map_err(Error::storage("keeping a slate"))?;
+    match kept {
+        1 => Ok(()),
+        _ => Err(Error::damaged(format!("slate {}", slate.key), "another generation is there")),
+    }
 }
 
 /// Publishes slates that no night made; the next night finds no digest and makes them anew.
@@ -174,6 +193,7 @@ fn store_slot(slot: &Slot) -> StoredSlot {
         ReasonKind::Feature(name) => StoredKind::Feature(name),
         ReasonKind::Base => StoredKind::Base,
         ReasonKind::Exploration => StoredKind::Exploration,
+        ReasonKind::Rule(id) => StoredKind::Rule(id),
     };
     StoredSlot {
         item: slot.item.to_string(),
@@ -216,6 +236,7 @@ fn restore_slot(stored: StoredSlot) -> Result<Slot> {
             StoredKind::Feature(name) => ReasonKind::Feature(name),
             StoredKind::Base => ReasonKind::Base,
             StoredKind::Exploration => ReasonKind::Exploration,
+            StoredKind::Rule(id) => ReasonKind::Rule(id),
         };
         Ok(Reason { kind, contribution })
     };
@@ -240,6 +261,7 @@ mod tests {
             Reason { kind: because, contribution: 0.5 },
             Reason { kind: ReasonKind::Feature("price".into()), contribution: 0.25 },
             Reason { kind: ReasonKind::Base, contribution: -1.0 },
+            Reason { kind: ReasonKind::Rule("spring".into()), contribution: 0.0 },
         ];
         let slot = Slot {
             item,
@@ -279,6 +301,21 @@ mod tests {
         }
         let inputs = store.read(|connection| inputs_of(connection, &slate.key)).unwrap();
         assert_eq!(inputs.as_deref(), Some(b"in".as_slice()));
+    }
+
+    #[test]
+    fn a_slate_that_is_kept_stays_of_its_generation_and_inputs() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let mut slate = slate();
+        store.write("test", |transaction| publish(transaction, &mut slate, b"in")).unwrap();
+        let kept = Slate { stale_after_ms: 99, ..slate.clone() };
+        store.write("test", |transaction| keep(transaction, &kept)).unwrap();
+        assert_eq!(store.read(load_all).unwrap().0, std::slice::from_ref(&kept));
+        let inputs = store.read(|connection| inputs_of(connection, &slate.key)).unwrap();
+        assert_eq!(inputs.as_deref(), Some(b"in".as_slice()));
+        let other = Slate { generation: 2, ..kept };
+        assert!(store.write("test", |transaction| keep(transaction, &other)).is_err());
     }
 
     #[test]

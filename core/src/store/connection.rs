@@ -49,6 +49,32 @@ impl Store {
         &self.directory
     }
 
+    /// Refuses to go on when the database is no longer where it was: SQLite would write to a file
+    /// that has no name.
+    ///
+    /// # Errors
+    /// [`Error::DirectoryMissing`].
+    pub fn check_present(&self) -> Result<()> {
+        if self.directory.join(FILE).exists() {
+            return Ok(());
+        }
+        Err(Error::DirectoryMissing { path: self.directory.clone() })
+    }
+
+    /// What SQLite finds wrong with the database, each in its words; nothing when it is whole.
+    ///
+    /// # Errors
+    /// [`Error::Closed`], [`Error::Storage`].
+    pub fn check(&self) -> Result<Vec<String>> {
+        self.read(|connection| {
+            let failed = || Error::storage("checking the database");
+            let mut query = connection.prepare("PRAGMA quick_check(20)").map_err(failed())?;
+            let rows = query.query_map([], |row| row.get::<_, String>(0)).map_err(failed())?;
+            let found: Vec<String> = rows.collect::<rusqlite::Result<_>>().map_err(failed())?;
+            Ok(found.into_iter().filter(|line| line != "ok").collect())
+        })
+    }
+
     /// Runs `body` in one transaction: all of it becomes durable, or nothing of it happened.
     ///
     /// # Errors

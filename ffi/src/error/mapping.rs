@@ -26,6 +26,7 @@ impl From<Error> for RecommenderError {
             Error::NotADatabase { .. }
             | Error::SchemaTooNew { .. }
             | Error::Storage { .. }
+            | Error::ReadOnly { .. }
             | Error::Damaged { .. }
             | Error::ReleaseDamaged { .. }
             | Error::File { .. } => Self::Storage { reason },

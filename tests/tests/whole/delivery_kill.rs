@@ -12,6 +12,7 @@ use noctule_core::release::check_installed;
 use noctule_tests::phone::check_whole;
 use noctule_tests::server::Server;
 use noctule_tests::town::{DAY_MS, NOW_MS, SURFACES};
+use noctule_tests::volume::copy_tree;
 use noctule_tests::{Phone, Repository, Town};
 
 const SEED: u64 = 20_261_125;
@@ -20,18 +21,18 @@ const KILLS: u64 = 500;
 /// After this long a child counts as hanging.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Stage {
+pub(crate) struct Stage {
     directory: PathBuf,
-    pristine: PathBuf,
-    root: PathBuf,
-    repository: Repository,
-    server: Server,
-    now_ms: i64,
+    pub(crate) pristine: PathBuf,
+    pub(crate) root: PathBuf,
+    pub(crate) repository: Repository,
+    pub(crate) server: Server,
+    pub(crate) now_ms: i64,
 }
 
 impl Stage {
     /// A phone with the first release, kept aside, and a second one on offer.
-    fn new(scratch: &Path) -> Self {
+    pub(crate) fn new(scratch: &Path) -> Self {
         let town = |version| Town { items: 30_000, contexts: 2, version, ..Town::default() };
         let mut repository = Repository::new(&scratch.join("repository"));
         repository.publish(&town(1).pack(scratch), 100);
@@ -68,7 +69,9 @@ impl Stage {
         for entry in entries {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-            if !name.starts_with(".incoming-") || !path.is_dir() {
+            // The new release also counts when it has its name already and is not active yet.
+            let counts = name.starts_with(".incoming-") || name == "town@2";
+            if !counts || !path.is_dir() {
                 continue;
             }
             for file in std::fs::read_dir(&path).unwrap() {
@@ -120,21 +123,6 @@ impl Stage {
             assert_eq!(slate.release, made_by, "slates of two releases");
         }
         active.release.version
-    }
-}
-
-fn copy_tree(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let (path, target) = {
-            let entry = entry.unwrap();
-            (entry.path(), to.join(entry.file_name()))
-        };
-        if path.is_dir() {
-            copy_tree(&path, &target);
-        } else {
-            std::fs::copy(&path, &target).unwrap();
-        }
     }
 }
 

@@ -129,13 +129,19 @@ pub(crate) struct Working {
 impl Working {
     pub(crate) fn start(mode: &str, directory: &Path, releases: &Path, round: u64) -> Self {
         let now_ms = NOW_MS + round as i64 * HOUR_MS;
-        let mut child = Command::new(env!("CARGO_BIN_EXE_noctule-tests-child"))
-            .arg(mode)
-            .args([directory, releases])
-            .args([round.to_string(), now_ms.to_string()])
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_noctule-tests-child"));
+        command.arg(mode).args([directory, releases]);
+        Self::listening(command.args([round.to_string(), now_ms.to_string()]))
+    }
+
+    /// A child in `mode` on the profile in `directory`, at `now_ms`.
+    pub(crate) fn start_at(mode: &str, directory: &Path, now_ms: i64) -> Self {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_noctule-tests-child"));
+        Self::listening(command.arg(mode).arg(directory).arg(now_ms.to_string()))
+    }
+
+    fn listening(command: &mut Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
         let output = BufReader::new(child.stdout.take().unwrap());
         let (sender, lines) = channel();
         // Reads to the end, also what was said before the kill; half a line is not a promise.

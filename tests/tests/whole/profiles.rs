@@ -165,7 +165,7 @@ fn a_plan_with_other_contexts_than_the_release_is_refused_and_serves_nothing_wro
     other.plan = Some(plan);
     let refused = |result: Result<()>| {
         let Err(Error::ReleaseRefused { refusal, .. }) = result else { panic!("{result:?}") };
-        assert!(refusal.to_string().contains("the list of contexts"), "{refusal}");
+        assert!(refusal.to_string().contains("the app's plan has the contexts"), "{refusal}");
     };
     let noctule = Noctule::open(other.clone()).unwrap();
     refused(noctule.install_release(&release).map(drop));

@@ -157,14 +157,14 @@ fn a_catalogue_with_fewer_rows_than_the_tensors_is_refused() {
 #[test]
 fn a_release_for_another_app_another_time_or_a_newer_format_is_refused() {
     let (_, reason) = refusal(|release| release.manifest(|m| m["app"] = "city".into()));
-    assert!(matches!(reason, Refusal::Incompatible { what: "the app", .. }), "{reason}");
+    assert!(matches!(reason, Refusal::OtherApp { .. }), "{reason}");
     let (_, reason) = refusal(|release| {
         release.manifest(|manifest| {
             manifest["created_ms"] = 1.into();
             manifest["expires_ms"] = 2.into();
         });
     });
-    assert!(matches!(reason, Refusal::OutsideValidity { .. }), "{reason}");
+    assert!(matches!(reason, Refusal::Expired { expires_ms: 2, .. }), "{reason}");
     let (_, reason) = refusal(|release| release.manifest(|m| m["format"] = 2.into()));
     assert_eq!(reason, Refusal::FormatTooNew { found: 2, supported: 1 });
 }

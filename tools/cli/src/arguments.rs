@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    checks, collect, delta, evaluate, inspect, night, pack, recommend, record, registry, report,
-    simulate, train, trust, update, verify,
+    checks, collect, delta, doctor, evaluate, inspect, night, pack, recommend, record, registry,
+    report, simulate, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -61,6 +61,8 @@ pub(crate) enum Command {
     Registry(registry::Registry),
     /// Run the night job on a profile.
     Night(night::Night),
+    /// Say what is wrong with a profile, and what to do.
+    Doctor(doctor::Doctor),
     /// Fetch and install the newest release that a repository offers.
     Update(update::Update),
     /// Ask a profile for recommendations.

@@ -60,6 +60,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Inspect(asked) => commands::inspect::run(asked, output),
         Command::Registry(asked) => commands::registry::run(asked, output),
         Command::Night(asked) => commands::night::run(asked, output),
+        Command::Doctor(asked) => commands::doctor::run(asked, output),
         Command::Update(asked) => commands::update::run(asked, output),
         Command::Recommend(asked) => commands::recommend::run(asked, output),
         Command::Record(asked) => commands::record::run(asked, output),

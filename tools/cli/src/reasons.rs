@@ -18,6 +18,7 @@ pub(crate) fn words(kind: &ReasonKind) -> String {
         ReasonKind::Feature(name) => name.clone(),
         ReasonKind::Base => "what every item gets".into(),
         ReasonKind::Exploration => "drawn to learn something new".into(),
+        ReasonKind::Rule(id) => format!("by the rule {id}"),
     }
 }
 

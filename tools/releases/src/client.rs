@@ -83,7 +83,8 @@ impl Client {
                     updated.waits_for_unmetered = Some(bytes);
                     break;
                 }
-                Transfer::Upload(_) | Transfer::Done => break,
+                // It says nothing of free space, so that nothing waits for any.
+                Transfer::Upload(_) | Transfer::WaitForSpace { .. } | Transfer::Done => break,
             }
         }
         updated.release = library.status()?.release;

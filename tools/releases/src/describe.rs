@@ -3,7 +3,7 @@
 use std::fmt;
 
 use noctule_core::base::{ContextId, Day};
-use noctule_core::release::{Architecture, Policy, RankerKind};
+use noctule_core::release::{Architecture, Candidates, Exposure, Policy, RankerKind};
 
 use crate::inspect::{Inspection, SignatureState};
 
@@ -64,12 +64,24 @@ impl Inspection {
             let (id, length) = (&surface.id, surface.length);
             writeln!(f, "surface     {id}: {length} slots in {}", contexts.join(", "))?;
         }
-        let (nearest, popular) = (plan.candidates.nearest, plan.candidates.popular);
-        writeln!(f, "candidates  {nearest} nearest, {popular} popular")?;
+        let Candidates { nearest, similar, popular, new, .. } = plan.candidates;
+        write!(f, "candidates  {nearest} nearest, {popular} popular")?;
+        writeln!(f, ", {similar} similar, {new} new")?;
         let exploration = plan.exploration;
-        writeln!(f, "exploration {} from {}", exploration.epsilon, exploration.pool)?;
+        write!(f, "exploration {} from {}", exploration.epsilon, exploration.pool)?;
+        match exploration.temperature {
+            0.0 => writeln!(f)?,
+            temperature => writeln!(f, " at temperature {temperature}")?,
+        }
         if let Some(diversity) = &plan.diversity {
-            writeln!(f, "diversity   {} over {}", diversity.weight, diversity.attribute)?;
+            let over = diversity.attribute.as_deref().unwrap_or("the item vectors");
+            writeln!(f, "diversity   {} over {}", diversity.weight, printable(over))?;
+        }
+        for rule in &plan.rules {
+            writeln!(f, "rule        {}", printable(&rule.id))?;
+        }
+        for Exposure { id, floor, cap, .. } in &plan.exposure {
+            writeln!(f, "exposure    {}: {floor} to {cap}", printable(id))?;
         }
         let Some(experiment) = &self.experiment else { return Ok(()) };
         writeln!(f, "experiment  {}", printable(&experiment.key))?;

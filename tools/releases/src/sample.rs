@@ -6,7 +6,7 @@ use std::path::Path;
 
 use noctule_core::base::limits::{HISTORY_ITEMS_MAX, LINE_BYTES_MAX};
 use noctule_core::base::{
-    ContextId, Error as CoreError, GeoPoint, HistoryItem, ItemId, Profile, json,
+    ContextId, Day, Error as CoreError, GeoPoint, HistoryItem, ItemId, Profile, json,
 };
 use noctule_core::monitoring::{Calibration, calibrate, slate_scores};
 use noctule_core::night::{LoadedRelease, SlateMaker, Treatment, order_of_work};
@@ -120,7 +120,7 @@ pub(crate) fn measure(
             at_night: true,
         };
         let mut scores = Vec::new();
-        for work in order_of_work(maker.plan, &profile.openings) {
+        for work in order_of_work(maker.plan, &profile.openings, Day::at(now_ms, 0)) {
             let slate = maker.make(work.surface, work.context_index, work.context)?;
             scores.extend(slate_scores(&slate));
         }

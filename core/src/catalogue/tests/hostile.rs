@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::round_trip::item;
+use crate::base::limits::ITEMS_MAX;
 use crate::base::{Error, Refusal, TensorLayout};
 use crate::catalogue::{Catalogue, Item, encode};
 
@@ -133,8 +134,24 @@ fn a_tensor_that_is_missing_unknown_or_of_another_type_is_named() {
 #[test]
 fn more_items_than_any_release_are_refused_before_anything_is_read() {
     let header = r#"{"order":{"dtype":"U32","shape":[4294967296],"data_offsets":[0,17179869184]}}"#;
-    let file = [&(header.len() as u64).to_le_bytes()[..], header.as_bytes()].concat();
-    assert!(Catalogue::from_bytes(file, NAME).is_err());
+    let of = |header: &str, values: usize| {
+        let length = (header.len() as u64).to_le_bytes();
+        let file = [&length[..], header.as_bytes(), &vec![0; values]].concat();
+        match Catalogue::from_bytes(file, NAME) {
+            Err(Error::ReleaseRefused { refusal, .. }) => refusal,
+            other => panic!("{other:?}"),
+        }
+    };
+    // The bytes are not there.
+    assert!(matches!(of(header, 0), Refusal::Layout { .. }));
+    // They are there, and one item too many.
+    let (rows, end) = (ITEMS_MAX + 1, 4 * (ITEMS_MAX + 1));
+    let header =
+        format!(r#"{{"order":{{"dtype":"U32","shape":[{rows}],"data_offsets":[0,{end}]}}}}"#);
+    let padded = header.len().next_multiple_of(8);
+    let refusal = of(&format!("{header:padded$}"), end);
+    let (what, found, limit) = ("number of items", rows as u64, ITEMS_MAX as u64);
+    assert_eq!(refusal, Refusal::TooLarge { what, found, limit });
 }
 
 proptest! {

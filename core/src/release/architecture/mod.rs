@@ -231,7 +231,8 @@ mod tests {
         let text =
             r#"{"name":"two_tower","dimensions":2,"hidden":[5],"ranker_features":["fold_in","#
                 .to_owned()
-                + r#""user","context"],"ranker":{"kind":"dcn_v2","hidden":[7],"cross_layers":1,"rank":2}}"#;
+                + r#""user","context"],"ranker":{"kind":"dcn_v2","hidden":[7],"#
+                + r#""cross_layers":1,"rank":2}}"#;
         let tensors = read(&text).unwrap().model_tensors(3);
         let shape = |name: &str| &tensors.iter().find(|(other, _)| other == name).unwrap().1;
         assert_eq!(*shape("tower.0.weight"), [5, 2 * 2 + 2 + 3]);

@@ -87,6 +87,6 @@ fn a_clock_at_1970_refuses_as_not_yet_valid() {
         let trust = Trust { now_ms, ..release.trust() };
         let result = verify_directory(release.path(), &trust);
         let Err(Error::ReleaseRefused { refusal, .. }) = result else { panic!("{result:?}") };
-        assert!(matches!(refusal, Refusal::OutsideValidity { .. }) && NOW_MS > 0, "{refusal}");
+        assert!(matches!(refusal, Refusal::NotYetValid { .. }) && NOW_MS > 0, "{refusal}");
     }
 }

@@ -1,5 +1,6 @@
 //! Every refusal of a release, on real files: one thing is wrong in each.
 
+mod bad_input;
 mod chunks;
 mod containers;
 mod fixture;
@@ -7,4 +8,5 @@ mod forms;
 mod hostile;
 mod installation;
 mod manifests;
+mod plan_rules;
 mod verification;

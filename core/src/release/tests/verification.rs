@@ -111,7 +111,7 @@ fn a_release_of_another_app_is_refused() {
     other.manifest.app = "village".into();
     let (file, refusal) = other.refusal();
     assert_eq!(file, MANIFEST_FILE);
-    assert!(matches!(refusal, Refusal::Incompatible { found, .. } if found == "village"));
+    assert!(matches!(refusal, Refusal::OtherApp { found, .. } if found == "village"));
 }
 
 #[test]
@@ -125,8 +125,12 @@ fn a_release_is_good_from_a_day_before_its_begin_until_its_end() {
     let (created_ms, expires_ms) = (NOW_MS - HOUR_MS, NOW_MS + HOUR_MS);
     at(created_ms - DAY_MS).unwrap();
     at(expires_ms - 1).unwrap();
-    for now_ms in [created_ms - DAY_MS - 1, expires_ms, i64::MIN, i64::MAX] {
-        let refusal = Refusal::OutsideValidity { created_ms, expires_ms, now_ms };
+    for now_ms in [created_ms - DAY_MS - 1, 0, i64::MIN] {
+        let refusal = Refusal::NotYetValid { created_ms, now_ms };
+        assert_eq!(refused(at(now_ms)), (MANIFEST_FILE.into(), refusal));
+    }
+    for now_ms in [expires_ms, i64::MAX] {
+        let refusal = Refusal::Expired { expires_ms, now_ms };
         assert_eq!(refused(at(now_ms)), (MANIFEST_FILE.into(), refusal));
     }
 }

@@ -1,11 +1,48 @@
-//! Integer dot products of one query with many rows: one portable implementation and faster ones
+//! Integer dot products of queries with many rows: one portable implementation and faster ones
 //! that are chosen when the program runs. All of them give the same integers.
+//!
+//! Rows come in blocks of up to [`BLOCK`] from each of [`STREAMS`] places of the matrix, for one
+//! query or, laid out in a [`Panel`], for many.
 
 #[cfg(target_arch = "aarch64")]
 mod neon;
+mod panel;
 mod portable;
+mod query;
+#[cfg(test)]
+mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
+
+pub(super) use panel::Panel;
+pub(super) use query::{PANEL_QUERY_MAX, ROW_QUERY_MAX, ScanQuery};
+
+use panel::Layout;
+
+/// Places of the matrix that are read side by side.
+pub(super) const STREAMS: usize = 4;
+/// Rows of each stream in a block. At 1,000,000 x 64 out of memory 64 took 2.6 ms, 16 took 2.8 and
+/// 256 took 2.9.
+pub(super) const BLOCK: usize = 64;
+/// What [`Kernel::reaching`] compares: all three in scan units.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Reach {
+    pub(super) step: f32,
+    pub(super) slack: f32,
+    pub(super) floor: f32,
+}
+
+impl Reach {
+    /// The upper end of a row's interval. Every kernel rounds after each of the three operations,
+    /// as this does.
+    #[inline]
+    pub(super) fn upper(self, scale: f32, sum: i32) -> f32 {
+        scale * (self.step * sum as f32 + self.slack)
+    }
+}
+
+/// The dot products of a block, by stream.
+pub(super) type Sums = [[i32; BLOCK]; STREAMS];
 
 /// An implementation that this machine can run.
 ///
@@ -63,26 +100,151 @@ impl Kernel {
         }
     }
 
-    /// Writes the dot products of `query` with the rows of `codes` to `sums`.
+    /// Writes the dot products of `query` with `count` rows of each of four streams.
     ///
-    /// `codes` holds `sums.len()` rows of the query's length. The query's codes are -127 to 127,
-    /// the rows' may be any i8: with up to 1,024 dimensions a sum stays below 2^24.
+    /// Each stream holds `count` rows, at most [`BLOCK`], of the query's length; the rows' codes
+    /// may be any i8. With up to 1,024 dimensions a sum stays below 2^24. Four streams keep more
+    /// loads under way than one: out of memory, 1,000,000 x 64 took 2.6 ms instead of 4.6 on one
+    /// machine, and were as fast on others.
     ///
     /// # Panics
     /// When the lengths are others than that, which no caller gives.
-    pub(super) fn dot_products(self, query: &[i8], codes: &[i8], sums: &mut [i32]) {
-        assert_eq!(codes.len(), sums.len() * query.len());
-        debug_assert!(query.iter().all(|code| *code != i8::MIN));
+    pub(super) fn scan(
+        self,
+        query: &ScanQuery,
+        streams: [&[i8]; STREAMS],
+        count: usize,
+        sums: &mut Sums,
+    ) {
+        assert!(count <= BLOCK);
+        assert!(streams.iter().all(|rows| rows.len() == count * query.codes.len()));
         match self.0 {
-            Kind::Portable => portable::dot_products_from(0, query, codes, sums),
+            Kind::Portable => portable::scan_from(0, &query.codes, streams, count, sums),
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
             // checked above.
-            Kind::Avx2 => unsafe { x86::dot_products(query, codes, sums) },
+            Kind::Avx2 => unsafe { x86::scan_int8(query, streams, count, sums) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: this kind is made only where the processor has NEON, and the lengths were
             // checked above.
-            Kind::Neon => unsafe { neon::dot_products(query, codes, sums) },
+            Kind::Neon => unsafe { neon::scan(&query.codes, streams, count, sums) },
+        }
+    }
+
+    /// The same for rows of int4 codes, two a byte: of each stream the first so many rows as this
+    /// gives back, which is none where a kernel does not read packed rows.
+    ///
+    /// # Panics
+    /// As [`Self::scan`].
+    pub(super) fn scan_int4(
+        self,
+        query: &ScanQuery,
+        streams: [&[u8]; STREAMS],
+        count: usize,
+        sums: &mut Sums,
+    ) -> usize {
+        assert!(count <= BLOCK);
+        assert!(streams.iter().all(|rows| rows.len() == count * query.even.len()));
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
+            // checked above.
+            Kind::Avx2 => unsafe { x86::scan_int4(query, streams, count, sums) },
+            _ => {
+                let _ = sums;
+                0
+            }
+        }
+    }
+
+    /// A panel for rows of `dimensions` codes.
+    pub(super) fn panel(self, dimensions: usize) -> Panel {
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => Panel::lanes(dimensions),
+            _ => {
+                let _ = dimensions;
+                Panel::rows()
+            }
+        }
+    }
+
+    /// Lays out `count` rows of `dimensions` codes of each stream in a panel of [`Self::panel`].
+    ///
+    /// # Panics
+    /// As [`Self::scan`].
+    pub(super) fn lay_out(
+        self,
+        streams: [&[i8]; STREAMS],
+        dimensions: usize,
+        count: usize,
+        panel: &mut Panel,
+    ) {
+        assert!(count <= BLOCK);
+        assert!(streams.iter().all(|rows| rows.len() == count * dimensions));
+        panel.count = count;
+        match &mut panel.layout {
+            Layout::Rows(kept) => {
+                for (kept, rows) in kept.iter_mut().zip(streams) {
+                    kept.clear();
+                    kept.extend_from_slice(rows);
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: only the kernel of AVX2 makes a panel of lanes, it has room for a block of
+            // rows, and the lengths were checked above.
+            Layout::Lanes(lanes) => unsafe { x86::lay_out(streams, dimensions, count, lanes) },
+        }
+    }
+
+    /// Writes the dot products of `query`, whose codes are -32 to 32, with the rows of `panel`;
+    /// what stands in `sums` behind them means nothing.
+    ///
+    /// # Panics
+    /// When the panel was made for another length, which no caller does.
+    pub(super) fn scan_panel(self, query: &ScanQuery, panel: &Panel, sums: &mut Sums) {
+        match &panel.layout {
+            Layout::Rows(rows) => {
+                let streams = std::array::from_fn(|k| &rows[k][..]);
+                self.scan(query, streams, panel.count, sums);
+            }
+            #[cfg(target_arch = "x86_64")]
+            Layout::Lanes(lanes) => {
+                assert_eq!(lanes.len(), BLOCK / panel::GROUP * query.words.len() * STREAMS);
+                // SAFETY: only the kernel of AVX2 makes a panel of lanes, and it is one for
+                // queries of this length.
+                unsafe { x86::scan_panel(query, lanes, panel.count, sums) }
+            }
+        }
+    }
+
+    /// The rows whose upper end, scale * (step * sum + slack), is not below `floor`: bit i for the
+    /// i-th of at most [`BLOCK`] sums and scales.
+    ///
+    /// # Panics
+    /// When there are more scales than that, which no caller gives.
+    pub(super) fn reaching(self, reach: Reach, sums: &[i32; BLOCK], scales: &[f32]) -> u64 {
+        assert!(scales.len() <= BLOCK);
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this kind is made only where the processor has AVX2.
+            Kind::Avx2 => unsafe { x86::reaching(reach, sums, scales) },
+            _ => portable::reaching_from(0, reach, sums, scales),
+        }
+    }
+
+    /// The dot product of two rows of codes of one length: `query` -127 to 127, `row` any i8.
+    ///
+    /// # Panics
+    /// When the lengths differ, which they do for no caller.
+    pub(super) fn dot_product(self, query: &[i8], row: &[i8]) -> i32 {
+        assert_eq!(query.len(), row.len());
+        match self.0 {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
+            // checked above.
+            Kind::Avx2 => unsafe { x86::dot_product(query, row) },
+            _ => portable::dot_product(query, row),
         }
     }
 }
@@ -97,62 +259,4 @@ fn tail<const W: usize>(query: &[i8]) -> [i8; W] {
     let rest = query.len() % W;
     tail[W - rest..].copy_from_slice(&query[query.len() - rest..]);
     tail
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-    use crate::base::{Seed, SeededRandom};
-
-    /// Compares every kernel with sums in i64, over `rows` rows.
-    fn check(query: &[i8], rows: usize, code: &mut dyn FnMut() -> i8) {
-        let codes: Vec<i8> = (0..rows * query.len()).map(|_| code()).collect();
-        let dot = |row: &[i8]| -> i64 {
-            row.iter().zip(query).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum()
-        };
-        let expected: Vec<i64> = codes.chunks_exact(query.len()).map(dot).collect();
-        for kernel in Kernel::available() {
-            let mut sums = vec![i32::MIN; rows];
-            kernel.dot_products(query, &codes, &mut sums);
-            let found: Vec<i64> = sums.into_iter().map(i64::from).collect();
-            assert_eq!(found, expected, "{} d={}", kernel.name(), query.len());
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn all_kernels_agree_on_random_rows(
-            d in prop::sample::select(vec![1usize, 7, 31, 32, 33, 63, 64, 65, 128]),
-            rows in 0usize..14,
-            seed in any::<u64>(),
-        ) {
-            let mut random = SeededRandom::new(Seed(seed));
-            let query: Vec<i8> = (0..d).map(|_| (random.below(255) as i32 - 127) as i8).collect();
-            check(&query, rows, &mut || (random.below(256) as i32 - 128) as i8);
-        }
-    }
-
-    #[test]
-    fn all_kernels_agree_at_the_ends_of_the_range() {
-        for d in [1, 7, 15, 16, 17, 63, 64, 65, 96, 128, 1000, 1024] {
-            for query_code in [-127, 127] {
-                for row_code in [-128, -127, 127] {
-                    check(&vec![query_code; d], 5, &mut || row_code);
-                }
-                let mut sign = 1;
-                check(&vec![query_code; d], 4, &mut || {
-                    sign = -sign;
-                    127 * sign
-                });
-            }
-        }
-    }
-
-    #[test]
-    #[should_panic(expected = "left == right")]
-    fn codes_of_another_length_are_not_read() {
-        Kernel::fastest().dot_products(&[1; 64], &[1; 64 * 3], &mut [0; 4]);
-    }
 }

@@ -52,8 +52,22 @@ CREATE TABLE night_runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,
     began_ms   INTEGER NOT NULL,
     ended_ms   INTEGER,
-    outcome    TEXT,
+    outcome    TEXT,            -- a word; none until it ended
+    text       TEXT,            -- the error, or what was noted
     published  INTEGER NOT NULL DEFAULT 0,
     kept       INTEGER NOT NULL DEFAULT 0,
-    remaining  INTEGER NOT NULL DEFAULT 0
+    remaining  INTEGER NOT NULL DEFAULT 0,
+    cpu_ms     INTEGER NOT NULL DEFAULT 0,
+    wall_ms    INTEGER NOT NULL DEFAULT 0,
+    stop_told  TEXT,            -- why the platform stopped it
+    conditions TEXT             -- of the device when it began
+) STRICT;
+
+-- How often no night ran, by local day and reason.
+CREATE TABLE night_refusals (
+    id     INTEGER PRIMARY KEY,
+    day    INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    count  INTEGER NOT NULL,
+    UNIQUE (day, reason)
 ) STRICT;

@@ -3,6 +3,7 @@
 pub(crate) mod checks;
 pub(crate) mod collect;
 pub(crate) mod delta;
+pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod inspect;
 pub(crate) mod night;

@@ -36,6 +36,14 @@ impl Profile {
         Noctule::open(config).map_err(Error::failed(action))
     }
 
+    /// As [`Self::open`], but makes no profile where there is none.
+    pub(crate) fn open_existing(&self, action: &'static str, keys: &[PathBuf]) -> Result<Noctule> {
+        if !self.directory.is_dir() {
+            return Err(Error::at(action, &self.directory, "there is no profile"));
+        }
+        self.open(action, keys)
+    }
+
     /// Opens the profile as that of an app that ships the `root.json` in the file `root` and
     /// follows `line`.
     pub(crate) fn open_following(

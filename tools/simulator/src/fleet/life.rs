@@ -222,7 +222,10 @@ impl<'a> Handset<'a> {
                     return Ok(Uploaded::Later { until_ms, reason: last });
                 }
                 // These phones follow no repository: there is nothing to fetch.
-                Transfer::Fetch(_) | Transfer::WaitForUnmetered { .. } | Transfer::Done => {
+                Transfer::Fetch(_)
+                | Transfer::WaitForUnmetered { .. }
+                | Transfer::WaitForSpace { .. }
+                | Transfer::Done => {
                     return Ok(Uploaded::All);
                 }
             }

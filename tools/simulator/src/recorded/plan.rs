@@ -15,7 +15,8 @@ use crate::town::town_plan;
 pub fn recorded_plan(items: &[Item]) -> Result<Plan> {
     let has = |name: &str| items.iter().any(|item| item.words(name).next().is_some());
     let attribute = ["cuisine", "genres"].into_iter().find(|name| has(name));
-    let diversity = attribute.map(|name| Diversity { attribute: name.to_owned(), weight: 0.1 });
+    let diversity =
+        attribute.map(|name| Diversity { attribute: Some(name.to_owned()), weight: 0.1 });
     if items.iter().any(|item| !item.hours.is_empty()) {
         return Ok(Plan { consumed: Consumed::Exclude, diversity, ..town_plan()? });
     }
@@ -35,8 +36,10 @@ pub fn recorded_plan(items: &[Item]) -> Result<Plan> {
         consumed: Consumed::Exclude,
         only_open: true,
         radius_km: None,
+        rules: Vec::new(),
+        exposure: Vec::new(),
         diversity,
-        exploration: Exploration { epsilon: 0.05, pool: 50 },
+        exploration: Exploration::default(),
         fresh_hours: 36,
         fatigue_impressions: 12,
         latency_factor: 8.0,

@@ -1,0 +1,55 @@
+//! Which generators brought a candidate.
+
+/// A way by which an item becomes a candidate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Generator {
+    /// Nearest to the user's vector.
+    Nearest,
+    /// Similar to items that the user chose last.
+    Similar,
+    /// Popular in the context.
+    Popular,
+    /// New in the catalogue.
+    New,
+    /// A rule or an exposure of the plan asks for it.
+    Rule,
+}
+
+impl Generator {
+    /// All generators, in the order in which they are asked.
+    pub const ALL: [Self; 5] = [Self::Nearest, Self::Similar, Self::Popular, Self::New, Self::Rule];
+
+    /// Its name, for people.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Nearest => "nearest",
+            Self::Similar => "similar",
+            Self::Popular => "popular",
+            Self::New => "new",
+            Self::Rule => "rule",
+        }
+    }
+}
+
+/// A set of generators in one byte.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Sources(u8);
+
+impl Sources {
+    /// Adds `generator`.
+    pub fn add(&mut self, generator: Generator) {
+        self.0 |= 1 << generator as u8;
+    }
+
+    /// Whether `generator` is in the set.
+    #[must_use]
+    pub fn has(self, generator: Generator) -> bool {
+        self.0 & (1 << generator as u8) != 0
+    }
+
+    /// The generators of the set.
+    pub fn iter(self) -> impl Iterator<Item = Generator> {
+        Generator::ALL.into_iter().filter(move |generator| self.has(*generator))
+    }
+}

@@ -1,0 +1,118 @@
+//! From facts to sentences.
+
+use super::{Facts, Finding, Level, nights};
+
+/// Events that wait for so long are no longer a day's.
+const MANY_EVENTS: u64 = 20_000;
+
+/// Everything that was looked at, the worst first.
+pub(super) fn of(facts: &Facts) -> Vec<Finding> {
+    let mut findings = vec![database(facts), release(facts), slates(facts)];
+    findings.extend(nights::of(facts));
+    findings.extend(reverted(facts));
+    findings.push(feedback(facts));
+    findings.push(sizes(facts));
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    findings
+}
+
+pub(super) fn found(level: Level, about: &'static str, text: String) -> Finding {
+    Finding { level, about, text, advice: None }
+}
+
+impl Finding {
+    pub(super) fn advise(self, advice: &'static str) -> Self {
+        Self { advice: Some(advice), ..self }
+    }
+}
+
+fn database(facts: &Facts) -> Finding {
+    let about = "database";
+    let wrong: Vec<&str> =
+        facts.database.iter().chain(&facts.status.damaged).map(String::as_str).collect();
+    match wrong.first() {
+        None => found(Level::Fine, about, "the database is whole".into()),
+        Some(first) => {
+            let text = format!("the database has {} damaged places: {first}", wrong.len());
+            found(Level::Problem, about, text).advise(
+                "The next night makes damaged slates again. When this stays, keep a copy of the \
+                 directory for us and let the app begin with an empty one.",
+            )
+        }
+    }
+}
+
+fn release(facts: &Facts) -> Finding {
+    let about = "release";
+    let Some(active) = &facts.releases.active else {
+        let text = "no release is installed: there is nothing to recommend from".into();
+        return found(Level::Problem, about, text).advise(
+            "Install one, or let delivery fetch it: the app must carry out what next_transfer \
+             says.",
+        );
+    };
+    let name = &active.release;
+    if let Some(damage) = &facts.release_damage {
+        let text = format!("the files of {name} are no longer what was installed: {damage}");
+        return found(Level::Problem, about, text).advise("Install the release again.");
+    }
+    let probation =
+        if facts.releases.on_probation { ", on probation until its first whole night" } else { "" };
+    found(
+        Level::Fine,
+        about,
+        format!("{name} is installed and every byte of it is right{probation}"),
+    )
+}
+
+fn reverted(facts: &Facts) -> Option<Finding> {
+    let reverted = facts.status.reverted.as_ref()?;
+    let text = format!("release {} was given up: {}", reverted.release, reverted.reason);
+    Some(
+        found(Level::Note, "release", text)
+            .advise("Publish what is to replace it as a new version."),
+    )
+}
+
+fn slates(facts: &Facts) -> Finding {
+    let Facts { planned, fresh, .. } = *facts;
+    let here = facts.status.slates;
+    let text = format!("{here} of {planned} slates can be served, {fresh} of them are fresh");
+    let about = "slates";
+    match () {
+        () if facts.releases.active.is_none() => found(Level::Note, about, text),
+        () if here < planned || fresh == 0 => found(Level::Problem, about, text)
+            .advise("A whole night makes them: see what is said of the nights."),
+        () if fresh < planned => found(Level::Note, about, text)
+            .advise("The nights do not get to all of them: give them a larger budget."),
+        () => found(Level::Fine, about, text),
+    }
+}
+
+fn feedback(facts: &Facts) -> Finding {
+    let (pending, rejected) = (facts.status.pending_events, facts.status.rejected);
+    let text = format!(
+        "{} events were recorded, {pending} wait to be sent, the collector refused {rejected}",
+        facts.status.recorded
+    );
+    let level = if pending >= MANY_EVENTS { Level::Problem } else { Level::Fine };
+    let found = found(level, "feedback", text);
+    match level {
+        Level::Problem => found.advise(
+            "Nothing is lost, but nothing arrives: see that the app carries out what \
+             next_transfer says, and what the collector answers.",
+        ),
+        _ => found,
+    }
+}
+
+fn sizes(facts: &Facts) -> Finding {
+    let megabytes = |bytes: u64| bytes as f64 / 1e6;
+    let (database, releases) = (megabytes(facts.sizes.database), megabytes(facts.sizes.releases));
+    let text = format!("the database takes {database:.1} MB, the releases take {releases:.1} MB");
+    found(Level::Fine, "storage", text)
+}
+
+#[cfg(test)]
+#[path = "tests.rs"]
+mod tests;

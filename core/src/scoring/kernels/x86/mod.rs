@@ -1,0 +1,75 @@
+//! x86-64: AVX2.
+//!
+//! AVX-512 VNNI was tried on a machine that has it, on a loop over one stream. A search over
+//! 100,000 items, out of the cache, took a sixth less time and one over 1,000,000, out of memory,
+//! as long: not worth more unsafe code.
+//!
+//! Every product is of an unsigned and a signed byte (`vpmaddubsw`), so codes of rows are moved
+//! from -128..127 to 0..255, those of packed rows from -8..7 to 0..15, and what that adds, the
+//! distance times the sum of the query, is taken off at the end.
+
+mod int4;
+mod int8;
+mod panel;
+mod reach;
+
+pub(super) use int4::scan as scan_int4;
+pub(super) use int8::{dot_product, scan as scan_int8};
+pub(super) use panel::{lay_out, scan as scan_panel};
+pub(super) use reach::reaching;
+
+use std::arch::x86_64::{
+    __m128i, __m256i, _mm_add_epi32, _mm_storeu_si128, _mm_unpackhi_epi32, _mm_unpackhi_epi64,
+    _mm_unpacklo_epi32, _mm_unpacklo_epi64, _mm256_castsi256_si128, _mm256_extracti128_si256,
+    _mm256_hadd_epi32, _mm256_loadu_si256,
+};
+
+use super::{STREAMS, Sums};
+
+/// Bytes of a register.
+const WIDTH: usize = 32;
+/// Rows of each stream taken at once.
+const GROUP: usize = 4;
+
+/// Loads 32 bytes.
+///
+/// # Safety
+/// 32 bytes can be read at `bytes`.
+#[inline]
+#[target_feature(enable = "avx2")]
+unsafe fn load<T>(bytes: *const T) -> __m256i {
+    // SAFETY: as the caller promises; the load needs no alignment.
+    unsafe { _mm256_loadu_si256(bytes.cast()) }
+}
+
+/// The sums of the lanes of four registers.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn horizontal_sums([a, b, c, d]: [__m256i; 4]) -> __m128i {
+    let halves = _mm256_hadd_epi32(_mm256_hadd_epi32(a, b), _mm256_hadd_epi32(c, d));
+    _mm_add_epi32(_mm256_castsi256_si128(halves), _mm256_extracti128_si256::<1>(halves))
+}
+
+/// Writes the sums of the rows `first` to `first` + 4: `rows[i]` holds those of row `first` + i,
+/// one a stream.
+///
+/// # Safety
+/// The processor has AVX2.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn store(rows: [__m128i; GROUP], first: usize, sums: &mut Sums) {
+    let [a, b, c, d] = rows;
+    let (ab_low, ab_high) = (_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+    let (cd_low, cd_high) = (_mm_unpacklo_epi32(c, d), _mm_unpackhi_epi32(c, d));
+    let streams: [__m128i; STREAMS] = [
+        _mm_unpacklo_epi64(ab_low, cd_low),
+        _mm_unpackhi_epi64(ab_low, cd_low),
+        _mm_unpacklo_epi64(ab_high, cd_high),
+        _mm_unpackhi_epi64(ab_high, cd_high),
+    ];
+    for (stream, sums) in streams.into_iter().zip(sums) {
+        let four = &mut sums[first..first + GROUP];
+        // SAFETY: `four` holds four sums; no alignment is needed.
+        unsafe { _mm_storeu_si128(four.as_mut_ptr().cast(), stream) };
+    }
+}

@@ -1,0 +1,307 @@
+//! The pass over the codes: intervals for every row, and what survives of them.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::Range;
+
+use super::bound::{CoarseQuery, exact_scores};
+use super::codes::Codes;
+use super::item_matrix::ItemMatrix;
+use super::kernels::{BLOCK, Kernel, Panel, STREAMS, ScanQuery, Sums};
+use super::top_k::Scored;
+use super::vectors::Vectors;
+use crate::base::{Error, MappedFile, Result};
+
+/// Survivors that are added before those that fell below the floor are cleared away again.
+const SURVIVORS_BETWEEN_CLEARINGS: usize = 128;
+/// Queries from which on laying rows out for all of them pays.
+pub(super) const PANEL_QUERIES: usize = 4;
+/// Blocks between two looks at whether to go on.
+const BLOCKS_BETWEEN_LOOKS: usize = 64;
+/// Rows scored exactly before their pages are given back.
+const ROWS_BETWEEN_RETURNS: usize = 64;
+
+/// A row that may be among the best, with the ends of its interval in scan units.
+#[derive(Debug, Clone, Copy)]
+struct Survivor {
+    index: u32,
+    upper: f32,
+    lower: f32,
+}
+
+/// What one query has found so far.
+#[derive(Debug)]
+pub(super) struct Scan<'a> {
+    /// Number of the query.
+    number: usize,
+    query: &'a CoarseQuery,
+    k: usize,
+    survivors: Vec<Survivor>,
+    /// Rows whose upper end is below this are not among the best.
+    floor: f32,
+    /// Survivors at which those below the floor are cleared away.
+    clear_at: usize,
+}
+
+/// One pass over a matrix for some queries.
+pub(super) struct Walk<'a> {
+    pub(super) kernel: Kernel,
+    pub(super) matrix: &'a ItemMatrix<'a>,
+    pub(super) stop: Option<&'a (dyn Fn() -> bool + Sync)>,
+    /// Pages of this file that were read are given back at once.
+    pub(super) file: Option<&'a MappedFile>,
+}
+
+impl Walk<'_> {
+    /// Rows of each of the four streams; the last few rows of the matrix are in none.
+    pub(super) fn stream_rows(&self) -> usize {
+        self.matrix.len() / STREAMS
+    }
+
+    /// Offers the rows `part` of every stream to `scans`, each of which takes those that
+    /// `eligible(its query, index)` allows.
+    ///
+    /// # Errors
+    /// [`Error::Cancelled`] when asked to stop.
+    pub(super) fn over<F: Fn(usize, u32) -> bool>(
+        &self,
+        part: Range<usize>,
+        scans: &mut [Scan<'_>],
+        eligible: &F,
+    ) -> Result<()> {
+        let mut block = Block::new(self.kernel, self.matrix.dimensions);
+        let mut returned = part.start;
+        for (number, first) in part.clone().step_by(BLOCK).enumerate() {
+            if number.is_multiple_of(BLOCKS_BETWEEN_LOOKS) {
+                if self.stop.is_some_and(|stop| stop()) {
+                    return Err(Error::Cancelled);
+                }
+                self.give_back(returned..first);
+                returned = first;
+            }
+            let count = part.end.min(first + BLOCK) - first;
+            let panel = scans.len() >= PANEL_QUERIES;
+            if panel {
+                block.lay_out(self, first, count);
+            }
+            for scan in scans.iter_mut() {
+                if panel {
+                    self.kernel.scan_panel(&scan.query.scan, &block.panel, &mut block.sums);
+                } else {
+                    block.scan(self, &scan.query.scan, first, count);
+                }
+                for (k, sums) in block.sums.iter().enumerate() {
+                    let first = k * self.stream_rows() + first;
+                    let number = scan.number;
+                    let rows = first..first + count;
+                    scan.offer(self, rows, sums, &|index| eligible(number, index));
+                }
+            }
+        }
+        self.give_back(returned..part.end);
+        Ok(())
+    }
+
+    /// Offers the rows that are in no stream.
+    pub(super) fn over_rest<F: Fn(usize, u32) -> bool>(
+        &self,
+        scans: &mut [Scan<'_>],
+        eligible: &F,
+    ) {
+        for row in STREAMS * self.stream_rows()..self.matrix.len() {
+            for scan in scans.iter_mut() {
+                let number = scan.number;
+                scan.look_at(self, row, &|index| eligible(number, index));
+            }
+        }
+    }
+
+    /// Gives the pages back on which the rows `rows` of every stream stand.
+    fn give_back(&self, rows: Range<usize>) {
+        let Some(file) = self.file else { return };
+        for k in 0..STREAMS {
+            let first = k * self.stream_rows();
+            let rows = first + rows.start..first + rows.end;
+            let width = self.matrix.codes.row_bytes(self.matrix.dimensions);
+            let bytes = rows.start * width..rows.end * width;
+            match self.matrix.codes {
+                Codes::Int8(codes) => file.give_back(&codes[bytes]),
+                Codes::Int4(codes) => file.give_back(&codes[bytes]),
+            }
+            file.give_back(&self.matrix.scales[rows]);
+        }
+    }
+}
+
+/// The block that is being read.
+struct Block {
+    panel: Panel,
+    sums: Sums,
+    /// Unpacked codes, by stream.
+    unpacked: [Vec<i8>; STREAMS],
+}
+
+impl Block {
+    fn new(kernel: Kernel, dimensions: usize) -> Self {
+        let sums = [[0; BLOCK]; STREAMS];
+        Self { panel: kernel.panel(dimensions), sums, unpacked: Default::default() }
+    }
+
+    /// Lays out the `count` rows from `first` on of each stream for many queries.
+    fn lay_out(&mut self, walk: &Walk<'_>, first: usize, count: usize) {
+        let Self { panel, unpacked, .. } = self;
+        let streams = codes_of(walk, first, count, unpacked);
+        walk.kernel.lay_out(streams, walk.matrix.dimensions, count, panel);
+    }
+
+    /// The products of one query with these rows.
+    fn scan(&mut self, walk: &Walk<'_>, query: &ScanQuery, first: usize, count: usize) {
+        let (kernel, matrix, rows) = (walk.kernel, walk.matrix, walk.stream_rows());
+        let Self { unpacked, sums, .. } = self;
+        let mut taken = 0;
+        if let Codes::Int4(bytes) = matrix.codes {
+            let width = matrix.codes.row_bytes(matrix.dimensions);
+            let begin = |k: usize| (k * rows + first) * width;
+            let packed = std::array::from_fn(|k| &bytes[begin(k)..begin(k) + count * width]);
+            taken = kernel.scan_int4(query, packed, count, sums);
+        }
+        if taken < count {
+            // What the kernel for packed rows took is computed again here, to the same sums.
+            let streams = codes_of(walk, first, count, unpacked);
+            kernel.scan(query, streams, count, sums);
+        }
+    }
+}
+
+/// The codes of the `count` rows from `first` on of each stream: as they lie, or unpacked.
+fn codes_of<'r>(
+    walk: &'r Walk<'_>,
+    first: usize,
+    count: usize,
+    unpacked: &'r mut [Vec<i8>; STREAMS],
+) -> [&'r [i8]; STREAMS] {
+    let (matrix, rows) = (walk.matrix, walk.stream_rows());
+    let mut streams: [&[i8]; STREAMS] = [&[]; STREAMS];
+    for ((k, stream), room) in streams.iter_mut().enumerate().zip(unpacked) {
+        let range = k * rows + first..k * rows + first + count;
+        *stream = matrix.codes.rows(range, matrix.dimensions, room);
+    }
+    streams
+}
+
+impl<'a> Scan<'a> {
+    pub(super) fn new(number: usize, query: &'a CoarseQuery, k: usize) -> Self {
+        Self { number, query, k, survivors: Vec::new(), floor: f32::NEG_INFINITY, clear_at: k }
+    }
+
+    /// One that has found nothing yet, for other rows and the same query.
+    pub(super) fn beside(&self) -> Self {
+        Self::new(self.number, self.query, self.k)
+    }
+
+    /// Takes the coarse dot products of `rows`.
+    fn offer<F: Fn(u32) -> bool>(
+        &mut self,
+        walk: &Walk<'_>,
+        rows: Range<usize>,
+        sums: &[i32; BLOCK],
+        is_eligible: &F,
+    ) {
+        let reach = self.query.coarse.reach(self.floor);
+        let mut reaching = walk.kernel.reaching(reach, sums, &walk.matrix.scales[rows.clone()]);
+        while reaching != 0 {
+            self.look_at(walk, rows.start + reaching.trailing_zeros() as usize, is_eligible);
+            reaching &= reaching - 1;
+        }
+    }
+
+    /// Keeps the row when it is eligible and its fine interval reaches the floor.
+    fn look_at<F: Fn(u32) -> bool>(&mut self, walk: &Walk<'_>, row: usize, is_eligible: &F) {
+        let (matrix, query) = (walk.matrix, self.query);
+        let mut room = Vec::new();
+        let codes = matrix.codes.rows(row..row + 1, matrix.dimensions, &mut room);
+        let dot = walk.kernel.dot_product(&query.codes, codes);
+        let (scale, index) = (matrix.scales[row], row as u32);
+        let upper = query.fine.upper(scale, dot);
+        if upper >= self.floor && is_eligible(index) {
+            self.survivors.push(Survivor { index, upper, lower: query.fine.lower(scale, dot) });
+            if self.survivors.len() >= self.clear_at {
+                self.clear();
+            }
+        }
+    }
+
+    /// Raises the floor to what the k best lower ends allow and drops what is below.
+    fn clear(&mut self) {
+        if self.survivors.len() < self.k {
+            return;
+        }
+        let descending = |a: &Survivor, b: &Survivor| b.lower.total_cmp(&a.lower);
+        let (_, least, _) = self.survivors.select_nth_unstable_by(self.k - 1, descending);
+        self.floor = self.query.floor(f64::from(least.lower));
+        self.survivors.retain(|survivor| survivor.upper >= self.floor);
+        self.clear_at = self.survivors.len() * 3 / 2 + SURVIVORS_BETWEEN_CLEARINGS;
+    }
+
+    /// Takes over what another scan of the same query found in other rows.
+    pub(super) fn absorb(&mut self, other: Self) {
+        self.survivors.extend(other.survivors);
+    }
+
+    /// The k best of the survivors by exact score, best first; `query` as it was given.
+    pub(super) fn exact(mut self, walk: &Walk<'_>, query: &[f32]) -> Vec<Scored> {
+        self.clear();
+        self.survivors.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper));
+        let mut best: BinaryHeap<Reverse<Scored>> = BinaryHeap::with_capacity(self.k + 1);
+        let mut room = Vec::new();
+        for (i, four) in self.survivors.chunks(4).enumerate() {
+            if let Some(Reverse(worst)) = best.peek().filter(|_| best.len() == self.k) {
+                let floor = self.query.floor(self.query.in_scan_units(worst.score));
+                if four[0].upper < floor {
+                    break;
+                }
+            }
+            // A last group of fewer than four repeats its first row.
+            let indices = std::array::from_fn(|i| four.get(i).unwrap_or(&four[0]).index as usize);
+            let rows = four_rows(walk.matrix, indices, &mut room);
+            for (survivor, score) in four.iter().zip(exact_scores(query, rows)) {
+                best.push(Reverse(Scored { index: survivor.index, score }));
+                if best.len() > self.k {
+                    best.pop();
+                }
+            }
+            if (i + 1).is_multiple_of(ROWS_BETWEEN_RETURNS / 4) {
+                give_vectors_back(walk);
+            }
+        }
+        give_vectors_back(walk);
+        best.into_sorted_vec().into_iter().map(|Reverse(scored)| scored).collect()
+    }
+}
+
+/// Gives the pages back on which vectors stand.
+fn give_vectors_back(walk: &Walk<'_>) {
+    let Some(file) = walk.file else { return };
+    match walk.matrix.vectors {
+        Vectors::F32(all) => file.give_back(all),
+        Vectors::F16(all) | Vectors::Bf16(all) => file.give_back(all),
+        Vectors::Coded => {}
+    }
+}
+
+/// Four rows of `matrix`: as they lie, or converted into `room`.
+fn four_rows<'r>(
+    matrix: &ItemMatrix<'r>,
+    indices: [usize; 4],
+    room: &'r mut Vec<f32>,
+) -> [&'r [f32]; 4] {
+    let d = matrix.dimensions;
+    if let Vectors::F32(all) = matrix.vectors {
+        return indices.map(|index| &all[index * d..(index + 1) * d]);
+    }
+    room.resize(4 * d, 0.0);
+    for (row, index) in room.chunks_exact_mut(d).zip(indices) {
+        matrix.vectors.read_row(index, matrix.codes, matrix.scales, row);
+    }
+    std::array::from_fn(|i| &room[i * d..(i + 1) * d])
+}

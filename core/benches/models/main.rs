@@ -47,7 +47,10 @@ fn cases() -> Vec<Case> {
             "ranker_features": features, "ranker": design}),
         is_ranker: true,
     };
-    let cross = |rank: usize| json!({"kind": "dcn_v2", "cross_layers": 2, "rank": rank, "hidden": [128, 64]});
+    let cross = |rank: usize| {
+        json!({"kind": "dcn_v2", "cross_layers": 2, "rank": rank,
+            "hidden": [128, 64]})
+    };
     vec![
         encoder("sasrec 200 x 64, 2 blocks", 1, 64),
         encoder("the same, 2 heads, 4 x wide", 2, 256),

@@ -12,6 +12,8 @@ use crate::Result;
 const PACKAGES: [&str; 6] =
     ["numpy", "onnx", "onnxruntime", "faiss-cpu", "implicit", "ai-edge-litert"];
 
+const IMPORTS: &str = "import numpy, onnx, onnxruntime, faiss, implicit, ai_edge_litert";
+
 /// A library to compare with.
 pub(crate) struct Peer {
     /// Whether it computes exact scores.
@@ -35,15 +37,13 @@ pub(crate) struct Peers {
 pub(crate) fn environment() -> Result<PathBuf> {
     let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/peers");
     let python = target.join("bin/python");
-    if !python.exists() {
+    let mut import = Command::new(&python);
+    let import = import.args(["-c", IMPORTS]).stderr(Stdio::null());
+    if !import.status().is_ok_and(|status| status.success()) {
         println!("installing {} into target/peers", PACKAGES.join(", "));
         succeed(Command::new("python3").args(["-m", "venv"]).arg(&target))?;
         let mut install = Command::new(&python);
-        install.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES);
-        if let Err(error) = succeed(&mut install) {
-            std::fs::remove_dir_all(&target)?;
-            return Err(error);
-        }
+        succeed(install.args(["-m", "pip", "install", "--quiet"]).args(PACKAGES))?;
     }
     Ok(python)
 }

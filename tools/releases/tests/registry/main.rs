@@ -11,4 +11,6 @@ mod metadata;
 mod mlflow;
 mod publishers;
 mod releases;
+#[cfg(feature = "cloud")]
+mod s3;
 mod signed;

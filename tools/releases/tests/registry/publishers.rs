@@ -7,9 +7,9 @@ use noctule_releases::registry::PublishOptions;
 
 use crate::releases::{Workplace, open, signed};
 
-const COMMITS: u64 = 50;
-const FOLDER: &str = "NOCTULE_TEST_REGISTRY";
-const LINE: &str = "NOCTULE_TEST_LINE";
+pub(crate) const COMMITS: u64 = 50;
+pub(crate) const FOLDER: &str = "NOCTULE_TEST_REGISTRY";
+pub(crate) const LINE: &str = "NOCTULE_TEST_LINE";
 
 /// Publishes `COMMITS` versions of `line`, sharing blobs with whoever publishes another line.
 fn publish_all(place: &Workplace, registry: &std::path::Path, line: &str) {
@@ -22,7 +22,7 @@ fn publish_all(place: &Workplace, registry: &std::path::Path, line: &str) {
     }
 }
 
-fn assert_all_there(folder: &std::path::Path) {
+pub(crate) fn assert_all_there(folder: &std::path::Path) {
     let registry = open(folder);
     let state = registry.state().unwrap();
     for line in ["one", "two"] {

@@ -123,8 +123,8 @@ pub type Eligible<'a> = dyn Fn(usize, u32) -> bool + Sync + 'a;
 /// let embeddings = [1.0, 0.0, 0.6, 0.8, 0.0, 1.0];
 /// let quantised = quantise(&embeddings, 2)?;
 /// let items = ItemMatrix::new(&quantised.codes, &quantised.scales, &embeddings, 2)?;
-/// let best = TopK::new(1).search(&items, &[&[1.0, 0.5], &[-1.0, 0.5]])?;
-/// assert_eq!((best[0][0].index, best[1][0].index), (1, 2));
+/// let best = TopK::new(1).search(&items, &[&[1.0, 0.0], &[-1.0, 0.5]])?;
+/// assert_eq!((best[0][0].index, best[1][0].index), (0, 2));
 /// # Ok::<(), noctule_core::base::Error>(())
 /// ```
 #[derive(Clone, Copy)]

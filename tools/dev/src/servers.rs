@@ -1,6 +1,6 @@
 //! `cargo dev servers`: the registry against a real MLflow and a real S3-compatible server.
 //!
-//! Both come from PyPI into `target/mlflow` (350 MB) and `target/moto` (320 MB) the first time, too
+//! Both come from PyPI into `target/mlflow` (350 MB) and `target/moto` (140 MB) the first time, too
 //! much for every run of `cargo dev test`, whose tests say aloud that they skip where a server is
 //! missing.
 
@@ -14,7 +14,8 @@ use crate::error::Result;
 const SERVERS: [(&str, &str, &[&str]); 2] = [
     // The whole of `mlflow` is three times as large; these are what its server needs.
     ("mlflow", "mlflow", &["mlflow-skinny", "alembic", "flask-cors", "pandas", "aiohttp"]),
-    ("moto", "moto_server", &["moto[server]"]),
+    // `moto[server]` brings every service of AWS: twice as much.
+    ("moto", "moto_server", &["moto[s3]", "flask", "flask-cors"]),
 ];
 
 /// Installs what is missing and runs the tests; false when one of them failed.
@@ -25,7 +26,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
             return Ok(false);
         }
     }
-    let registry = ["test", "--locked", "-p", "noctule-releases", "--features", "cloud"];
+    let registry = ["test", "--locked", "--workspace", "--features", "noctule-cli/cloud"];
     let mut tests = workspace.cargo(&registry);
     tests.args(["--test", "registry", "--", "mlflow", "s3", "--nocapture"]);
     succeeds(&mut tests)

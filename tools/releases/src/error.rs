@@ -148,6 +148,16 @@ pub enum Error {
         until_ms: i64,
     },
 
+    /// The object store is none that a registry can live in.
+    #[error(
+        "{place}: writes over an object that was to be made only where there is none \
+         (If-None-Match: *): use a store that heeds it, or two publishers lose commits"
+    )]
+    Unconditional {
+        /// The registry.
+        place: String,
+    },
+
     /// Others made commits the whole time.
     #[error("{place}: {attempts} attempts at a commit lost against others: try again")]
     Contended {

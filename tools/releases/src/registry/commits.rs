@@ -36,6 +36,15 @@ impl Registry {
         Err(self.contended())
     }
 
+    /// Makes sure that this place can hold a registry: it can be written to, and an object is made
+    /// only where there is none. Done before the first commit, too.
+    ///
+    /// # Errors
+    /// [`Error::Unconditional`], [`Error::Store`].
+    pub fn check_place(&self) -> Result<()> {
+        self.place.check_put_new(&format!("registry/trial-{}", random_id()?))
+    }
+
     /// Numbers of the states that are kept, in order.
     pub(super) fn state_numbers(&self) -> Result<Vec<u64>> {
         let names = self.place.list(STATES)?;
@@ -71,6 +80,9 @@ impl Registry {
     ) -> Result<(State, T)> {
         for attempt in 0..ATTEMPTS_MAX {
             let before = self.state()?;
+            if before.number == 0 {
+                self.check_place()?;
+            }
             let mut state = before.clone();
             let answer = change(&mut state)?;
             if state == before {
@@ -96,7 +108,11 @@ impl Registry {
         let mut bytes = serde_json::to_vec_pretty(state).map_err(wrong)?;
         bytes.push(b'\n');
         if !self.place.put_new(&path, bytes)? {
-            return Ok(false);
+            // When an answer gets lost the request is made again, and finds what it made itself.
+            let there = self.state_of(state.number)?;
+            if there.is_none_or(|there| there.id != state.id) {
+                return Ok(false);
+            }
         }
         // A number that was free because its state was swept away long ago makes no commit: what
         // stands behind it then does not follow from it.

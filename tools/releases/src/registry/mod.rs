@@ -88,8 +88,9 @@ impl Registry {
     /// # Errors
     /// [`Error::File`], and as [`Self::open`].
     pub fn create(location: &str) -> Result<Self> {
-        if !location.contains("://") {
-            let folder = Path::new(location);
+        let folder = location.strip_prefix("file://").unwrap_or(location);
+        if !folder.contains("://") {
+            let folder = Path::new(folder);
             std::fs::create_dir_all(folder).map_err(Error::file(folder, "making"))?;
         }
         Self::open(location)

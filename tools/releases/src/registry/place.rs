@@ -79,6 +79,19 @@ impl Place {
         }
     }
 
+    /// Makes sure that `put_new` keeps its word here: some object stores write over what is there
+    /// whatever they are asked, and then one of two publishers at once would lose its commit.
+    pub(super) fn check_put_new(&self, path: &str) -> Result<()> {
+        // It is there afterwards also when the answer to that got lost.
+        self.put_new(path, b"the first".to_vec())?;
+        let is_written_over = self.put_new(path, b"the second".to_vec())?;
+        self.delete(path)?;
+        match is_written_over {
+            false => Ok(()),
+            true => Err(Error::Unconditional { place: self.shown.clone() }),
+        }
+    }
+
     /// Writes an object over what is there.
     pub(super) fn put_over(&self, path: &str, bytes: Vec<u8>) -> Result<()> {
         let at = self.at(path);

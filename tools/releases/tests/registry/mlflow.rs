@@ -58,6 +58,8 @@ fn server(place: &Workplace) -> Option<Server> {
     command.args(["--workers", "1", "--backend-store-uri", "sqlite:///mlflow.db"]);
     command.args(["--serve-artifacts", "--artifacts-destination", "./artifacts"]);
     command.env("MLFLOW_DISABLE_TELEMETRY", "true").env("DO_NOT_TRACK", "true");
+    // Jobs are for evaluating language models and need packages that a registry does not.
+    command.env("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false");
     command.current_dir(&folder).stdout(log.try_clone().unwrap()).stderr(log);
     std::os::unix::process::CommandExt::process_group(&mut command, 0);
     let mut server =

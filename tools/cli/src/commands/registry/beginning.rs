@@ -19,6 +19,7 @@ pub(super) struct Init {
 }
 
 pub(super) fn init(asked: &Init, at: &str, place: &Registry, output: Output) -> Result<()> {
+    place.check_place().map_err(failed())?;
     let mut newest = None;
     for path in &asked.root {
         let bytes = std::fs::read(path).map_err(|error| Error::at(ACTION, path, error))?;

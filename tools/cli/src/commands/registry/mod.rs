@@ -55,9 +55,9 @@ enum Command {
     /// Get a release back, verified.
     Fetch(moving::Fetch),
     /// Send a release to an MLflow server.
-    Export(moving::Export),
+    Export(moving::OverMlflow),
     /// Take a release from an MLflow server.
-    Import(moving::Import),
+    Import(moving::OverMlflow),
     /// Show all releases.
     List,
     /// Show one release.

@@ -60,26 +60,10 @@ pub(super) struct Fetch {
     output: PathBuf,
 }
 
-/// A release to send to MLflow.
+/// A release to send to MLflow, or to take from there.
 #[derive(Debug, Args)]
-pub(super) struct Export {
-    /// NAME@VERSION or NAME@ALIAS.
-    #[arg(value_name = "RELEASE", value_parser = reference)]
-    release: Reference,
-
-    /// Address of the MLflow server.
-    #[arg(long, value_name = "URI")]
-    mlflow: String,
-
-    /// A key that it may be signed with; may be repeated.
-    #[arg(long, value_name = "FILE", required = true)]
-    public_key: Vec<PathBuf>,
-}
-
-/// A release to take from MLflow.
-#[derive(Debug, Args)]
-pub(super) struct Import {
-    /// NAME@VERSION or NAME@ALIAS, as MLflow has it.
+pub(super) struct OverMlflow {
+    /// NAME@VERSION or NAME@ALIAS; for an import, as MLflow has it.
     #[arg(value_name = "RELEASE", value_parser = reference)]
     release: Reference,
 
@@ -143,7 +127,7 @@ pub(super) fn fetch(asked: &Fetch, place: &Registry, output: Output) -> Result<(
     output.print(&json!({"release": release.to_string(), "directory": asked.output}), &text)
 }
 
-pub(super) fn export(asked: &Export, place: &Registry, output: Output) -> Result<()> {
+pub(super) fn export(asked: &OverMlflow, place: &Registry, output: Output) -> Result<()> {
     let keys = public_keys(ACTION, &asked.public_key)?;
     let exported = place.export_to_mlflow(&asked.release, &keys, &asked.mlflow);
     let exported = exported.map_err(failed())?;
@@ -153,7 +137,7 @@ pub(super) fn export(asked: &Export, place: &Registry, output: Output) -> Result
     output.print(&exported, &text)
 }
 
-pub(super) fn import(asked: &Import, place: &Registry, output: Output) -> Result<()> {
+pub(super) fn import(asked: &OverMlflow, place: &Registry, output: Output) -> Result<()> {
     let keys = public_keys(ACTION, &asked.public_key)?;
     let imported = place.import_from_mlflow(&asked.release, &keys, &asked.mlflow);
     let imported = imported.map_err(failed())?;

@@ -4,10 +4,9 @@
 //! rows, but the query, the feed-forward part and the norms of one. Attention goes through the rows
 //! in blocks, so that what the causal mask hides is for the most part not computed at all.
 
-use candle_core::Tensor;
-
-use super::arithmetic::{exponentials, layer_norm};
-use super::dense::{Dense, matrix, part, product, product_transposed};
+use super::arithmetic::{layer_norm, softmax};
+use super::dense::Dense;
+use super::product::{Matrix, add};
 use super::tensors::ModelTensors;
 use crate::base::{Error, Result};
 use crate::release::{Architecture, Nonlinearity};
@@ -129,76 +128,72 @@ impl Sasrec {
         for (index, block) in self.blocks.iter().enumerate() {
             state = self.through(block, state, index + 1 == self.blocks.len())?;
         }
-        Ok(self.final_norm.as_ref().map_or(state.clone(), |norm| norm.of(&state)))
+        Ok(match &self.final_norm {
+            Some(norm) => norm.of(&state),
+            None => state,
+        })
     }
 
     /// The hidden states behind `block`; of the `last` block, only that of the last row.
     fn through(&self, block: &Block, mut state: Vec<f32>, last: bool) -> Result<Vec<f32>> {
         let d = self.dimensions;
-        let rows = state.len() / d;
-        let read = if self.norm_first { block.norms[0].of(&state) } else { state.clone() };
-        let first = if last { rows - 1 } else { 0 };
-        let queries = block.query.forward(read[first * d..].to_vec())?;
-        let key_value = matrix(block.key_value.forward(read)?, rows, 2 * d)?;
-        let mixed = self.attention(queries, &key_value, first)?;
+        let [first_norm, second_norm] = &block.norms;
+        let normed = self.norm_first.then(|| first_norm.of(&state));
+        let read = normed.as_deref().unwrap_or(&state);
+        let first = if last { state.len() / d - 1 } else { 0 };
+        let queries = block.query.forward(&read[first * d..])?;
+        let key_value = block.key_value.forward(read)?;
+        let mixed = self.attention(&queries, &key_value, first)?;
         state.drain(..first * d);
-        block.out.add_to(&mut state, mixed)?;
+        block.out.add_to(&mut state, &mixed)?;
         if !self.norm_first {
-            state = block.norms[0].of(&state);
+            state = first_norm.of(&state);
         }
-        let read = if self.norm_first { block.norms[1].of(&state) } else { state.clone() };
+        let normed = self.norm_first.then(|| second_norm.of(&state));
+        let read = normed.as_deref().unwrap_or(&state);
         let between = block.feed_forward[0].activated(read, self.activation)?;
-        block.feed_forward[1].add_to(&mut state, between)?;
+        block.feed_forward[1].add_to(&mut state, &between)?;
         if !self.norm_first {
-            state = block.norms[1].of(&state);
+            state = second_norm.of(&state);
         }
         Ok(state)
     }
 
-    /// Causal attention of the rows from `first` on, whose queries are given.
-    fn attention(&self, queries: Vec<f32>, key_value: &Tensor, first: usize) -> Result<Vec<f32>> {
+    /// Causal attention of the rows from `first` on, whose queries are given; a row of `key_value`
+    /// holds a key and, behind it, a value.
+    fn attention(&self, queries: &[f32], key_value: &[f32], first: usize) -> Result<Vec<f32>> {
         let (d, size) = (self.dimensions, self.dimensions / self.heads);
         let rows = queries.len() / d;
         let mut out = vec![0.0; queries.len()];
-        let queries = matrix(queries, rows, d)?;
+        let mut shares = Vec::new();
         for begin in (0..rows).step_by(ROWS_AT_ONCE) {
-            let end = (begin + ROWS_AT_ONCE).min(rows);
-            // Rows that the last of these rows may see; the n-th of them sees n fewer than all.
-            let seen = first + end;
+            let count = ROWS_AT_ONCE.min(rows - begin);
+            // Rows that the last of these rows may see; the n-th before it sees n fewer.
+            let seen = first + begin + count;
             for head in 0..self.heads {
-                let columns = head * size..(head + 1) * size;
-                let query = part(&queries, begin..end, columns.clone())?;
-                let key = part(key_value, 0..seen, columns.clone())?;
-                let value = part(key_value, 0..seen, d + columns.start..d + columns.end)?;
-                let weigh = |scores: &[f32]| weights(scores, seen, first + begin);
-                let (shares, divisors) = product_transposed(&query, &key, weigh)?;
-                let shares = matrix(shares, end - begin, seen)?;
-                product(&shares, &value, |mixed| {
-                    let to = out[begin * d..end * d].chunks_exact_mut(d);
-                    for ((to, from), divisor) in to.zip(mixed.chunks_exact(size)).zip(divisors) {
-                        for (to, value) in to[columns.clone()].iter_mut().zip(from) {
-                            *to = value / divisor;
-                        }
-                    }
-                })?;
+                let at = begin * d + head * size;
+                let query = Matrix::new(&queries[at..], count, size, d)?;
+                let key = Matrix::new(&key_value[head * size..], seen, size, 2 * d)?;
+                let value = Matrix::new(&key_value[d + head * size..], seen, size, 2 * d)?;
+                shares.clear();
+                shares.resize(count * seen, 0.0);
+                add(&mut shares, seen, query, key.transposed())?;
+                weigh(&mut shares, seen, first + begin);
+                add(&mut out[at..], d, Matrix::new(&shares, count, seen, seen)?, value)?;
             }
         }
         Ok(out)
     }
 }
 
-/// What each row of `scores` (`seen` values each, the first being row `first` of the sequence)
-/// takes of the rows up to itself, with what that has to be divided by.
-fn weights(scores: &[f32], seen: usize, first: usize) -> (Vec<f32>, Vec<f32>) {
-    let mut shares = scores.to_vec();
-    let rows = shares.chunks_exact_mut(seen).enumerate();
-    let divisors = rows.map(|(row, shares)| {
-        let (visible, hidden) = shares.split_at_mut(first + row + 1);
+/// Makes of each row of scores (`seen` values each, the first being row `first` of the sequence)
+/// what it takes of the rows up to itself.
+fn weigh(scores: &mut [f32], seen: usize, first: usize) {
+    for (row, scores) in scores.chunks_exact_mut(seen).enumerate() {
+        let (visible, hidden) = scores.split_at_mut(first + row + 1);
         hidden.fill(0.0);
-        exponentials(visible)
-    });
-    let divisors = divisors.collect();
-    (shares, divisors)
+        softmax(visible);
+    }
 }
 
 impl Block {

@@ -86,9 +86,9 @@ impl TwoTower {
         let mut values = self.inputs(history, context)?;
         for (index, layer) in self.layers.iter().enumerate() {
             values = if index + 1 < self.layers.len() {
-                layer.activated(values, self.activation)?
+                layer.activated(&values, self.activation)?
             } else {
-                layer.forward(values)?
+                layer.forward(&values)?
             };
         }
         if self.normalize {

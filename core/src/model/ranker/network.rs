@@ -31,22 +31,15 @@ impl Cross {
     }
 
     /// The layer behind `x`, for the features `first`.
-    fn of(&self, first: &[f32], x: Vec<f32>) -> Result<Vec<f32>> {
-        let input = match &self.down {
-            Some(down) => down.forward(x.clone())?,
-            None => x.clone(),
+    fn of(&self, first: &[f32], x: &[f32]) -> Result<Vec<f32>> {
+        let mut out = match &self.down {
+            Some(down) => self.up.forward(&down.forward(x)?)?,
+            None => self.up.forward(x)?,
         };
-        let mut x = x;
-        self.up.sums(input, |sums, bias| {
-            let width = bias.len();
-            let rows = x.chunks_exact_mut(width).zip(first.chunks_exact(width));
-            for ((x, first), sums) in rows.zip(sums.chunks_exact(width)) {
-                for (((x, first), sum), bias) in x.iter_mut().zip(first).zip(sums).zip(bias) {
-                    *x += first * (sum + bias);
-                }
-            }
-        })?;
-        Ok(x)
+        for ((out, first), x) in out.iter_mut().zip(first).zip(x) {
+            *out = first * *out + x;
+        }
+        Ok(out)
     }
 }
 
@@ -98,20 +91,22 @@ impl Network {
                 .extend(rows.chunks_exact(features).map(|row| dot(row, &self.weight) + self.bias));
             return Ok(());
         }
-        let mut crossed = rows.to_vec();
-        for layer in &self.cross {
-            crossed = layer.of(rows, crossed)?;
+        let mut crossed = Vec::new();
+        for (index, layer) in self.cross.iter().enumerate() {
+            crossed = layer.of(rows, if index == 0 { rows } else { &crossed })?;
         }
-        let beside = self.structure == Structure::Parallel && !self.cross.is_empty();
-        let mut deep = if self.hidden.is_empty() {
-            Vec::new()
-        } else if beside {
-            rows.to_vec()
-        } else {
-            std::mem::take(&mut crossed)
-        };
-        for layer in &self.hidden {
-            deep = layer.activated(deep, self.activation)?;
+        let stacked = self.structure == Structure::Stacked && !self.cross.is_empty();
+        let mut deep = Vec::new();
+        for (index, layer) in self.hidden.iter().enumerate() {
+            let input = match (index, stacked) {
+                (0, false) => rows,
+                (0, true) => &crossed,
+                _ => &deep,
+            };
+            deep = layer.activated(input, self.activation)?;
+        }
+        if stacked && !self.hidden.is_empty() {
+            crossed.clear();
         }
         let count = rows.len() / features;
         // The sum reads what is left of the cross layers, then what is deep; either may be nothing.

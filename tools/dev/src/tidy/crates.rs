@@ -38,8 +38,8 @@ const HOMES: [Home; 4] = [
     Home { names: &["uniffi", "uniffi_bindgen"], places: &["ffi/"], anywhere: &[] },
 ];
 
-/// The only places with unsafe code: the kernels, the memory map, the call of the matrix product, and
-/// an allocator that counts.
+/// The only places with unsafe code: the kernels, the memory map, the call of the matrix product,
+/// and an allocator that counts.
 const UNSAFE: [&str; 4] = [
     "core/src/scoring/",
     "core/src/base/map.rs",

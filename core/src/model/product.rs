@@ -1,9 +1,9 @@
 //! Products of matrices where they lie, on the calling thread.
 //!
 //! The kernels are those of candle (its crate `gemm`, with run-time detection of AVX2 and NEON),
-//! called without its tensors: candle's own product counts the machine's cores before each call by reading
-//! `/proc/cpuinfo`, which takes longer than most products here, and asks a thread pool to help with
-//! large ones.
+//! called without its tensors: candle's own product counts the machine's cores before each call by
+//! reading `/proc/cpuinfo`, which takes longer than most products here, and asks a thread pool to
+//! help with large ones.
 //!
 //! # Unsafe code
 //! One block, the call of `gemm`, which takes pointers and strides. [`Matrix::new`] and [`add`]

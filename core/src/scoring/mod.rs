@@ -9,9 +9,10 @@
 //! memory, and the vectors of a few hundred rows; its result is that of scoring every item exactly.
 //!
 //! # Unsafe code
-//! It stands in two places: `base::map` (mapping a file, and viewing its bytes as numbers) and
-//! `kernels` (vector instructions). Both are behind safe functions that check lengths, alignment
-//! and the processor's features, and each block says why it holds. Nothing else may use it.
+//! It stands in three places: `base::map` (mapping a file, and viewing its bytes as numbers),
+//! `kernels` (vector instructions) and `model::product` (the call of a matrix product). All are
+//! behind safe functions that check lengths, alignment and the processor's features, and each block
+//! says why it holds. Nothing else may use it.
 
 mod bound;
 mod codes;

@@ -3,19 +3,19 @@
 use std::collections::HashSet;
 
 use crate::base::Result;
-use crate::scoring::{ItemMatrix, Scored, top_k};
+use crate::scoring::{ItemMatrix, TopK};
 
 /// The `count` items nearest to the vectors of the `recent` items, which are not among the result:
 /// the best of the first, the best of the second and so on, then the second best of each, each item
 /// once. So every recent item has its say, and the last choice the first word.
 ///
 /// # Errors
-/// None for items of the matrix; those of [`top_k`].
+/// None for items of the matrix; those of [`TopK::search`].
 pub fn similar(
     matrix: &ItemMatrix<'_>,
     recent: &[u32],
     count: usize,
-    allowed: &dyn Fn(u32) -> bool,
+    allowed: &(dyn Fn(u32) -> bool + Sync),
 ) -> Result<Vec<u32>> {
     if count == 0 {
         return Ok(Vec::new());
@@ -24,7 +24,9 @@ pub fn similar(
     let rows: Vec<_> = recent.iter().filter_map(|index| matrix.row(*index)).collect();
     let queries: Vec<&[f32]> = rows.iter().map(|row| &**row).collect();
     // Each list may lose all recent items, and one that has nothing new gives way to the others.
-    let lists = best_of_each(matrix, &queries, count + recent.len(), allowed)?;
+    let eligible = |_: usize, index: u32| allowed(index);
+    let search = TopK { eligible: Some(&eligible), ..TopK::new(count + recent.len()) };
+    let lists = search.search(matrix, &queries)?;
     let mut found = Vec::with_capacity(count.min(matrix.len()));
     for depth in 0..count + recent.len() {
         for list in &lists {
@@ -35,14 +37,4 @@ pub fn similar(
         }
     }
     Ok(found)
-}
-
-/// The best `k` items of each query.
-fn best_of_each(
-    matrix: &ItemMatrix<'_>,
-    queries: &[&[f32]],
-    k: usize,
-    allowed: &dyn Fn(u32) -> bool,
-) -> Result<Vec<Vec<Scored>>> {
-    queries.iter().map(|query| top_k(matrix, query, k, Some(&allowed))).collect()
 }

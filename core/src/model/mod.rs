@@ -8,7 +8,8 @@
 //! The item side of a release is fixed; the user's vector is computed here, from local history:
 //! folded in ([`fold_in`], exact, by Cholesky factorisation), by a user tower ([`two_tower`]) or by
 //! a causal transformer ([`sasrec`]). A [`ranker`] weighs the user's score for an item against what
-//! else is known. Every product of matrices is made by candle's kernels, on the calling thread.
+//! else is known. Every product of matrices is made on the calling thread, by the crate whose
+//! kernels candle uses.
 
 mod arithmetic;
 pub mod cholesky;

@@ -24,6 +24,9 @@ use super::quantise::check_finite;
 use super::scan::{PANEL_QUERIES, Scan, Walk};
 use crate::base::{Error, MappedFile, Result};
 
+/// Threads of a search: more than any phone has processors.
+const THREADS_MAX: usize = 64;
+
 /// An item and its exact score.
 #[derive(Debug, Clone, Copy)]
 pub struct Scored {
@@ -133,7 +136,8 @@ pub struct TopK<'a> {
     pub k: usize,
     /// What multiplies; the result is the same with each.
     pub kernel: Kernel,
-    /// Threads, the caller's included; more than one are started for the length of the call.
+    /// Threads, the caller's included, at most 64; more than one are started for the length of the
+    /// call.
     pub threads: NonZeroUsize,
     /// Which items may be found; all without it. Asked about the few that could be among the best.
     pub eligible: Option<&'a Eligible<'a>>,
@@ -169,7 +173,7 @@ impl<'a> TopK<'a> {
         let eligible =
             |query: usize, index: u32| self.eligible.is_none_or(|eligible| eligible(query, index));
         let rows = self.walk(matrix).stream_rows();
-        let threads = self.threads.get().min(rows.div_ceil(BLOCK)).max(1);
+        let threads = self.threads.get().min(THREADS_MAX).min(rows.div_ceil(BLOCK)).max(1);
         if threads == 1 {
             return self.on_one_thread(matrix, queries, &eligible);
         }

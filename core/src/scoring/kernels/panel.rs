@@ -6,6 +6,7 @@ use super::{BLOCK, STREAMS};
 pub(super) const GROUP: usize = 8;
 
 /// Four consecutive codes of each of eight rows, each code moved to 0..255.
+#[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(32))]
 pub(super) struct Lane(pub(super) [u8; 4 * GROUP]);

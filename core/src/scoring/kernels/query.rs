@@ -12,6 +12,10 @@ pub(in crate::scoring) const PANEL_QUERY_MAX: i8 = 32;
 
 /// Codes of a query in the orders in which kernels read them.
 #[derive(Debug, Clone)]
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    expect(dead_code, reason = "other kernels read rows as they lie and need the codes only")
+)]
 pub(in crate::scoring) struct ScanQuery {
     /// One a dimension.
     pub(super) codes: Vec<i8>,

@@ -1,5 +1,7 @@
 //! Strict reading of JSON from outside: errors name the path of the field, keys are unique.
 
+mod fault;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
@@ -23,8 +25,9 @@ const KEYS_MAX: usize = TENSORS_MAX;
 /// Reads one JSON document. The caller bounds `bytes`; memory stays proportional to them.
 ///
 /// # Errors
-/// [`Refusal::Field`] with the path of the field (`plan.surfaces[0].length`), the line and the
-/// column.
+/// With the path of the field (`plan.surfaces[0].length`), the line and the column:
+/// [`Refusal::NotUtf8`], [`Refusal::TooDeep`], [`Refusal::DuplicateKey`], [`Refusal::NotANumber`],
+/// [`Refusal::ControlCharacter`], and [`Refusal::Field`] for what has no variant of its own.
 ///
 /// ```
 /// use noctule_core::base::json;
@@ -41,7 +44,8 @@ pub fn refusal(bytes: &[u8], error: &serde_json::Error) -> Refusal {
     let text = sentence(error);
     let position = format!(" at line {line} column {column}");
     let message = text.strip_suffix(&position).unwrap_or(&text);
-    let mut field = path_at(bytes, offset_of(bytes, line, column));
+    let around = fault::Around { document: bytes, offset: offset_of(bytes, line, column) };
+    let mut field = path_at(bytes, around.offset);
     // serde names an absent field in words only, at the end of the object that lacks it.
     if let Some(name) = message.strip_prefix("missing field `").and_then(|m| m.strip_suffix('`')) {
         if !field.is_empty() {
@@ -52,7 +56,8 @@ pub fn refusal(bytes: &[u8], error: &serde_json::Error) -> Refusal {
     if field.is_empty() {
         field = "document".to_owned();
     }
-    Refusal::Field { field, reason: format!("{message} (line {line}, column {column})") }
+    let reason = format!("{message} (line {line}, column {column})");
+    fault::refusal(field, reason, message, around)
 }
 
 /// The sentence of `error`, shortened: serde quotes a whole key or string, which may be as long as

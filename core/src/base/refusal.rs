@@ -73,6 +73,46 @@ pub enum Refusal {
         /// What was wrong and what is allowed.
         reason: String,
     },
+    /// Text that is not UTF-8.
+    #[error("{field}: not UTF-8: {reason}")]
+    NotUtf8 {
+        /// Path of the field, or the tensor and the offset in it.
+        field: String,
+        /// What was found, and where.
+        reason: String,
+    },
+    /// A name or a title with a control character, which would break lines in logs and URLs.
+    #[error("{field}: a control character: {reason}")]
+    ControlCharacter {
+        /// Path of the field, or the tensor and the offset in it.
+        field: String,
+        /// What was found, and where.
+        reason: String,
+    },
+    /// A JSON document of more levels than any format has.
+    #[error("{field}: nested too deep: {reason}")]
+    TooDeep {
+        /// Path of the field, shortened.
+        field: String,
+        /// What was found, and where.
+        reason: String,
+    },
+    /// A key that is twice in one JSON object: two readers could believe two different values.
+    #[error("{field}: a key twice: {reason}")]
+    DuplicateKey {
+        /// Path of the field.
+        field: String,
+        /// What was found, and where.
+        reason: String,
+    },
+    /// NaN, infinity or a number beyond every range in a JSON document.
+    #[error("{field}: not a number that JSON can hold: {reason}")]
+    NotANumber {
+        /// Path of the field.
+        field: String,
+        /// What was found, and where.
+        reason: String,
+    },
     /// A bound of [`crate::base::limits`] is exceeded.
     #[error("{what} is {found}, at most {limit} is allowed")]
     TooLarge {

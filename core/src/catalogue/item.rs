@@ -141,7 +141,8 @@ pub(crate) fn check_text(name: &str, text: &str, bytes_max: usize) -> Result<(),
         return Err(field(name, reason));
     }
     if text.chars().any(char::is_control) {
-        return Err(field(name, "holds a control character"));
+        let (field, reason) = (name.to_owned(), text.escape_debug().to_string());
+        return Err(Refusal::ControlCharacter { field, reason });
     }
     Ok(())
 }

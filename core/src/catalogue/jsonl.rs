@@ -140,11 +140,9 @@ mod tests {
     fn a_value_out_of_range_is_named_with_line_and_field() {
         let item = |rest: &str| format!("{{\"id\":\"b\",\"title\":\"\",{rest}}}");
         second_line_names(&format!("{{\"id\":\"b\",\"title\":\"{}\"}}", "x".repeat(1001)), "title");
-        second_line_names("{\"id\":\"b\",\"title\":\"a\\u0007\"}", "title");
         second_line_names(&item("\"place\":{\"latitude\":91,\"longitude\":0}"), "place");
         let span = "\"hours\":[{\"days\":\"every\",\"from\":1440,\"until\":1}]";
         second_line_names(&item(span), "hours[0]");
-        second_line_names(&item("\"attributes\":{\"kinds\":[\"a\\n\"]}"), "attributes.kinds");
         second_line_names(&item("\"attributes\":{\"\":1}"), "attributes");
     }
 
@@ -152,7 +150,7 @@ mod tests {
     fn a_number_that_is_not_finite_is_refused() {
         for number in ["1e999", "NaN", "-Infinity"] {
             let line = format!("{{\"id\":\"b\",\"title\":\"\",\"attributes\":{{\"n\":{number}}}}}");
-            assert!(matches!(second(line), (_, Refusal::Field { .. })));
+            assert!(matches!(second(line), (_, Refusal::NotANumber { .. })));
         }
         let mut item: Item = serde_json::from_str("{\"id\":\"b\",\"title\":\"\"}").unwrap();
         item.attributes.insert("n".into(), AttributeValue::Number(f64::NAN));
@@ -162,14 +160,27 @@ mod tests {
     #[test]
     fn a_name_that_is_there_twice_is_refused() {
         let line = "{\"id\":\"b\",\"title\":\"\",\"attributes\":{\"n\":1,\"n\":2}}";
-        assert!(matches!(second(line), (_, Refusal::Field { reason, .. }) if reason.contains("n")));
+        assert!(matches!(second(line),
+            (_, Refusal::DuplicateKey { reason, .. }) if reason.contains("`n`")));
+    }
+
+    #[test]
+    fn a_control_character_is_named_with_its_field() {
+        for (line, named) in [
+            ("{\"id\":\"b\",\"title\":\"a\\u0007\"}", "title"),
+            ("{\"id\":\"b\\n\",\"title\":\"\"}", "id"),
+            ("{\"id\":\"b\",\"title\":\"\",\"attributes\":{\"k\":[\"a\\n\"]}}", "attributes.k"),
+        ] {
+            assert!(matches!(second(line),
+                (_, Refusal::ControlCharacter { field, .. }) if field == named));
+        }
     }
 
     #[test]
     fn text_that_is_not_utf8_is_refused() {
         assert!(matches!(
             second(b"{\"id\":\"b\",\"title\":\"\xff\"}"),
-            (file, Refusal::Field { .. }) if file == "catalogue.jsonl:2"
+            (file, Refusal::NotUtf8 { .. }) if file == "catalogue.jsonl:2"
         ));
     }
 

@@ -116,8 +116,12 @@ impl Part {
 
     /// A refusal of what stands in `row`.
     pub(super) fn refuse(&self, row: usize, reason: impl Into<String>) -> Refusal {
-        let field = format!("tensor {}[{row}]", self.name);
-        Refusal::Field { field, reason: reason.into() }
+        Refusal::Field { field: self.place(row), reason: reason.into() }
+    }
+
+    /// What stands in `row`, as refusals name it.
+    pub(super) fn place(&self, row: usize) -> String {
+        format!("tensor {}[{row}]", self.name)
     }
 }
 

@@ -83,10 +83,14 @@ impl Text {
             return Err(Refusal::Field { field, reason });
         }
         if let Err(error) = str::from_utf8(bytes) {
-            return Err(self.bytes.refuse(error.valid_up_to(), "is not UTF-8"));
+            let field = self.bytes.place(error.valid_up_to());
+            return Err(Refusal::NotUtf8 { field, reason: error.to_string() });
         }
         match first_control(bytes) {
-            Some(at) => Err(self.bytes.refuse(at, "is a control character")),
+            Some(at) => {
+                let (field, reason) = (self.bytes.place(at), format!("byte {:#04x}", bytes[at]));
+                Err(Refusal::ControlCharacter { field, reason })
+            }
             None => Ok(()),
         }
     }

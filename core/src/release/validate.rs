@@ -69,9 +69,13 @@ pub(super) fn share(field: &str, value: f64) -> Check {
 }
 
 pub(super) fn name(field: &str, text: &str) -> Check {
-    if text.is_empty() || text.len() > ID_BYTES_MAX || text.chars().any(char::is_control) {
-        let reason = format!("must be 1 to {ID_BYTES_MAX} bytes without control characters");
+    if text.is_empty() || text.len() > ID_BYTES_MAX {
+        let reason = format!("is {} bytes long, 1 to {ID_BYTES_MAX} are allowed", text.len());
         return refuse(field, reason);
+    }
+    if text.chars().any(char::is_control) {
+        let reason = text.escape_debug().to_string();
+        return Err(Refusal::ControlCharacter { field: field.to_owned(), reason });
     }
     Ok(())
 }

@@ -37,6 +37,13 @@ pub enum Error {
         reason: String,
     },
 
+    /// What is given to sign in at a server cannot be sent.
+    #[error("signing in: {reason}")]
+    SignIn {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
     /// The operating system has no random numbers.
     #[error("no random numbers for a key: {0}")]
     Random(getrandom::Error),

@@ -1,5 +1,7 @@
 //! Writing a trained model as a directory that can be packed into a release.
 
+mod sample;
+
 use std::path::Path;
 
 use noctule_core::release::{Architecture, Plan};
@@ -54,6 +56,8 @@ impl DataSizes {
 }
 
 /// Trains on `data` and writes the result into `directory`; see [`train`] and [`write_model`].
+/// Beside it goes `sample.jsonl`, choices of some users without their names, from which
+/// `noctule pack` measures how the scores of a healthy phone look. It is not part of a release.
 ///
 /// # Errors
 /// As [`train`] and [`write_model`].
@@ -65,7 +69,9 @@ pub fn train_to_directory(
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainingRecord> {
     let model = train(data, plan, settings, progress)?;
-    write_model(&model, data, settings, directory)
+    let record = write_model(&model, data, settings, directory)?;
+    sample::write(data, plan, settings.seed, &directory.join(sample::SAMPLE_FILE))?;
+    Ok(record)
 }
 
 /// Writes `catalogue.jsonl`, `items.safetensors` (`popularity`, `context_popularity` and, for a

@@ -182,6 +182,41 @@ fn the_directory_holds_what_the_device_loads() {
 }
 
 #[test]
+fn the_sample_holds_what_some_users_had_chosen_at_some_moment_and_no_names() {
+    let (data, directory) = (world(), tempfile::tempdir().unwrap());
+    let write = || {
+        let settings = settings();
+        train_to_directory(&data, &plan("keep"), &settings, directory.path(), &quiet).unwrap();
+        std::fs::read_to_string(directory.path().join("sample.jsonl")).unwrap()
+    };
+    let sample = write();
+    assert_eq!(sample, write());
+    let lines: Vec<serde_json::Value> =
+        sample.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(lines.len(), 1 + data.users.len().min(99));
+    assert_eq!(lines[0], serde_json::json!({"history": []}));
+    let lengths: Vec<usize> =
+        lines.iter().map(|line| line["history"].as_array().unwrap().len()).collect();
+    let longest = (0..data.users.len() as u32)
+        .map(|user| data.events.iter().filter(|event| event.user == user).count())
+        .max();
+    assert!(lengths.iter().max().copied() <= longest);
+    assert!(lengths[1..].iter().any(|length| *length > 1));
+    for line in &lines[1..] {
+        assert!(line.get("user").is_none());
+        let history = line["history"].as_array().unwrap();
+        let somebody_chose_this = (0..data.users.len() as u32).any(|user| {
+            let chosen = data.events.iter().filter(|event| event.user == user);
+            let chosen: Vec<_> =
+                chosen.map(|event| data.items[event.item as usize].id.as_str()).collect();
+            history.len() <= chosen.len()
+                && history.iter().zip(chosen).all(|(entry, item)| entry["item"] == *item)
+        });
+        assert!(somebody_chose_this, "{line}");
+    }
+}
+
+#[test]
 fn popularity_alone_leaves_no_model_file_not_even_an_old_one() {
     let (data, directory) = (world(), tempfile::tempdir().unwrap());
     let write = |model| {

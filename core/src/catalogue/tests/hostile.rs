@@ -49,12 +49,22 @@ fn names(tensor: &str, at: usize, bytes: &[u8], expected: &str) {
 
 #[test]
 fn text_that_is_not_text_is_named() {
-    names("title.bytes", 3, &[0xff], "title.bytes[3]");
-    names("title.bytes", 3, &[0x07], "title.bytes[3]");
-    names("title.bytes", 3, &[0x7f], "title.bytes[3]");
-    names("title.bytes", 4, &[0xc2, 0x85], "title.bytes[4]");
+    for (tensor, at, bytes) in [
+        ("title.bytes", 3, &[0x07][..]),
+        ("title.bytes", 3, &[0x7f]),
+        ("title.bytes", 4, &[0xc2, 0x85]),
+        ("attribute.names.bytes", 0, b"\n"),
+    ] {
+        match refusal(tensor, at, bytes) {
+            Refusal::ControlCharacter { field, .. } => {
+                assert_eq!(field, format!("tensor {tensor}[{at}]"));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert!(matches!(refusal("title.bytes", 3, &[0xff]),
+        Refusal::NotUtf8 { field, .. } if field == "tensor title.bytes[3]"));
     names("id.bytes", 6, "é".as_bytes(), "id.lengths[1]");
-    names("attribute.names.bytes", 0, b"\n", "attribute.names.bytes[0]");
 }
 
 #[test]

@@ -105,7 +105,9 @@ fn values_out_of_range_are_named() {
     names(r#"{"id":"b","level":"budget","memory_bytes_max":0}"#, "memory_bytes_max");
     names(r#"{"id":"b","level":"regression","scores":{"x":1},"tolerance":-1}"#, "tolerance");
     names(r#"{"id":"","level":"sanity","must_show":["x"]}"#, "id");
-    names(r#"{"id":"b\n","level":"sanity","must_show":["x"]}"#, "id");
+    let line = r#"{"id":"b\n","level":"sanity","must_show":["x"]}"#;
+    assert!(matches!(refused(line.as_bytes()).1,
+        Refusal::ControlCharacter { field, .. } if field == "id"));
     names(&format!(r#"{{"id":"{}","level":"sanity","must_show":["x"]}}"#, "x".repeat(129)), "id");
 }
 
@@ -115,7 +117,10 @@ fn numbers_that_are_none_are_refused() {
         let line =
             format!(r#"{{"id":"b","level":"regression","scores":{{"x":{number}}},"tolerance":1}}"#);
         let (file, refusal) = refused(line.as_bytes());
-        assert!(matches!(refusal, Refusal::Field { .. }) && file == "checks.jsonl:1", "{number}");
+        assert!(
+            matches!(refusal, Refusal::NotANumber { .. }) && file == "checks.jsonl:1",
+            "{number}"
+        );
     }
 }
 
@@ -151,10 +156,10 @@ fn an_id_of_ten_megabytes_a_long_line_and_a_million_lines_are_refused() {
 #[test]
 fn deep_json_and_text_that_is_not_utf8_are_refused() {
     let deep = format!(r#"{{"id":"b","level":"sanity","history":{}"#, "[".repeat(60_000));
-    assert!(matches!(refused(deep.as_bytes()).1, Refusal::Field { .. }));
+    assert!(matches!(refused(deep.as_bytes()).1, Refusal::TooDeep { .. }));
     let deep = format!(r#"{{"id":"b","x":{}"#, r#"{"a":"#.repeat(10_000));
-    assert!(matches!(refused(deep.as_bytes()).1, Refusal::Field { .. }));
-    assert!(matches!(refused(b"{\"id\":\"\xff\"}").1, Refusal::Field { .. }));
+    assert!(matches!(refused(deep.as_bytes()).1, Refusal::TooDeep { .. }));
+    assert!(matches!(refused(b"{\"id\":\"\xff\"}").1, Refusal::NotUtf8 { .. }));
 }
 
 #[test]

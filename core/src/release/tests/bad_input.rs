@@ -52,18 +52,29 @@ fn denormals_are_values_like_any_other() {
 }
 
 #[test]
-fn a_manifest_that_is_deep_not_utf8_or_holds_no_number_is_named_with_its_place() {
+fn a_manifest_that_is_deep_is_named_with_its_place() {
     let deep = format!("{}1", "[".repeat(100_000));
-    let not_a_number = "\"unobserved_weight\": NaN";
-    for (from, to) in [
-        ("\"town\"", deep.as_bytes()),
-        ("\"town\"", b"\"to\xffn\""),
-        ("\"unobserved_weight\": 0.1", not_a_number.as_bytes()),
-        ("\"unobserved_weight\": 0.1", b"\"unobserved_weight\": 1e999"),
-    ] {
-        let refusal = changed(from, to);
-        assert!(matches!(refusal, Refusal::Field { .. }), "{refusal}");
-        assert!(refusal.to_string().len() < 1_000, "short enough for a log");
+    let refusal = changed("\"town\"", deep.as_bytes());
+    assert!(matches!(refusal, Refusal::TooDeep { .. }), "{refusal}");
+    assert!(refusal.to_string().len() < 1_000, "short enough for a log");
+}
+
+#[test]
+fn a_manifest_that_is_not_utf8_is_named_with_its_place() {
+    let refusal = changed("\"town\"", b"\"to\xffn\"");
+    assert!(matches!(refusal, Refusal::NotUtf8 { .. }), "{refusal}");
+}
+
+#[test]
+fn nan_and_a_number_beyond_every_range_in_a_manifest_are_no_numbers() {
+    for number in ["NaN", "-Infinity", "1e999"] {
+        let to = format!("\"unobserved_weight\": {number}");
+        let refusal = changed("\"unobserved_weight\": 0.1", to.as_bytes());
+        assert!(
+            matches!(&refusal, Refusal::NotANumber { field, .. }
+                if field.ends_with("unobserved_weight")),
+            "{refusal}"
+        );
     }
 }
 
@@ -74,7 +85,12 @@ fn an_id_of_ten_megabytes_and_one_with_a_control_character_are_refused() {
     let limit = MANIFEST_BYTES_MAX;
     assert!(matches!(found, Refusal::TooLarge { limit: l, .. } if l == limit), "{found}");
     let long = format!("\"{}\"", "x".repeat(129));
-    for id in [long.as_bytes(), b"\"ho\\u0007me\"", b"\"\""] {
+    let bell = changed("\"home\"", b"\"ho\\u0007me\"");
+    assert!(
+        matches!(&bell, Refusal::ControlCharacter { field, .. } if field == "plan.surfaces[0].id"),
+        "{bell}"
+    );
+    for id in [long.as_bytes(), b"\"\""] {
         let refusal = changed("\"home\"", id);
         assert!(
             matches!(&refusal, Refusal::Field { field, .. } if field == "plan.surfaces[0].id"),

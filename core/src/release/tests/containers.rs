@@ -103,7 +103,7 @@ fn a_duplicate_name_is_refused_even_with_the_same_offsets() {
     let header = "{\"__metadata__\":{},\"__metadata__\":{}}";
     assert!(matches!(layout(&container(header, &[])), Err(Refusal::TensorName { .. })));
     let header = "{\"__metadata__\":{\"a\":\"1\",\"a\":\"2\"}}";
-    assert!(matches!(layout(&container(header, &[])), Err(Refusal::Field { .. })));
+    assert!(matches!(layout(&container(header, &[])), Err(Refusal::DuplicateKey { .. })));
 }
 
 #[test]

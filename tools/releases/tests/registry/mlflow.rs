@@ -3,12 +3,13 @@
 //! It is looked for as `target/mlflow/bin/mlflow` (`python3 -m venv target/mlflow` and
 //! `target/mlflow/bin/pip install mlflow`), then as `mlflow` on the path.
 
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use noctule_releases::registry::{PublishOptions, Registry};
+use noctule_releases::registry::{PublishOptions, Registry, mlflow};
 
 use crate::releases::{Workplace, at, key, open};
 
@@ -19,6 +20,12 @@ const START_MAX: Duration = Duration::from_secs(240);
 struct Server {
     child: Child,
     uri: String,
+}
+
+impl Server {
+    fn asked(&self) -> mlflow::Server {
+        mlflow::Server::open(&self.uri)
+    }
 }
 
 impl Drop for Server {
@@ -45,7 +52,7 @@ fn command() -> Option<PathBuf> {
 }
 
 fn server(place: &Workplace) -> Option<Server> {
-    let Some(mlflow) = command() else {
+    let Some(program) = command() else {
         eprintln!("skipped: no mlflow in target/mlflow, and none on the path");
         return None;
     };
@@ -53,7 +60,7 @@ fn server(place: &Workplace) -> Option<Server> {
     let folder = place.path("mlflow");
     std::fs::create_dir(&folder).unwrap();
     let log = std::fs::File::create(folder.join("log")).unwrap();
-    let mut command = Command::new(mlflow);
+    let mut command = Command::new(program);
     command.args(["server", "--host", "127.0.0.1", "--port", &port.to_string()]);
     command.args(["--workers", "1", "--backend-store-uri", "sqlite:///mlflow.db"]);
     command.args(["--serve-artifacts", "--artifacts-destination", "./artifacts"]);
@@ -90,14 +97,15 @@ fn a_release_goes_through_mlflow_and_comes_back_byte_for_byte() {
     let Some(server) = server(&place) else { return };
     let (registry, keys) = (filled(&place), [key().public()]);
     for version in ["town@1", "town@champion"] {
-        let exported = registry.export_to_mlflow(&at(version), &keys, &server.uri).unwrap();
+        let exported = registry.export_to_mlflow(&at(version), &keys, &server.asked()).unwrap();
         assert!(!exported.was_there);
     }
-    let again = registry.export_to_mlflow(&at("town@2"), &keys, &server.uri).unwrap();
+    let again = registry.export_to_mlflow(&at("town@2"), &keys, &server.asked()).unwrap();
     assert!(again.was_there, "the same release is not sent twice");
 
     let elsewhere = open(&place.path("elsewhere"));
-    let imported = elsewhere.import_from_mlflow(&at("town@champion"), &keys, &server.uri).unwrap();
+    let imported =
+        elsewhere.import_from_mlflow(&at("town@champion"), &keys, &server.asked()).unwrap();
     assert_eq!(imported.published.release, "town@2");
     let (here, there) = (registry.state().unwrap(), elsewhere.state().unwrap());
     let (sent, back) = (&here.lines["town"].versions[&2], &there.lines["town"].versions[&2]);
@@ -105,13 +113,13 @@ fn a_release_goes_through_mlflow_and_comes_back_byte_for_byte() {
     assert_eq!((&sent.tags, &sent.lineage), (&back.tags, &back.lineage));
     assert_eq!(here.lines["town"].aliases, there.lines["town"].aliases);
     assert_eq!(back.percent, 0, "offered to nobody before someone says so");
-    elsewhere.import_from_mlflow(&at("town@1"), &keys, &server.uri).unwrap();
+    elsewhere.import_from_mlflow(&at("town@1"), &keys, &server.asked()).unwrap();
     assert!(elsewhere.examine().unwrap().findings.is_empty());
     elsewhere.fetch(&at("town@1"), &keys, &place.path("out")).unwrap();
 
-    let missing = elsewhere.import_from_mlflow(&at("town@7"), &keys, &server.uri);
+    let missing = elsewhere.import_from_mlflow(&at("town@7"), &keys, &server.asked());
     assert!(missing.unwrap_err().to_string().contains("town@7 at MLflow"));
-    let missing = elsewhere.import_from_mlflow(&at("town@nobody"), &keys, &server.uri);
+    let missing = elsewhere.import_from_mlflow(&at("town@nobody"), &keys, &server.asked());
     assert!(missing.unwrap_err().to_string().contains("town@nobody at MLflow"));
     python_sees_it(&place, &server);
 }
@@ -138,4 +146,37 @@ print(version.tags['noctule.version'], version.tags['owner'], run.data.metrics['
     assert!(output.status.success(), "{error}");
     let text = String::from_utf8_lossy(&output.stdout);
     assert_eq!(text.trim(), "2 ada 0.0002 rows 2 FINISHED 4 release/manifest.sig");
+}
+
+/// What a server that refuses everybody was asked, line by line.
+fn refused_request(sign_in: mlflow::SignIn) -> Vec<String> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let uri = format!("http://{}", listener.local_addr().unwrap());
+    let server = std::thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let reader = BufReader::new(stream.try_clone().unwrap());
+        let lines = reader.lines().map(Result::unwrap).take_while(|line| !line.is_empty());
+        let lines: Vec<String> = lines.collect();
+        let answer = "HTTP/1.1 401 Unauthorized\r\ncontent-length: 3\r\n\r\nno\n";
+        stream.write_all(answer.as_bytes()).unwrap();
+        lines
+    });
+    let place = Workplace::new();
+    let registry = filled(&place);
+    let asked = mlflow::Server { uri, sign_in };
+    let error = registry.export_to_mlflow(&at("town@1"), &[key().public()], &asked).unwrap_err();
+    assert!(error.to_string().contains("answered 401"), "{error}");
+    server.join().unwrap()
+}
+
+#[test]
+fn who_asks_is_said_to_the_server_and_nothing_when_nobody_is_named() {
+    let named = |lines: &[String]| -> Vec<String> {
+        let lines = lines.iter().filter(|line| line.starts_with("authorization:"));
+        lines.cloned().collect()
+    };
+    let sign_in = mlflow::SignIn::password("ada", "secret").unwrap();
+    let asked = refused_request(sign_in);
+    assert_eq!(named(&asked), ["authorization: Basic YWRhOnNlY3JldA=="]);
+    assert!(named(&refused_request(mlflow::SignIn::default())).is_empty());
 }

@@ -148,7 +148,7 @@ fn what_a_device_would_refuse_is_refused_when_it_is_packed() {
     assert!(matches!(found, Refusal::DuplicateItem { first_line: 2, line: 4, .. }));
     let (file, found) = refusal(|i| i.catalogue[2].title = "a\nb".into());
     assert_eq!(file, "catalogue.jsonl:3");
-    assert!(matches!(found, Refusal::Field { field, .. } if field == "title"));
+    assert!(matches!(found, Refusal::ControlCharacter { field, .. } if field == "title"));
     let (file, found) = refusal(|i| i.plan.surfaces[0].length = 0);
     assert_eq!(file, "manifest.json");
     assert!(matches!(found, Refusal::Field { field, .. } if field == "plan.surfaces[0].length"));

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use noctule_releases::registry::mlflow::{Server, SignIn};
 use noctule_releases::registry::{DeltaFrom, PublishOptions, Published, Reference, Registry};
 use serde_json::json;
 
@@ -67,7 +68,8 @@ pub(super) struct OverMlflow {
     #[arg(value_name = "RELEASE", value_parser = reference)]
     release: Reference,
 
-    /// Address of the MLflow server.
+    /// Address of the MLflow server. Who asks it is said by MLflow's own variables:
+    /// `MLFLOW_TRACKING_USERNAME` with `MLFLOW_TRACKING_PASSWORD`, or `MLFLOW_TRACKING_TOKEN`.
     #[arg(long, value_name = "URI")]
     mlflow: String,
 
@@ -127,9 +129,14 @@ pub(super) fn fetch(asked: &Fetch, place: &Registry, output: Output) -> Result<(
     output.print(&json!({"release": release.to_string(), "directory": asked.output}), &text)
 }
 
+fn server(asked: &OverMlflow) -> Result<Server> {
+    let sign_in = SignIn::of_variables(|name| std::env::var(name).ok()).map_err(failed())?;
+    Ok(Server { uri: asked.mlflow.clone(), sign_in })
+}
+
 pub(super) fn export(asked: &OverMlflow, place: &Registry, output: Output) -> Result<()> {
     let keys = public_keys(ACTION, &asked.public_key)?;
-    let exported = place.export_to_mlflow(&asked.release, &keys, &asked.mlflow);
+    let exported = place.export_to_mlflow(&asked.release, &keys, &server(asked)?);
     let exported = exported.map_err(failed())?;
     let how = if exported.was_there { "was there already as" } else { "is now" };
     let (release, version, run) = (&exported.release, &exported.model_version, &exported.run_id);
@@ -139,7 +146,7 @@ pub(super) fn export(asked: &OverMlflow, place: &Registry, output: Output) -> Re
 
 pub(super) fn import(asked: &OverMlflow, place: &Registry, output: Output) -> Result<()> {
     let keys = public_keys(ACTION, &asked.public_key)?;
-    let imported = place.import_from_mlflow(&asked.release, &keys, &asked.mlflow);
+    let imported = place.import_from_mlflow(&asked.release, &keys, &server(asked)?);
     let imported = imported.map_err(failed())?;
     let (release, commit) = (&imported.published.release, imported.published.commit);
     let text = format!("{release} is published with commit {commit}, offered to nobody yet");

@@ -6,9 +6,10 @@ use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use ureq::Agent;
 use ureq::http::Response;
+use ureq::{Agent, RequestBuilder};
 
+use super::{Server, SignIn};
 use crate::{Error, Result};
 
 /// Bytes of an answer in JSON.
@@ -27,6 +28,7 @@ const PAGES_MAX: usize = 1_000;
 pub(super) struct Client {
     agent: Agent,
     base: String,
+    sign_in: SignIn,
 }
 
 /// A version of a registered model.
@@ -56,7 +58,8 @@ impl ModelVersion {
 }
 
 impl Client {
-    pub(super) fn new(uri: &str) -> Result<Self> {
+    pub(super) fn new(server: &Server) -> Result<Self> {
+        let uri = server.uri.as_str();
         if !uri.starts_with("http://") && !uri.starts_with("https://") {
             return Err(Error::reference(uri, "must be the http(s) address of an MLflow server"));
         }
@@ -65,13 +68,22 @@ impl Client {
             .timeout_connect(Some(CONNECT_TIMEOUT))
             .build();
         let base = uri.trim_end_matches('/').to_owned();
-        Ok(Self { agent: config.new_agent(), base })
+        Ok(Self { agent: config.new_agent(), base, sign_in: server.sign_in.clone() })
+    }
+
+    /// A request that may take `time` and says who asks.
+    fn request<Body>(&self, request: RequestBuilder<Body>, time: Duration) -> RequestBuilder<Body> {
+        let request = request.config().timeout_global(Some(time)).build();
+        match self.sign_in.header() {
+            Some(header) => request.header("authorization", header),
+            None => request,
+        }
     }
 
     /// Asks for `path`, with a query; none when there is no such thing.
     pub(super) fn find(&self, path: &str) -> Result<Option<Value>> {
         let url = format!("{}/api/2.0/mlflow/{path}", self.base);
-        let request = self.agent.get(&url).config().timeout_global(Some(CALL_TIMEOUT)).build();
+        let request = self.request(self.agent.get(&url), CALL_TIMEOUT);
         let (status, value) = answer(&url, request.call())?;
         // An alias or a model that is not there is told by one of two codes.
         let code = value["error_code"].as_str().unwrap_or_default();
@@ -83,7 +95,7 @@ impl Client {
     /// Posts `body`; none when what it makes is there already.
     pub(super) fn make(&self, path: &str, body: &Value) -> Result<Option<Value>> {
         let url = format!("{}/api/2.0/mlflow/{path}", self.base);
-        let request = self.agent.post(&url).config().timeout_global(Some(CALL_TIMEOUT)).build();
+        let request = self.request(self.agent.post(&url), CALL_TIMEOUT);
         let request = request.header("content-type", "application/json");
         let (status, value) = answer(&url, request.send(body.to_string()))?;
         if value["error_code"] == "RESOURCE_ALREADY_EXISTS" {
@@ -103,7 +115,7 @@ impl Client {
         let url = self.artifact_url(root, path)?;
         let file = File::open(from).map_err(Error::file(from, "opening"))?;
         let length = file.metadata().map_err(Error::file(from, "reading"))?.len();
-        let request = self.agent.put(&url).config().timeout_global(Some(FILE_TIMEOUT)).build();
+        let request = self.request(self.agent.put(&url), FILE_TIMEOUT);
         let request = request.header("content-type", "application/octet-stream");
         let request = request.header("content-length", length.to_string());
         let (status, value) = answer(&url, request.send(&file))?;
@@ -113,7 +125,7 @@ impl Client {
     /// Copies the artifact `path` below `root`, of at most `limit` bytes, to `to`.
     pub(super) fn fetch_file(&self, root: &str, path: &str, limit: u64, to: &Path) -> Result<()> {
         let url = self.artifact_url(root, path)?;
-        let request = self.agent.get(&url).config().timeout_global(Some(FILE_TIMEOUT)).build();
+        let request = self.request(self.agent.get(&url), FILE_TIMEOUT);
         let mut response = request.call().map_err(no_answer(&url))?;
         let status = response.status().as_u16();
         if status != 200 {
@@ -276,7 +288,7 @@ mod tests {
 
     #[test]
     fn artifacts_are_asked_of_the_servers_own_proxy() {
-        let client = Client::new("http://127.0.0.1:5000/").unwrap();
+        let client = Client::new(&Server::open("http://127.0.0.1:5000/")).unwrap();
         let proxy = "http://127.0.0.1:5000/api/2.0/mlflow-artifacts/artifacts";
         for root in ["mlflow-artifacts:/1/a b/artifacts", "mlflow-artifacts://h:1/1/a b/artifacts"]
         {
@@ -292,14 +304,17 @@ mod tests {
     #[test]
     fn what_is_no_address_of_a_server_is_refused() {
         for uri in ["mlruns", "sqlite:///mlflow.db", "ftp://host"] {
-            assert!(matches!(Client::new(uri), Err(Error::Reference { .. })), "{uri}");
+            assert!(
+                matches!(Client::new(&Server::open(uri)), Err(Error::Reference { .. })),
+                "{uri}"
+            );
         }
     }
 
     #[test]
     fn a_server_that_is_not_there_is_named() {
         // Port 9 of this machine: nobody listens.
-        let client = Client::new("http://127.0.0.1:9").unwrap();
+        let client = Client::new(&Server::open("http://127.0.0.1:9")).unwrap();
         let error = client.find("experiments/get-by-name?experiment_name=x").unwrap_err();
         assert!(error.to_string().starts_with("http://127.0.0.1:9/api/2.0/"), "{error}");
     }

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::client::{Client, ModelVersion};
 use super::metrics::{metrics, named};
-use super::{MANIFEST_TAG, RELEASE_FOLDER, VERSION_TAG};
+use super::{MANIFEST_TAG, RELEASE_FOLDER, Server, VERSION_TAG};
 use crate::registry::{Reference, Registry, Version};
 use crate::staging::Staging;
 use crate::{Error, PublicKey, Result};
@@ -29,7 +29,7 @@ pub struct Exported {
 }
 
 impl Registry {
-    /// Exports a release to the MLflow server at `uri`, files, lineage, tags and aliases. The
+    /// Exports a release to an MLflow server, files, lineage, tags and aliases. The
     /// release is verified with `keys` first.
     ///
     /// An export that is cut short leaves a run that no model version refers to.
@@ -40,9 +40,9 @@ impl Registry {
         &self,
         reference: &Reference,
         keys: &[PublicKey],
-        uri: &str,
+        server: &Server,
     ) -> Result<Exported> {
-        let client = Client::new(uri)?;
+        let client = Client::new(server)?;
         let state = self.state()?;
         let (release, version) = state.resolve(reference)?;
         let sha256 = &version.manifest.sha256;

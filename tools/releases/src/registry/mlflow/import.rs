@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::client::{Client, ModelVersion};
 use super::metrics::metrics;
-use super::{MANIFEST_TAG, OURS, RELEASE_FOLDER, VERSION_TAG};
+use super::{MANIFEST_TAG, OURS, RELEASE_FOLDER, Server, VERSION_TAG};
 use crate::registry::fetch::safe;
 use crate::registry::reference::{check_alias, check_word};
 use crate::registry::{PublishOptions, Published, Reference, Registry, Target};
@@ -32,7 +32,7 @@ pub struct Imported {
 }
 
 impl Registry {
-    /// Imports a release from the MLflow server at `uri`, the same bytes as were exported, with
+    /// Imports a release from an MLflow server, the same bytes as were exported, with
     /// tags and aliases. It is offered to nobody until it is rolled out here. Figures that others
     /// logged in its run become tags `metric.<name>`.
     ///
@@ -45,9 +45,9 @@ impl Registry {
         &self,
         reference: &Reference,
         keys: &[PublicKey],
-        uri: &str,
+        server: &Server,
     ) -> Result<Imported> {
-        let client = Client::new(uri)?;
+        let client = Client::new(server)?;
         let there = find(&client, reference)?;
         let staging = Staging::beside(&std::env::temp_dir().join("noctule-import"))?;
         let directory = staging.path.as_path();

@@ -14,9 +14,28 @@ mod client;
 mod export;
 mod import;
 mod metrics;
+mod sign_in;
 
 pub use export::Exported;
 pub use import::Imported;
+pub use sign_in::SignIn;
+
+/// An MLflow server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Server {
+    /// Its address, `http://` or `https://`.
+    pub uri: String,
+    /// Who asks it.
+    pub sign_in: SignIn,
+}
+
+impl Server {
+    /// A server that lets everybody in.
+    #[must_use]
+    pub fn open(uri: &str) -> Self {
+        Self { uri: uri.to_owned(), sign_in: SignIn::default() }
+    }
+}
 
 /// Prefix of the tags that are ours.
 const OURS: &str = "noctule.";

@@ -1,6 +1,6 @@
 //! What a night may spend, and how it is stopped.
 
-use std::cell::Cell;
+use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -81,7 +81,8 @@ pub struct Budget {
     /// Bytes of memory that the work may take beyond what the process holds when it begins; none
     /// means no limit. What is mapped from files does not count: the system takes it back at will.
     pub memory: Option<u64>,
-    /// Threads that may compute; one when absent. The night uses no more than one today.
+    /// Threads that may compute; one when absent. More than one are used where the whole matrix is
+    /// searched.
     pub threads: Option<u32>,
     /// Part of the wall-clock time that is kept for closing: the work ends so much earlier. When
     /// absent, a tenth of it, at most two seconds.
@@ -141,8 +142,15 @@ pub struct Spending<'a> {
     began: Instant,
     began_cpu: Duration,
     began_memory: u64,
-    asked: Cell<Option<Instant>>,
-    stopped: Cell<Option<StopReason>>,
+    /// Behind a lock, since the threads of a search ask too.
+    known: Mutex<Known>,
+}
+
+#[derive(Debug, Default)]
+struct Known {
+    /// When the system was asked last.
+    asked: Option<Instant>,
+    stopped: Option<StopReason>,
 }
 
 impl<'a> Spending<'a> {
@@ -155,18 +163,25 @@ impl<'a> Spending<'a> {
             began: Instant::now(),
             began_cpu: usage::cpu_time(),
             began_memory: usage::private_bytes(),
-            asked: Cell::new(None),
-            stopped: Cell::new(None),
+            known: Mutex::default(),
         }
     }
 
     /// The reason to stop now, if there is one; once there was, it stays.
     #[must_use]
     pub fn stop_reason(&self) -> Option<StopReason> {
-        if self.stopped.get().is_none() {
-            self.stopped.set(self.look());
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.stopped.is_none() {
+            known.stopped = self.look(&mut known.asked);
         }
-        self.stopped.get()
+        known.stopped
+    }
+
+    /// Threads that may compute.
+    #[must_use]
+    pub fn threads(&self) -> NonZeroUsize {
+        let threads = self.budget.threads.and_then(|threads| usize::try_from(threads).ok());
+        threads.and_then(NonZeroUsize::new).unwrap_or(NonZeroUsize::MIN)
     }
 
     /// For the inside of long loops: an error when the work has to stop.
@@ -195,7 +210,7 @@ impl<'a> Spending<'a> {
         self.budget.memory.is_some_and(large).then_some(StopReason::OutOfMemory)
     }
 
-    fn look(&self) -> Option<StopReason> {
+    fn look(&self, last_asked: &mut Option<Instant>) -> Option<StopReason> {
         if self.cancel.is_cancelled() {
             return Some(StopReason::Cancelled);
         }
@@ -203,10 +218,10 @@ impl<'a> Spending<'a> {
             return Some(StopReason::OutOfTime);
         }
         let now = Instant::now();
-        if self.asked.get().is_some_and(|asked| now.duration_since(asked) < ASKED_EVERY) {
+        if last_asked.is_some_and(|asked| now.duration_since(asked) < ASKED_EVERY) {
             return None;
         }
-        self.asked.set(Some(now));
+        *last_asked = Some(now);
         if self.budget.cpu.is_some_and(|limit| self.cpu_spent() >= limit) {
             return Some(StopReason::OutOfCpu);
         }

@@ -32,6 +32,9 @@ pub struct Nearest<'a> {
     pub user: &'a [f32],
     /// What the user chose, the last first; only as many as the budget looks at are used.
     pub recent: &'a [u32],
+    /// The items that [`top_k`] finds for the user within the budget, best first, where they were
+    /// found before; without them they are looked for.
+    pub best: Option<&'a [u32]>,
 }
 
 /// What the generators are asked about.
@@ -71,8 +74,10 @@ pub fn generate(wanted: &Wanted<'_>) -> Result<Found> {
     let mut union = Union::new(eligible.len());
     union.add(Generator::Rule, needed.iter().copied());
     let allowed = |index: u32| eligible.get(index as usize).copied().unwrap_or(false);
-    if let Some(Nearest { matrix, user, recent }) = nearest {
-        if user.iter().any(|value| *value != 0.0) {
+    if let Some(Nearest { matrix, user, recent, best }) = nearest {
+        if let Some(best) = best {
+            union.add(Generator::Nearest, best.iter().copied());
+        } else if user.iter().any(|value| *value != 0.0) {
             let best = top_k(matrix, user, budgets.nearest.min(CANDIDATES_MAX), Some(&allowed))?;
             union.add(Generator::Nearest, best.iter().map(|scored| scored.index));
         }

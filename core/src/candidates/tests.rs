@@ -36,7 +36,7 @@ fn an_item_that_several_found_is_there_once_and_knows_them_all() {
     let Quantised { codes, scales } = quantise(&rows, 2).unwrap();
     let matrix = ItemMatrix::new(&codes, &scales, &rows, 2).unwrap();
     let budgets = Candidates { nearest: 2, similar: 2, popular: 1, new: 1, ..NONE };
-    let nearest = Some(Nearest { matrix, user: &[1.0, 0.1], recent: &[2, 0] });
+    let nearest = Some(Nearest { matrix, user: &[1.0, 0.1], recent: &[2, 0], best: None });
     let added = &|| vec![None, Some(5.0), None, Some(9.0), Some(99.0)];
     let request = Wanted {
         nearest,

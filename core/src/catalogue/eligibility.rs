@@ -38,6 +38,19 @@ impl Eligibility {
         }
         eligible
     }
+
+    /// Whether the item at `index` may be in the slate: what [`Self::of`] says of it, for the few
+    /// that a search asks about.
+    #[must_use]
+    pub fn admits(&self, catalogue: &Catalogue, index: u32) -> bool {
+        let far = |(here, km): (GeoPoint, f64)| {
+            catalogue.place(index).is_some_and(|place| here.distance_km(place) > km)
+        };
+        catalogue.is_available(index)
+            && !self.excluded.contains(&index)
+            && self.open_at.is_none_or(|moment| catalogue.is_open(index, moment))
+            && !self.within.is_some_and(far)
+    }
 }
 
 #[cfg(test)]
@@ -68,7 +81,17 @@ mod tests {
             open_at: Some(WeekMinute(600)),
             within: Some((here, 10.0)),
         };
-        assert_eq!(rules.of(&catalogue), [true, false, false, false, false]);
-        assert_eq!(Eligibility::default().of(&catalogue), [true, true, true, true, false]);
+        let judged = |rules: &Eligibility| {
+            let one_by_one: Vec<bool> =
+                catalogue.indices().map(|index| rules.admits(&catalogue, index)).collect();
+            assert_eq!(one_by_one, rules.of(&catalogue));
+            one_by_one
+        };
+        assert_eq!(judged(&rules), [true, false, false, false, false]);
+        assert_eq!(judged(&Eligibility::default()), [true, true, true, true, false]);
+        for open_at in [0, 59, 60, 119, 120, 600].map(|minute| Some(WeekMinute(minute))) {
+            judged(&Eligibility { open_at, ..Eligibility::default() });
+        }
+        assert!(!rules.admits(&catalogue, 99));
     }
 }

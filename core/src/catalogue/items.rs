@@ -164,6 +164,28 @@ impl Catalogue {
         available
     }
 
+    /// Whether the item at `index` may be recommended at all.
+    #[must_use]
+    pub fn is_available(&self, index: u32) -> bool {
+        let flags = self.columns.available.bytes(self.file.get());
+        flags.get(index as usize) == Some(&1)
+    }
+
+    /// Whether the item at `index` is open at `moment`; one without hours always is.
+    #[must_use]
+    pub fn is_open(&self, index: u32, moment: WeekMinute) -> bool {
+        let Some(hours) = &self.columns.hours else { return true };
+        let file = self.file.get();
+        let code = hours.codes.uint(file, index as usize);
+        match code.and_then(|code| usize::try_from(code).ok()) {
+            Some(0) => true,
+            Some(code) => hours.spans(file, code - 1).is_some_and(|spans| {
+                spans.is_empty() || spans.iter().any(|span| span.holds(moment))
+            }),
+            None => false,
+        }
+    }
+
     /// Takes the items that are not open at `moment` out of `eligible`. The spans are looked at
     /// once for each different set of opening hours.
     pub fn keep_open(&self, moment: WeekMinute, eligible: &mut [bool]) {

@@ -80,6 +80,12 @@ impl ItemTensors {
             .ok_or_else(|| Error::invalid("context", "is not one of the release"))
     }
 
+    /// The file that all of this is mapped from.
+    #[must_use]
+    pub fn file(&self) -> &MappedFile {
+        &self.file
+    }
+
     /// The items' vectors, where the architecture has some.
     ///
     /// # Errors

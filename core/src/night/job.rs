@@ -2,16 +2,18 @@
 
 use std::time::{Duration, Instant};
 
-use super::{SlateMaker, WorkItem, inputs_digest, order_of_work};
+use super::nearest::CONTEXTS_AT_ONCE;
+use super::{NearestItems, SlateMaker, WorkItem, inputs_digest, order_of_work};
 use crate::base::budget::Spending;
 use crate::base::{Day, Error, Progress, Result, Step, StopReason};
+use crate::release::Context;
 use crate::slates::{Slate, SlateKey};
 
 /// Slates that may fail one after the other, with none made, before the night gives up.
 const FAILURES_MAX: u32 = 3;
 
-/// Asked between and inside the stages of a slate; its error ends the slate.
-pub type GoOn<'a> = &'a dyn Fn() -> Result<()>;
+/// Asked between and inside the stages of a slate, also by other threads; its error ends the slate.
+pub type GoOn<'a> = &'a (dyn Fn() -> Result<()> + Sync);
 
 /// How a night ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,9 +85,17 @@ pub struct Job<'a> {
     pub coming: Day,
 }
 
+/// A slate of the plan, and whether it stands already.
+struct Planned<'a> {
+    item: WorkItem<'a>,
+    inputs: [u8; 32],
+    stands: bool,
+}
+
 /// How far the loop is.
-struct State {
+struct State<'a> {
     report: NightReport,
+    nearest: NearestItems<'a>,
     checked: bool,
     /// What the slowest slate so far took.
     slowest: Duration,
@@ -105,17 +115,18 @@ impl Job<'_> {
     /// # Errors
     /// Those of [`SlateMaker::make`] and of `keeper`; what is published stays.
     pub fn run(&self, keeper: &dyn SlateKeeper) -> Result<NightReport> {
-        let work = order_of_work(self.maker.plan, &self.maker.profile.openings, self.coming);
+        let work = self.planned(keeper)?;
         let total = work.len() as u32;
         let mut state = State {
             report: NightReport::new(NightOutcome::Finished, total, 0),
+            nearest: NearestItems::default(),
             checked: false,
             slowest: Duration::ZERO,
             failed: None,
             failures: 0,
         };
-        for item in work {
-            if let Some(reason) = self.one(&item, keeper, &mut state)? {
+        for at in 0..work.len() {
+            if let Some(reason) = self.one(&work[at..], keeper, &mut state)? {
                 state.report.outcome = NightOutcome::Stopped(reason);
                 break;
             }
@@ -127,21 +138,32 @@ impl Job<'_> {
         }
     }
 
-    /// Keeps or makes one slate, or says why the night has to stop.
-    fn one(
-        &self,
-        item: &WorkItem<'_>,
+    /// The slates of the plan in the order in which they are made.
+    fn planned(&self, keeper: &dyn SlateKeeper) -> Result<Vec<Planned<'_>>> {
+        let SlateMaker { loaded, plan, profile, treatment, day, .. } = self.maker;
+        let work = order_of_work(plan, &profile.openings, self.coming).into_iter();
+        work.map(|item| {
+            let key = item.key();
+            let inputs = inputs_digest(loaded, plan, profile, treatment, &key, *day)?;
+            let stands = keeper.inputs_of(&key)?.as_deref() == Some(inputs.as_slice());
+            Ok(Planned { item, inputs, stands })
+        })
+        .collect()
+    }
+
+    /// Keeps or makes the first slate of `left`, or says why the night has to stop.
+    fn one<'m>(
+        &'m self,
+        left: &[Planned<'m>],
         keeper: &dyn SlateKeeper,
-        state: &mut State,
+        state: &mut State<'m>,
     ) -> Result<Option<StopReason>> {
         if let Some(reason) = self.spending.stop_reason() {
             return Ok(Some(reason));
         }
-        let key = item.key();
-        let SlateMaker { loaded, plan, profile, treatment, day, .. } = self.maker;
-        let inputs = inputs_digest(loaded, plan, profile, treatment, &key, *day)?;
-        if keeper.inputs_of(&key)?.as_deref() == Some(inputs.as_slice()) {
-            keeper.keep(&key, self.maker.stale_after_ms())?;
+        let Some(Planned { item, stands, .. }) = left.first() else { return Ok(None) };
+        if *stands {
+            keeper.keep(&item.key(), self.maker.stale_after_ms())?;
             state.report.kept += 1;
             state.report.remaining -= 1;
             return Ok(None);
@@ -150,7 +172,7 @@ impl Job<'_> {
         if let Some(reason) = self.spending.no_room_for(state.slowest, needed) {
             return Ok(Some(reason));
         }
-        match self.make(item, &inputs, keeper, state) {
+        match self.make(left, keeper, state) {
             Ok(()) => {
                 state.report.published += 1;
                 state.report.remaining -= 1;
@@ -171,23 +193,45 @@ impl Job<'_> {
         }
     }
 
-    fn make(
-        &self,
-        item: &WorkItem<'_>,
-        inputs: &[u8],
+    /// Makes and publishes the first slate of `left`.
+    fn make<'m>(
+        &'m self,
+        left: &[Planned<'m>],
         keeper: &dyn SlateKeeper,
-        state: &mut State,
+        state: &mut State<'m>,
     ) -> Result<()> {
+        let Some(Planned { item, inputs, .. }) = left.first() else { return Ok(()) };
         if !state.checked {
             (self.check_release)()?;
             state.checked = true;
         }
-        let began = Instant::now();
         let go_on = || self.spending.check();
+        if state.nearest.lacks(item.context_index) {
+            let contexts = contexts_to_make(left);
+            let threads = self.spending.threads();
+            state.nearest = self.maker.nearest_items(&contexts, threads, &go_on)?;
+        }
+        let began = Instant::now();
         let WorkItem { surface, context, context_index } = *item;
-        let slate = self.maker.make_while(surface, context_index, context, &go_on)?;
+        let context = (context_index, context);
+        let slate = self.maker.make_while(surface, context, &state.nearest, &go_on)?;
         keeper.publish(slate, inputs)?;
         state.slowest = state.slowest.max(began.elapsed());
         Ok(())
     }
+}
+
+/// The contexts of the slates that have to be made, each once, the first ones first, no more than
+/// are searched for at once.
+fn contexts_to_make<'m>(left: &[Planned<'m>]) -> Vec<(usize, &'m Context)> {
+    let mut contexts: Vec<(usize, &Context)> = Vec::new();
+    for Planned { item, .. } in left.iter().filter(|planned| !planned.stands) {
+        if contexts.len() == CONTEXTS_AT_ONCE {
+            break;
+        }
+        if contexts.iter().all(|(index, _)| *index != item.context_index) {
+            contexts.push((item.context_index, item.context));
+        }
+    }
+    contexts
 }

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::parts::Explainer;
-use super::{GoOn, LoadedRelease, Treatment};
+use super::{GoOn, LoadedRelease, NearestItems, Treatment};
 use crate::base::{Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
 use crate::catalogue::{Catalogue, Eligibility};
 use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
@@ -47,18 +47,19 @@ impl SlateMaker<'_> {
     /// [`Error::Model`] when a score is not finite; [`Error::Damaged`] when a tensor does not lie
     /// in its file.
     pub fn make(&self, surface: &Surface, index: usize, context: &Context) -> Result<Slate> {
-        self.make_while(surface, index, context, &|| Ok(()))
+        self.make_while(surface, (index, context), &NearestItems::default(), &|| Ok(()))
     }
 
-    /// As [`Self::make`], asking `go_on` between the stages and inside the long ones.
+    /// As [`Self::make`], with what [`Self::nearest_items`] found before, and asking `go_on` between
+    /// the stages and inside the long ones.
     ///
     /// # Errors
     /// As [`Self::make`], and those of `go_on`.
     pub fn make_while(
         &self,
         surface: &Surface,
-        index: usize,
-        context: &Context,
+        (index, context): (usize, &Context),
+        nearest: &NearestItems<'_>,
         go_on: GoOn<'_>,
     ) -> Result<Slate> {
         go_on()?;
@@ -72,7 +73,8 @@ impl SlateMaker<'_> {
         };
         let slots = match self.treatment.policy {
             Policy::Model => {
-                self.model_slots(surface, (context, index), &rows, &eligible, go_on)?
+                let given = (&rows, &eligible[..], nearest);
+                self.model_slots(surface, (context, index), given, go_on)?
             }
             Policy::Baseline => self.baseline_slots(surface, context, &rows, &eligible, go_on)?,
         };
@@ -100,7 +102,7 @@ impl SlateMaker<'_> {
         self.loaded.release.catalogue()
     }
 
-    fn eligibility(&self, context: &Context) -> Eligibility {
+    pub(super) fn eligibility(&self, context: &Context) -> Eligibility {
         let index = |id: &str| self.catalogue().index_of(id);
         let mut excluded: HashSet<u32> =
             self.profile.hidden.iter().filter_map(|id| index(id.as_str())).collect();
@@ -159,18 +161,25 @@ impl SlateMaker<'_> {
         &self,
         surface: &Surface,
         (context, at): (&Context, usize),
-        rows: &FeatureRows<'_>,
-        eligible: &[bool],
+        (rows, eligible, nearest): (&FeatureRows<'_>, &[bool], &NearestItems<'_>),
         go_on: GoOn<'_>,
     ) -> Result<Vec<Slot>> {
         let (model, features) = self.loaded.model()?;
         let Some(matrix) = self.loaded.items.matrix()? else {
             return Err(Error::Model { reason: "the release has no item vectors".into() });
         };
-        let user = self.user(context, at, &matrix)?;
+        let found = nearest.of(at);
+        let own;
+        let user = match found {
+            Some(found) => &found.user,
+            None => {
+                own = self.user(context, at, &matrix)?;
+                &own
+            }
+        };
         let vector = &user.vector.vector[..];
         go_on()?;
-        let wanted = (matrix, vector);
+        let wanted = (matrix, vector, found.map(|found| &found.best[..]));
         let candidates = self.candidates(surface, context, wanted, rows.within, eligible)?.indices;
         go_on()?;
         let values = self.feature_values(&candidates, features, rows, vector, (at, &matrix));
@@ -183,7 +192,7 @@ impl SlateMaker<'_> {
         let placed = self.rerank_model(&ranked, surface, context, &matrix).slots;
         go_on()?;
         let contexts = self.loaded.release.manifest().plan.contexts.len();
-        let explainer = Explainer::new(&model.ranker, features, &user, contexts);
+        let explainer = Explainer::new(&model.ranker, features, user, contexts);
         placed
             .into_iter()
             .map(|placed| {

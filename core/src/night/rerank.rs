@@ -18,24 +18,24 @@ use crate::scoring::ItemMatrix;
 const BASELINE_SPARE: usize = 200;
 
 impl SlateMaker<'_> {
-    /// The candidates of a slate that the model makes; `user` is the user's vector.
+    /// The candidates of a slate that the model makes, from the user's vector and, where they were
+    /// found before, the items nearest to it.
     pub(super) fn candidates(
         &self,
         surface: &Surface,
         context: &Context,
-        model: (ItemMatrix<'_>, &[f32]),
+        (matrix, user, best): (ItemMatrix<'_>, &[f32], Option<&[u32]>),
         popularity: &[f32],
         eligible: &[bool],
     ) -> Result<Found> {
         let catalogue = self.catalogue();
         let budgets = self.plan.candidates;
-        let (matrix, user) = model;
         let recent = if budgets.similar > 0 { self.recent(budgets) } else { Vec::new() };
         let place = (&surface.id, surface.length);
         let needed = needed(self.plan, place, &context.id, catalogue, popularity, eligible);
         generate(&Wanted {
             budgets,
-            nearest: Some(Nearest { matrix, user, recent: &recent }),
+            nearest: Some(Nearest { matrix, user, recent: &recent, best }),
             popularity,
             eligible,
             needed: &needed,

@@ -8,6 +8,7 @@ use crate::release::Context;
 use crate::scoring::{ItemMatrix, exact_score};
 
 /// The user in one context: the vector and the history it was made from.
+#[derive(Debug)]
 pub(super) struct User<'a> {
     pub(super) vector: UserVector,
     /// Ids and titles of the history items with target 1, in the order of the observations.

@@ -1,0 +1,89 @@
+//! The kernels of a night, alone.
+
+use std::fmt;
+use std::hint::black_box;
+
+use noctule_core::base::digest::sha256_hex;
+use noctule_core::base::{Seed, SeededRandom};
+use noctule_core::model::Observation;
+use noctule_core::night::LoadedRelease;
+use noctule_core::reasons::coalitions::{Members, SlotGame};
+use noctule_core::scoring::TopK;
+
+use crate::NIGHTS;
+use crate::cpu::median_ms;
+use crate::world::{CONTEXTS, DIMENSIONS, NEAREST, POPULAR, SLOTS, World};
+
+/// Items that the user is folded in from.
+const HISTORY: usize = 44;
+
+/// What each of them takes for a whole night, milliseconds.
+pub(crate) struct Kernels {
+    fold_in: f64,
+    search: f64,
+    candidates: f64,
+    reasons: f64,
+}
+
+impl Kernels {
+    pub(crate) fn sum(&self) -> f64 {
+        self.fold_in + self.search + self.candidates + self.reasons
+    }
+}
+
+impl fmt::Display for Kernels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { fold_in, search, candidates, reasons } = self;
+        write!(
+            f,
+            "fold-in {fold_in:.1}, search {search:.1}, ranker over candidates {candidates:.1}, \
+             over reasons {reasons:.1}"
+        )
+    }
+}
+
+/// Rows through the ranker that the reasons of one slot ask for: three groups of features that
+/// differ between the slots (the history, popularity in the context and over all), the first split
+/// over the three named items and the rest, by four pairs of orders.
+pub(crate) fn rows_of_a_slot() -> usize {
+    let group = vec![1.0_f32];
+    let members = Members { group: 0, by_pair: vec![vec![group.clone(); 4]] };
+    let mut random = SeededRandom::new(Seed(1));
+    SlotGame::new(vec![group; 3], Some(members), 4, &mut random).rows()
+}
+
+pub(crate) fn measure(world: &World) -> Kernels {
+    let manifest = std::fs::read(world.release.join("manifest.json")).unwrap();
+    let digest = sha256_hex(&manifest);
+    let loaded = LoadedRelease::open(&world.release, &digest).unwrap();
+    let matrix = loaded.items.matrix().unwrap().unwrap();
+    let (model, _) = loaded.model().unwrap();
+    let history: Vec<_> = (0..HISTORY as u32).map(|at| matrix.row(at * 17).unwrap()).collect();
+    let seen: Vec<Observation<'_>> =
+        history.iter().map(|vector| Observation { vector, weight: 1.0, target: 1.0 }).collect();
+    let fold_in = median_ms(NIGHTS, || {
+        for context in 0..CONTEXTS {
+            black_box(model.encoder.encode(&seen, context).unwrap());
+        }
+    });
+    let mut random = SeededRandom::new(Seed(5));
+    let users: Vec<Vec<f32>> =
+        (0..CONTEXTS).map(|_| (0..DIMENSIONS).map(|_| random.normal() as f32).collect()).collect();
+    let queries: Vec<&[f32]> = users.iter().map(Vec::as_slice).collect();
+    let search = median_ms(NIGHTS, || {
+        black_box(TopK::new(NEAREST).search(&matrix, &queries).unwrap());
+    });
+    let width = model.ranker.features();
+    let mut rows =
+        |count: usize| -> Vec<f32> { (0..count * width).map(|_| random.normal() as f32).collect() };
+    let (of_candidates, of_reasons) = (rows(NEAREST + POPULAR), rows(SLOTS * rows_of_a_slot()));
+    let ranked = |rows: &[f32]| {
+        median_ms(NIGHTS, || {
+            for _ in 0..CONTEXTS {
+                black_box(model.ranker.score(rows, width).unwrap());
+            }
+        })
+    };
+    let (candidates, reasons) = (ranked(&of_candidates), ranked(&of_reasons));
+    Kernels { fold_in, search, candidates, reasons }
+}

@@ -22,6 +22,7 @@ mod rerank;
 pub mod rows;
 pub mod schedule;
 mod scores;
+mod trace;
 mod user;
 
 pub use inputs::{Treatment, inputs_digest};
@@ -31,3 +32,4 @@ pub use journal::{NightRun, Refusals, RunOutcome};
 pub use loaded::LoadedRelease;
 pub use maker::SlateMaker;
 pub use order::{WorkItem, coming_day, night_of, order_of_work};
+pub use trace::{Recorder, Trace, TracedCandidate};

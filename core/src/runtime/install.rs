@@ -201,6 +201,7 @@ impl Noctule {
             now_ms,
             day: night_of(now_ms, clock.offset_minutes()),
             at_night,
+            recorder: None,
         }
     }
 

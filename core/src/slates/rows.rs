@@ -69,6 +69,20 @@ pub fn inputs_of(connection: &Connection, key: &SlateKey) -> Result<Option<Vec<u
         .map_err(Error::storage("reading a slate's inputs"))
 }
 
+/// The bytes of the slate of `key` and the digest of its inputs, if there is one.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn published(connection: &Connection, key: &SlateKey) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    connection
+        .prepare_cached("SELECT body, inputs FROM slates WHERE surface = ?1 AND context = ?2")
+        .and_then(|mut query| {
+            let key = (key.surface.as_str(), key.context.as_str());
+            query.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(Error::storage("reading a slate"))
+}
+
 /// Every slate that is whole, and what was wrong with each that is not.
 ///
 /// # Errors

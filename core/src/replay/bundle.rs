@@ -122,3 +122,40 @@ impl Bundle {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(bytes: &[u8]) -> ReplayRefusal {
+        match Bundle::parse(bytes) {
+            Err(Error::ReplayRefused { refusal }) => refusal,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn of_library(library: &str, format: u32) -> Vec<u8> {
+        let (inputs, digest, slate) = (Vec::new(), Vec::new(), Vec::new());
+        let stored = StoredBundle { library: library.to_owned(), inputs, digest, slate };
+        let blob = blob::encode("test", STORED, &stored).unwrap();
+        [MAGIC.as_slice(), &format.to_le_bytes(), &blob].concat()
+    }
+
+    #[test]
+    fn a_bundle_of_another_library_says_which_one_is_needed() {
+        let expected = ReplayRefusal::Library { found: "99.0.0".into(), own: LIBRARY.into() };
+        assert_eq!(refusal(&of_library("99.0.0", FORMAT)), expected);
+        let own = refusal(&of_library(LIBRARY, FORMAT));
+        assert!(matches!(own, ReplayRefusal::Changed { .. }), "{own}");
+    }
+
+    #[test]
+    fn another_format_and_no_bundle_are_told_apart() {
+        let other = ReplayRefusal::Format { found: 2, known: 1 };
+        assert_eq!(refusal(&of_library(LIBRARY, 2)), other);
+        for bytes in [b"".as_slice(), b"noctrply", b"another file altogether"] {
+            assert_eq!(refusal(bytes), ReplayRefusal::Magic);
+        }
+        assert!(matches!(refusal(b"noctrply\x01\0\0\0"), ReplayRefusal::Changed { .. }));
+    }
+}

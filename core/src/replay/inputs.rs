@@ -40,14 +40,13 @@ impl Inputs {
     /// The bytes that are kept: equal for equal inputs.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] when they are too big.
+    /// [`Error::InvalidInput`] when they are too big, or the plan does not come back from JSON.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        let json = |plan| serde_json::to_vec(plan);
-        let plan = self.plan.as_ref().map(json).transpose();
+        let plan_bytes = self.plan.as_ref().map(exactly).transpose()?;
         let stored = StoredInputs {
             release: self.release.clone(),
             manifest_sha256: self.manifest_sha256.clone(),
-            plan: plan.map_err(|error| Error::invalid("plan", error.to_string()))?,
+            plan: plan_bytes,
             profile: profiles::encode(&self.profile)?,
             day: self.day,
         };
@@ -68,6 +67,18 @@ impl Inputs {
             profile: profiles::decode(&stored.profile).map_err(changed)?,
             day: stored.day,
         })
+    }
+}
+
+/// The plan as JSON, when that reads as the very same plan: a few numbers come back with another
+/// last bit, and then the slate would be another.
+fn exactly(plan: &Plan) -> Result<Vec<u8>> {
+    let bytes =
+        serde_json::to_vec(plan).map_err(|error| Error::invalid("plan", error.to_string()))?;
+    let again: Result<Plan, Refusal> = json::parse(&bytes);
+    match again.as_ref() == Ok(plan) {
+        true => Ok(bytes),
+        false => Err(Error::invalid("plan", "has numbers that do not come back from JSON")),
     }
 }
 

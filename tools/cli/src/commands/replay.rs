@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use noctule_core::base::{ContextId, SurfaceId};
-use noctule_core::candidates::Sources;
+use noctule_core::candidates::{Generator, Sources};
 use noctule_core::replay::{self, Bundle, CandidateStory, Consent, Replayed, stories};
 use noctule_core::slates::{Slate, SlateKey};
 use noctule_releases::registry::{Reference, Registry};
@@ -90,25 +90,28 @@ pub(crate) fn export(asked: &ExportReplay, output: Output) -> Result<()> {
 
 /// Replays.
 pub(crate) fn run(asked: &Replay, output: Output) -> Result<()> {
-    let failed = || Error::failed(ACTION);
-    let bytes = replay::read_file(&asked.bundle).map_err(failed())?;
-    let bundle = Bundle::parse(&bytes).map_err(failed())?;
+    let bytes = replay::read_file(&asked.bundle).map_err(Error::failed(ACTION))?;
+    let bundle = Bundle::parse(&bytes).map_err(Error::failed(ACTION))?;
     let replayed = match (&asked.release, &asked.registry) {
         (Some(directory), _) => replay_on(directory, &bundle)?,
         (None, Some(place)) => {
-            let name: Reference = bundle.inputs.release.parse().map_err(failed())?;
-            let registry = Registry::open(place).map_err(failed())?;
-            registry.lend(&name, |directory| replay_on(directory, &bundle)).map_err(failed())??
+            let name: Reference = bundle.inputs.release.parse().map_err(Error::failed(ACTION))?;
+            let registry = Registry::open(place).map_err(Error::failed(ACTION))?;
+            registry
+                .lend(&name, |directory| replay_on(directory, &bundle))
+                .map_err(Error::failed(ACTION))??
         }
         // The command line asks for one of them.
-        (None, None) => return Err(failed()("no release was named")),
+        (None, None) => return Err(Error::failed(ACTION)("no release was named")),
     };
     let stories = stories(&replayed);
     output.print(&as_json(&replayed, &stories), &as_text(&replayed, &stories, asked.all))?;
     match replayed.differences.len() {
         0 => Ok(()),
-        1 => Err(failed()("the slate is not what was published: 1 field differs")),
-        many => Err(failed()(format!("the slate is not what was published: {many} fields differ"))),
+        1 => Err(Error::failed(ACTION)("the slate is not what was published: 1 field differs")),
+        many => Err(Error::failed(ACTION)(format!(
+            "the slate is not what was published: {many} fields differ"
+        ))),
     }
 }
 
@@ -173,7 +176,7 @@ fn feature((name, values): &(String, Vec<f32>)) -> String {
 
 /// The names of generators.
 pub(crate) fn names(sources: Sources) -> Vec<&'static str> {
-    sources.iter().map(|generator| generator.name()).collect()
+    sources.iter().map(Generator::name).collect()
 }
 
 fn as_json(replayed: &Replayed, stories: &[CandidateStory]) -> Value {

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use noctule_core::base::{Clock, WeekMinute};
+use noctule_core::base::{Clock, ContextId, WeekMinute};
 use noctule_core::serving::RecommendedItem;
 use noctule_core::widget::{FlatSlates, WIDGET_FILE, WidgetPolicy, read_file};
 use noctule_tests::phone::event;
@@ -58,7 +58,7 @@ fn after_a_night_the_file_has_the_first_slots_of_every_slate_with_what_impressio
     let now_ms = phone.clock.now_ms();
     for (flat, served) in slates.slates().zip(phone.slates(3)) {
         assert_eq!(flat.surface, served.surface.as_str());
-        assert_eq!(Some(flat.context), served.context.as_ref().map(|context| context.as_str()));
+        assert_eq!(Some(flat.context), served.context.as_ref().map(ContextId::as_str));
         assert_eq!(Some(flat.generation), served.generation);
         assert_eq!(Some(flat.release), served.release.as_deref());
         assert_eq!((flat.tier(now_ms), flat.arm), (served.tier, served.arm.as_deref()));
@@ -73,7 +73,7 @@ fn after_a_night_the_file_has_the_first_slots_of_every_slate_with_what_impressio
         noctule_core::serving::RecommendRequest::new("home".to_owned().try_into().unwrap());
     let now = phone.recommend(&request).unwrap();
     let shown = slates.at("home", moment).unwrap();
-    assert_eq!(Some(shown.context), now.context.as_ref().map(|context| context.as_str()));
+    assert_eq!(Some(shown.context), now.context.as_ref().map(ContextId::as_str));
     let status = phone.status().unwrap().widget.unwrap();
     assert_eq!((status.slates, status.bytes, status.failed), (6, bytes.len(), None));
 }
@@ -89,7 +89,9 @@ fn what_the_user_hides_is_out_of_the_file_when_record_returns() {
         assert_as_served(&phone, &file);
     }
     let before = items(&file);
-    let reopened = open(phone.reopen().directory(), NOW_MS + 1);
+    let directory = phone.directory().to_path_buf();
+    drop(phone);
+    let reopened = open(&directory, NOW_MS + 1);
     assert_eq!(items(&file), before);
     reopened.clock.set(NOW_MS + DAY_MS);
     reopened.whole_night();
@@ -115,7 +117,9 @@ fn after_erasure_neither_the_file_nor_a_half_written_one_is_there() {
     phone.erase().unwrap();
     assert!(!file.exists() && !half.exists());
     assert_eq!(read_file(&file).unwrap(), None);
-    let phone = open(phone.reopen().directory(), NOW_MS);
+    let directory = phone.directory().to_path_buf();
+    drop(phone);
+    let phone = open(&directory, NOW_MS);
     assert!(!file.exists(), "opening brought it back");
     phone.whole_night();
     assert_as_served(&phone, &file);

@@ -143,6 +143,15 @@ fn every_flipped_bit_and_every_cut_is_refused() {
     });
 }
 
+#[test]
+fn of_two_contexts_that_hold_the_first_of_the_plan_is_shown() {
+    let slates = two_slates();
+    let chosen = [whole(&slates[0], (600, 900)), whole(&slates[1], (600, 900))];
+    let encoded = encode(&chosen, &WidgetPolicy::default());
+    let shown = FlatSlates::parse(&encoded.bytes).unwrap().at("home", WeekMinute(700));
+    assert_eq!(shown.unwrap().context, "lunch");
+}
+
 /// The good bytes with some changed, and the checksum as it should be.
 fn sealed(change: impl FnOnce(&mut Vec<u8>)) -> Vec<u8> {
     let mut bytes = bytes();

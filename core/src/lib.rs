@@ -39,9 +39,13 @@ pub mod exam;
 
 pub mod serving;
 
+pub mod widget;
+
 pub mod feedback;
 
 pub mod learning;
+
+pub mod replay;
 
 pub mod experiments;
 
@@ -56,5 +60,5 @@ pub mod runtime;
 pub use base::{Error, Result};
 pub use runtime::{
     Config, DeliveryStatus, Diagnosis, Finding, Level, NightJournal, Noctule, Receipt, Releases,
-    Sizes, Status,
+    Sizes, Status, WidgetStatus,
 };

@@ -9,11 +9,13 @@ mod erase;
 mod exam;
 mod install;
 mod night;
+mod replay;
 mod schedule;
 mod status;
 mod transfers;
 mod trust;
 mod versions;
+mod widget;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,6 +25,7 @@ pub use config::Config;
 pub use doctor::{Diagnosis, Finding, Level, Sizes};
 pub use schedule::NightJournal;
 pub use status::{DeliveryStatus, Status};
+pub use widget::WidgetStatus;
 
 use crate::base::ids::check_app;
 use crate::base::{Error, GeoPoint, Profile, Result, WeekMinute};
@@ -70,6 +73,8 @@ pub struct Noctule {
     delivery: Mutex<Session>,
     /// What the schedule was asked last.
     asked: Mutex<schedule::LastAsked>,
+    /// How the file for widgets stands; held while it is replaced.
+    widget: Mutex<WidgetStatus>,
 }
 
 /// What is known of the active release without opening it.
@@ -113,6 +118,7 @@ impl Noctule {
             Identity::load_or_create(transaction, config.seed)
         })?;
         versions::agree(&store, &config.directory)?;
+        widget::settle(&store, &config)?;
         // Before anything of the release is touched: it may be what ends the process.
         let opening = activation::count_opening(&store)?;
         let (installed, experiment) = store.read(|connection| {
@@ -131,6 +137,7 @@ impl Noctule {
             recording: Mutex::new(()),
             delivery: Mutex::new(Session::default()),
             asked: Mutex::default(),
+            widget: Mutex::default(),
         };
         noctule.fill_shelf()?;
         if let Some(reason) = opening.revert {
@@ -174,7 +181,7 @@ impl Noctule {
         };
         let arm = treatment.arm.as_deref();
         let stamp = events::Stamp { now_ms, release: release.as_deref(), arm };
-        let _recording = lock(&self.recording);
+        let recording = lock(&self.recording);
         let range = self.store.write("recording feedback", |transaction| {
             events::append(transaction, events, stamp)
         })?;
@@ -184,6 +191,8 @@ impl Noctule {
                 feedback::apply(today, &event.kind, &event.item, at_ms);
             }
         });
+        drop(recording);
+        self.refresh_widget_after(events);
         let (first_sequence, last_sequence) = range.unwrap_or((0, 0));
         Ok(Receipt { first_sequence, last_sequence })
     }
@@ -235,7 +244,7 @@ impl Noctule {
 
     /// Reads plan, slates and the day's feedback into memory.
     fn fill_shelf(&self) -> Result<()> {
-        let _recording = lock(&self.recording);
+        let recording = lock(&self.recording);
         let (plan, slates, damaged, today) = self.store.read(|connection| {
             let plan = releases::active_plan(connection)?;
             let (slates, damaged) = slates::load_all(connection)?;
@@ -252,6 +261,8 @@ impl Noctule {
         let plan = plan.map(|plan| Arc::new(self.config.plan.clone().unwrap_or(plan)));
         self.shelf.swap(Snapshot::new(plan, slates));
         self.shelf.set_today(today);
+        drop(recording);
+        self.refresh_widget();
         Ok(())
     }
 

@@ -6,7 +6,7 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Refusal, SystemClock, json};
 use noctule_core::release::Plan;
 
-use crate::RecommenderError;
+use crate::{RecommenderError, WidgetPolicy};
 
 /// No zone is further from UTC: 18 hours, the bound of ISO 8601 libraries.
 const UTC_OFFSET_MINUTES_MAX: i32 = 18 * 60;
@@ -39,6 +39,9 @@ pub struct Config {
     /// Lets `next_transfer` fetch new releases from that repository.
     #[uniffi(default = None)]
     pub delivery: Option<DeliveryPolicy>,
+    /// Keeps a file of the current slates for extensions of the app.
+    #[uniffi(default = None)]
+    pub widget: Option<WidgetPolicy>,
 }
 
 /// Which releases to follow, how often to look, and what may go over a metered network.
@@ -77,6 +80,7 @@ impl TryFrom<Config> for noctule_core::Config {
             plan: config.plan.as_deref().map(plan).transpose()?,
             trusted_root: config.trusted_root,
             delivery: config.delivery.map(Into::into),
+            widget: config.widget.map(TryInto::try_into).transpose()?,
             clock: Arc::new(SystemClock { offset_minutes }),
             ..Self::new(config.directory, config.app)
         })
@@ -134,6 +138,7 @@ mod tests {
             allow_unsigned_for_development: false,
             trusted_root: None,
             delivery: None,
+            widget: None,
         }
     }
 

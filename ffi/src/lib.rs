@@ -19,9 +19,11 @@ mod place;
 mod progress;
 mod reason;
 mod recommender;
+mod replay;
 mod schedule;
 mod status;
 mod transfer;
+mod widget;
 
 pub use answer::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier};
 pub use cancel::CancelToken;
@@ -35,9 +37,14 @@ pub use place::GeoPoint;
 pub use progress::{ListenerError, NightStep, ProgressListener};
 pub use reason::{Reason, ReasonKind};
 pub use recommender::Recommender;
+pub use replay::Consent;
 pub use schedule::{Conditions, Decision, NotYetReason, RunReason, Thermal};
 pub use status::{GivenUpRelease, Policy, ReleaseName, Releases, Status};
 pub use transfer::{FetchRequest, Header, Network, Transfer, TransferOutcome, UploadRequest};
+pub use widget::{
+    WidgetPolicy, WidgetReason, WidgetReasonKind, WidgetSlate, WidgetSlot, widget_slate,
+    widget_slates,
+};
 
 uniffi::setup_scaffolding!("noctule");
 

@@ -7,10 +7,11 @@ use noctule_core::{Noctule, upload};
 
 use crate::feedback::core_events;
 use crate::progress::Listening;
+use crate::replay::key;
 use crate::{
-    Budget, CancelToken, Conditions, Config, Decision, Diagnosis, FeedbackEvent, GeoPoint, Network,
-    NightJournal, NightReport, ProgressListener, Receipt, RecommendRequest, Recommendations,
-    ReleaseName, Releases, Result, Status, Transfer, TransferOutcome,
+    Budget, CancelToken, Conditions, Config, Consent, Decision, Diagnosis, FeedbackEvent, GeoPoint,
+    Network, NightJournal, NightReport, ProgressListener, Receipt, RecommendRequest,
+    Recommendations, ReleaseName, Releases, Result, Status, Transfer, TransferOutcome,
 };
 
 /// One profile: a directory with its database, its releases and its slates.
@@ -30,6 +31,7 @@ use crate::{
 ///     allow_unsigned_for_development: false,
 ///     trusted_root: None,
 ///     delivery: None,
+///     widget: None,
 /// })?;
 /// let request = RecommendRequest { surface: "home".into(), context: None, limit: None };
 /// let answer = recommender.recommend(request)?;
@@ -202,8 +204,24 @@ impl Recommender {
         Ok(self.noctule.status()?.into())
     }
 
-    /// Forgets the user: feedback, also what was not sent yet, profile, slates and pseudonym. The
-    /// release stays.
+    /// A bundle with the slate of `surface` and `context` and everything it was made from but the
+    /// release, for `noctule replay`: the user's history, hidden items and place. Personal data: it
+    /// leaves the device only when the user was asked and agreed, which `consent` says.
+    ///
+    /// # Errors
+    /// `InvalidInput` without consent, for a slate that is not there, or when what it was made from
+    /// is not kept; `Storage`, `Closed`.
+    pub fn export_replay(
+        &self,
+        surface: String,
+        context: String,
+        consent: Consent,
+    ) -> Result<Vec<u8>> {
+        Ok(self.noctule.export_replay(&key(surface, context)?, consent.into())?)
+    }
+
+    /// Forgets the user: feedback, also what was not sent yet, profile, slates, what they were made
+    /// from, the file for widgets, and the pseudonym. The release stays.
     ///
     /// # Errors
     /// `AlreadyRunning` while a night runs: cancel it first; `Storage`, `StorageFull`, `Closed`.

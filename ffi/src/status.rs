@@ -59,6 +59,8 @@ pub struct Status {
     pub damaged: Vec<String>,
     /// The release that was given up last, until one is confirmed after it.
     pub reverted: Option<GivenUpRelease>,
+    /// Why the file for widgets could not be brought up to date.
+    pub widget_failed: Option<String>,
 }
 
 /// A release that was given up for the one before it.
@@ -123,6 +125,7 @@ impl From<noctule_core::Status> for Status {
             slates: status.slates,
             damaged: status.damaged,
             reverted: status.reverted.map(Into::into),
+            widget_failed: status.widget.and_then(|widget| widget.failed),
         }
     }
 }

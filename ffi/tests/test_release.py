@@ -9,6 +9,7 @@ from noctule import (
     Budget,
     CancelToken,
     Conditions,
+    Consent,
     EventKind,
     FeedbackEvent,
     GeoPoint,
@@ -21,6 +22,9 @@ from noctule import (
     Thermal,
     Tier,
     TransferOutcome,
+    WidgetPolicy,
+    widget_slate,
+    widget_slates,
 )
 from recommender_case import KEY, RELEASE, Listener, RecommenderTest
 
@@ -30,6 +34,44 @@ class WithRelease(RecommenderTest):
     def setUp(self):
         super().setUp()
         self.release = self.recommender.install_release(RELEASE)
+
+    def test_a_widget_reads_the_slates_while_the_recommender_has_the_database(self):
+        path = str(self.scratch / "profile" / "noctule.slates")
+        self.assertEqual(widget_slates(path, 0), [])
+        self.recommender.close()
+        policy = WidgetPolicy(surfaces=["home"], slots_max=3)
+        self.recommender = Recommender.open(self.config(widget=policy))
+        self.night()
+        answer = self.home(context="part-1")
+        slates = widget_slates(path, 0)
+        shown = next(slate for slate in slates if slate.context == "part-1")
+        self.assertEqual(len(slates), 3)
+        self.assertEqual(shown.generation, answer.generation)
+        self.assertEqual(
+            [(slot.item, slot.title) for slot in shown.slots],
+            [(item.item, item.title) for item in answer.items[:3]],
+        )
+        self.assertEqual((shown.begins[0], shown.minutes, shown.tier), (480, 480, Tier.FRESH))
+        noon = 11 * 3_600_000
+        self.assertEqual(widget_slate(path, "home", noon, 0), shown)
+        self.assertNotEqual(widget_slate(path, "home", noon, 600), shown)
+        self.assertIsNone(widget_slate(path, "elsewhere", noon, 0))
+        hidden = FeedbackEvent(kind=EventKind.HIDE(), item=shown.slots[0].item)
+        self.recommender.record([hidden])
+        items = {slot.item for slate in widget_slates(path, 0) for slot in slate.slots}
+        self.assertNotIn(hidden.item, items)
+        with open(path, "r+b") as file:
+            file.write(b"x")
+        with self.assertRaises(RecommenderError.Storage):
+            widget_slates(path, 0)
+
+    def test_a_slate_is_exported_with_consent_only(self):
+        self.night()
+        with self.assertRaises(RecommenderError.InvalidInput) as caught:
+            self.recommender.export_replay("home", "part-0", Consent.NOT_GIVEN)
+        self.assertEqual(caught.exception.field, "replay")
+        bundle = self.recommender.export_replay("home", "part-0", Consent.GIVEN)
+        self.assertTrue(bundle.startswith(b"noctrply"))
 
     def test_from_the_night_to_the_upload_and_back(self):
         self.assertEqual(self.home().tier, Tier.BASELINE)

@@ -10,10 +10,12 @@ use std::path::Path;
 use noctule_core::base::{Budget, CancelToken, Clock, Seed, SeededRandom, Step};
 use noctule_core::feedback::FeedbackEvent;
 use noctule_core::upload::{Network, Transfer};
+use noctule_core::widget::{FlatSlates, WIDGET_FILE, WidgetPolicy, read_file};
 use noctule_tests::collector::{acknowledgement, answer, delivered, lines};
 use noctule_tests::phone::event;
 use noctule_tests::server::fetch;
 use noctule_tests::switching::switch;
+use noctule_tests::town::DAY_MS;
 use noctule_tests::{Phone, Town};
 
 /// Kinds of events that a slate survives at its full length.
@@ -48,6 +50,10 @@ fn main() {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
             say("ready");
             sleepless(&phone);
+        }
+        ["widget", directory, now_ms] => widget(Path::new(directory), number(now_ms)),
+        ["widget-starved", scratch, release, now_ms] => {
+            starved::widget(scratch.as_ref(), release.as_ref(), number(now_ms));
         }
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {
@@ -132,6 +138,26 @@ fn night(directory: &Path, slates: u32) {
         }
     };
     phone.run_night(Budget::unlimited(), &CancelToken::new(), &stop).unwrap();
+}
+
+/// Hides what the file for widgets shows first, again and again.
+fn widget(directory: &Path, now_ms: i64) {
+    let policy = WidgetPolicy { slots_max: 4, ..WidgetPolicy::default() };
+    let phone = Phone::open_as(directory, now_ms, |config| config.widget = Some(policy)).unwrap();
+    say("ready");
+    loop {
+        let bytes = read_file(&directory.join(WIDGET_FILE)).unwrap().unwrap();
+        let slate = FlatSlates::parse(&bytes).unwrap().slates().next().unwrap();
+        let Some(first) = slate.slots().next() else {
+            // All are hidden: the next night finds others.
+            phone.clock.set(phone.clock.now_ms() + DAY_MS);
+            phone.whole_night();
+            continue;
+        };
+        say("begin hide");
+        phone.record(&[event("hide", first.item)]).unwrap();
+        say(&format!("hid {}", first.item));
+    }
 }
 
 fn wait_for_the_end() {

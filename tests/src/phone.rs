@@ -63,6 +63,21 @@ impl Phone {
         Ok(Self { noctule, clock, directory: directory.to_path_buf() })
     }
 
+    /// Opens the profile in `directory` at `now_ms`, as `change` would have it.
+    ///
+    /// # Errors
+    /// As [`Noctule::open`].
+    pub fn open_as(
+        directory: &Path,
+        now_ms: i64,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Self> {
+        let (mut config, clock) = config(directory, now_ms);
+        change(&mut config);
+        let noctule = Noctule::open(config)?;
+        Ok(Self { noctule, clock, directory: directory.to_path_buf() })
+    }
+
     /// Opens the profile in `directory` at [`NOW_MS`], as that of an app that follows the
     /// repository of this root.
     #[must_use]

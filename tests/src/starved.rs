@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use noctule_core::base::{Budget, CancelToken, Clock, Error, Network, NoProgress, Transfer};
+use noctule_core::widget::WidgetPolicy;
 use noctule_core::{Noctule, Result};
 use noctule_tests::Phone;
 use noctule_tests::phone::event;
@@ -156,6 +157,44 @@ fn fetches_only_read(
     writable(&releases);
     while !fetch_one(&phone, address).is_empty() {}
     assert_eq!(phone.status().unwrap().release.as_deref(), Some("town@2"));
+}
+
+/// The file for widgets lies on a volume that is full, and then on one that may only be read.
+pub(crate) fn widget(scratch: &Path, release: &Path, now_ms: i64) {
+    let volume = scratch.join("group");
+    if !mount_volume(&volume) {
+        return skip();
+    }
+    let file = volume.join("slates");
+    let policy = WidgetPolicy { path: Some(file.clone()), ..WidgetPolicy::default() };
+    let open = |now_ms| {
+        let change = |config: &mut noctule_core::Config| config.widget = Some(policy.clone());
+        Phone::open_as(&scratch.join("profile"), now_ms, change).unwrap()
+    };
+    let phone = open(now_ms);
+    phone.install_release(release).unwrap();
+    phone.whole_night();
+    assert!(file.exists());
+    let full = FullVolume::fill(&volume);
+    phone.record(&[event("hide", phone.slate("home", 0).items[0].item.as_str())]).unwrap();
+    let failed = phone.status().unwrap().widget.unwrap().failed.unwrap();
+    assert!(failed.contains("the storage is full"), "{failed}");
+    assert!(!file.exists(), "the old file shows what is hidden");
+    phone.clock.set(now_ms + DAY_MS);
+    phone.whole_night();
+    drop((full, phone));
+    std::fs::remove_file(volume.join("filler")).unwrap();
+    let phone = open(now_ms + DAY_MS);
+    assert_eq!(phone.status().unwrap().widget.unwrap().failed, None);
+    if !read_only(&volume) {
+        return skip();
+    }
+    phone.record(&[event("hide", phone.slate("home", 0).items[0].item.as_str())]).unwrap();
+    let failed = phone.status().unwrap().widget.unwrap().failed.unwrap();
+    assert!(failed.contains("may only be read") && failed.contains("the old file stays"));
+    phone.clock.set(now_ms + 2 * DAY_MS);
+    phone.whole_night();
+    println!("done");
 }
 
 /// One fetch; gives its path, or nothing when there is none any more.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Refusal, TrustRefusal};
+use super::{Refusal, ReplayRefusal, TrustRefusal, WidgetRefusal};
 
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -153,6 +153,23 @@ pub enum Error {
         /// How that shows.
         #[source]
         refusal: Box<Refusal>,
+    },
+
+    /// A file of slates for widgets was refused. Nothing was taken from it; the library writes it
+    /// anew when the profile is opened next.
+    #[error("slates for widgets refused: {refusal}")]
+    WidgetRefused {
+        /// The reason.
+        #[source]
+        refusal: WidgetRefusal,
+    },
+
+    /// A bundle for replay was refused, or the slate cannot be exported into one.
+    #[error("replay refused: {refusal}")]
+    ReplayRefused {
+        /// The reason.
+        #[source]
+        refusal: ReplayRefusal,
     },
 
     /// A model could not be evaluated (shapes, or a value that is not finite).

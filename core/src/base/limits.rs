@@ -172,3 +172,10 @@ pub const CALIBRATION_POINTS_MAX: usize = 256;
 
 /// Values of all tensors of `model.safetensors` together: 64 MB, which a night holds in memory.
 pub const MODEL_VALUES_MAX: u64 = 16 << 20;
+
+/// Bytes of a file of slates for widgets: an extension of a phone may use some 30 MB in all, and
+/// this is 64 slates of 20 slots with room.
+pub const WIDGET_BYTES_MAX: usize = 1 << 20;
+
+/// Reasons of one slot of such a file: as many as a widget could show, and more.
+pub const WIDGET_REASONS_MAX: usize = 16;

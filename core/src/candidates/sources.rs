@@ -48,6 +48,19 @@ impl Sources {
         self.0 & (1 << generator as u8) != 0
     }
 
+    /// The set as it is kept: a bit for each generator, in the order of their declaration.
+    #[must_use]
+    pub fn bits(self) -> u8 {
+        self.0
+    }
+
+    /// The set of these bits, unless one is of no generator.
+    #[must_use]
+    pub fn of_bits(bits: u8) -> Option<Self> {
+        let all = Generator::ALL.iter().fold(0, |all, generator| all | 1 << *generator as u8);
+        (bits & !all == 0).then_some(Self(bits))
+    }
+
     /// The generators of the set.
     pub fn iter(self) -> impl Iterator<Item = Generator> {
         Generator::ALL.into_iter().filter(move |generator| self.has(*generator))

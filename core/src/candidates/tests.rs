@@ -98,3 +98,14 @@ fn pins_and_floors_bring_the_most_popular_of_what_they_are_about() {
     let found = needed(&plan, (&home, 4), &any, &catalogue, &popularity, &eligible);
     assert_eq!(found, [1, 3, 4]);
 }
+
+#[test]
+fn sources_come_back_from_their_bits_and_no_unknown_generator_does() {
+    for bits in 0..=u8::MAX {
+        let known = Sources::of_bits(bits);
+        assert_eq!(known.is_some(), bits < 1 << Generator::ALL.len());
+        assert_eq!(known.map_or(bits, Sources::bits), bits);
+        let count = known.map_or(0, |sources| sources.iter().count() as u32);
+        assert!(known.is_none() || count == bits.count_ones());
+    }
+}

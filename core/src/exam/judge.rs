@@ -126,6 +126,7 @@ impl<'a> Examiner<'a> {
             now_ms: place.now_ms,
             day: Day::at(place.now_ms, 0).0,
             at_night: true,
+            recorder: None,
         }
     }
 

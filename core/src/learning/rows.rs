@@ -10,6 +10,8 @@ use crate::store::{blob, meta};
 const FORMAT: u8 = 1;
 /// Key of the profile among the values of which there is one.
 pub const KEY: &str = "profile";
+/// What errors call it.
+const WHAT: &str = "the profile";
 
 #[derive(Encode, Decode)]
 struct StoredProfile {
@@ -42,6 +44,14 @@ struct StoredItem {
 /// # Errors
 /// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`].
 pub fn save(transaction: &Transaction<'_>, profile: &Profile) -> Result<()> {
+    meta::put(transaction, KEY, &encode(profile)?)
+}
+
+/// The bytes of `profile` as they are stored.
+///
+/// # Errors
+/// [`crate::base::Error::InvalidInput`] when it is too big.
+pub fn encode(profile: &Profile) -> Result<Vec<u8>> {
     let stored = StoredProfile {
         history: profile.history.iter().map(store).collect(),
         hidden: profile.hidden.iter().map(ItemId::to_string).collect(),
@@ -50,7 +60,7 @@ pub fn save(transaction: &Transaction<'_>, profile: &Profile) -> Result<()> {
         learned_through: profile.learned_through,
         seed: profile.seed,
     };
-    meta::put(transaction, KEY, &blob::encode("the profile", FORMAT, &stored)?)
+    blob::encode(WHAT, FORMAT, &stored)
 }
 
 /// The profile; none before the first was saved.
@@ -58,16 +68,23 @@ pub fn save(transaction: &Transaction<'_>, profile: &Profile) -> Result<()> {
 /// # Errors
 /// [`crate::base::Error::Storage`]; [`crate::base::Error::Damaged`].
 pub fn load(connection: &Connection) -> Result<Option<Profile>> {
-    let Some(bytes) = meta::get(connection, KEY)? else { return Ok(None) };
-    let stored: StoredProfile = blob::decode("the profile", FORMAT, &bytes)?;
-    Ok(Some(Profile {
+    meta::get(connection, KEY)?.map(|bytes| decode(&bytes)).transpose()
+}
+
+/// The profile of such bytes.
+///
+/// # Errors
+/// [`crate::base::Error::Damaged`]; [`crate::base::Error::InvalidInput`] for a name that is none.
+pub fn decode(bytes: &[u8]) -> Result<Profile> {
+    let stored: StoredProfile = blob::decode(WHAT, FORMAT, bytes)?;
+    Ok(Profile {
         history: stored.history.into_iter().map(restore).collect::<Result<_>>()?,
         hidden: stored.hidden.into_iter().map(ItemId::new).collect::<Result<_>>()?,
         place: stored.place.map(|(north, east)| GeoPoint::new(north, east)).transpose()?,
         openings: restore_openings(stored.openings),
         learned_through: stored.learned_through,
         seed: stored.seed,
-    }))
+    })
 }
 
 fn store_openings(openings: &Openings) -> StoredOpenings {

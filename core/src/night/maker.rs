@@ -4,14 +4,15 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::parts::Explainer;
-use super::{GoOn, LoadedRelease, NearestItems, Treatment};
+use super::{GoOn, LoadedRelease, NearestItems, Recorder, Treatment};
 use crate::base::{Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
+use crate::candidates::{Found, Sources};
 use crate::catalogue::{Catalogue, Eligibility};
-use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows};
+use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows, spans};
 use crate::reasons::{Reason, ReasonKind, explain};
 use crate::release::{Consumed, Context, Plan, Policy, Surface};
-use crate::reranking::{Placed, Ranked};
-use crate::slates::{Slate, SlateKey, Slot};
+use crate::reranking::{Placed, Ranked, Reranked, rule_name};
+use crate::slates::{Slate, SlateKey, Slot, Unmet};
 
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
@@ -38,7 +39,12 @@ pub struct SlateMaker<'a> {
     pub day: i64,
     /// Whether this is a night, or the baseline is put in until the first one.
     pub at_night: bool,
+    /// Hears of every stage, for whoever asks why a slate is as it is.
+    pub recorder: Option<&'a Recorder>,
 }
+
+/// The slots of a slate, and the rules and exposures that they do not meet.
+type Filled = (Vec<Slot>, Vec<Unmet>);
 
 impl SlateMaker<'_> {
     /// Makes the slate of `surface` in `context`, the `index`-th context of the release.
@@ -71,7 +77,7 @@ impl SlateMaker<'_> {
             within: self.loaded.items.context_popularity(index)?,
             place: self.profile.place,
         };
-        let slots = match self.treatment.policy {
+        let (slots, unmet) = match self.treatment.policy {
             Policy::Model => {
                 let given = (&rows, &eligible[..], nearest);
                 self.model_slots(surface, (context, index), given, go_on)?
@@ -89,6 +95,7 @@ impl SlateMaker<'_> {
             arm: self.treatment.arm.clone(),
             fatigue_impressions: self.plan.fatigue_impressions,
             slots,
+            unmet,
         })
     }
 
@@ -128,7 +135,7 @@ impl SlateMaker<'_> {
         rows: &FeatureRows<'_>,
         eligible: &[bool],
         go_on: GoOn<'_>,
-    ) -> Result<Vec<Slot>> {
+    ) -> Result<Filled> {
         let mut scored = Vec::new();
         for (index, is_eligible) in (0u32..).zip(eligible) {
             if index.is_multiple_of(ITEMS_BETWEEN_CHECKS) {
@@ -144,6 +151,9 @@ impl SlateMaker<'_> {
         }
         let scored = self.baseline_candidates(surface, context, rows.within, eligible, scored);
         let ranked: Vec<Ranked> = scored.iter().map(|(ranked, _)| *ranked).collect();
+        if let Some(recorder) = self.recorder {
+            recorder.baseline(self.catalogue(), &scored);
+        }
         let slot = |placed: Placed| {
             let near = scored[placed.candidate].1;
             let popular = placed.score - near;
@@ -152,9 +162,10 @@ impl SlateMaker<'_> {
                 parts.push((ReasonKind::Nearby, near));
             }
             let reasons = explain(placed.score, Vec::new(), parts, false);
-            self.slot(placed, reasons)
+            self.slot(placed, Sources::default(), reasons)
         };
-        self.rerank_baseline(&ranked, surface, context).slots.into_iter().map(slot).collect()
+        let Reranked { slots, unmet } = self.rerank_baseline(&ranked, surface, context);
+        Ok((slots.into_iter().map(slot).collect::<Result<_>>()?, self.unmet(&unmet)))
     }
 
     fn model_slots(
@@ -163,15 +174,15 @@ impl SlateMaker<'_> {
         (context, at): (&Context, usize),
         (rows, eligible, nearest): (&FeatureRows<'_>, &[bool], &NearestItems<'_>),
         go_on: GoOn<'_>,
-    ) -> Result<Vec<Slot>> {
+    ) -> Result<Filled> {
         let (model, features) = self.loaded.model()?;
         let Some(matrix) = self.loaded.items.matrix()? else {
             return Err(Error::Model { reason: "the release has no item vectors".into() });
         };
-        let found = nearest.of(at);
+        let before = nearest.of(at);
         let own;
-        let user = match found {
-            Some(found) => &found.user,
+        let user = match before {
+            Some(before) => &before.user,
             None => {
                 own = self.user(context, at, &matrix)?;
                 &own
@@ -179,33 +190,44 @@ impl SlateMaker<'_> {
         };
         let vector = &user.vector.vector[..];
         go_on()?;
-        let wanted = (matrix, vector, found.map(|found| &found.best[..]));
-        let candidates = self.candidates(surface, context, wanted, rows.within, eligible)?.indices;
+        let wanted = (matrix, vector, before.map(|before| &before.best[..]));
+        let found = self.candidates(surface, context, wanted, rows.within, eligible)?;
+        let Found { indices: candidates, sources } = &found;
         go_on()?;
-        let values = self.feature_values(&candidates, features, rows, vector, (at, &matrix));
+        let values = self.feature_values(candidates, features, rows, vector, (at, &matrix));
         let width = model.ranker.features();
         let scores = model.ranker.score(&values, width)?;
         go_on()?;
         let ranked = candidates.iter().zip(scores);
         let ranked: Vec<Ranked> =
             ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
-        let placed = self.rerank_model(&ranked, surface, context, &matrix).slots;
-        go_on()?;
         let contexts = self.loaded.release.manifest().plan.contexts.len();
+        if let Some(recorder) = self.recorder {
+            let spans = spans(features, vector.len(), contexts);
+            recorder.model(self.catalogue(), &found, (features, &spans), &values, &ranked);
+        }
+        let Reranked { slots: placed, unmet } =
+            self.rerank_model(&ranked, surface, context, &matrix);
+        go_on()?;
         let explainer = Explainer::new(&model.ranker, features, user, contexts);
-        placed
-            .into_iter()
-            .map(|placed| {
-                go_on()?;
-                let line = &values[placed.candidate * width..(placed.candidate + 1) * width];
-                let vector = matrix.row(placed.index).unwrap_or_default();
-                let reasons = explainer.reasons(&placed, line, &vector)?;
-                self.slot(placed, reasons)
-            })
-            .collect()
+        let slot = |placed: Placed| {
+            go_on()?;
+            let line = &values[placed.candidate * width..(placed.candidate + 1) * width];
+            let vector = matrix.row(placed.index).unwrap_or_default();
+            let reasons = explainer.reasons(&placed, line, &vector)?;
+            self.slot(placed, sources[placed.candidate], reasons)
+        };
+        Ok((placed.into_iter().map(slot).collect::<Result<_>>()?, self.unmet(&unmet)))
     }
 
-    fn slot(&self, placed: Placed, reasons: Vec<Reason>) -> Result<Slot> {
+    fn unmet(&self, unmet: &[(u8, usize)]) -> Vec<Unmet> {
+        let named = unmet.iter().filter_map(|(rule, slots)| {
+            Some(Unmet { rule: rule_name(self.plan, *rule)?.to_owned(), slots: *slots as u32 })
+        });
+        named.collect()
+    }
+
+    fn slot(&self, placed: Placed, sources: Sources, reasons: Vec<Reason>) -> Result<Slot> {
         let names = self.catalogue().id(placed.index).zip(self.catalogue().title(placed.index));
         let Some((id, title)) = names else {
             return Err(Error::damaged("the catalogue", "an item of a slate is not in it"));
@@ -216,6 +238,7 @@ impl SlateMaker<'_> {
             score: placed.score,
             propensity: placed.propensity,
             reasons: self.with_rules(placed.rules, reasons).into(),
+            sources,
         })
     }
 }

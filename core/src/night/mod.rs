@@ -23,6 +23,7 @@ mod rerank;
 pub mod rows;
 pub mod schedule;
 mod scores;
+mod trace;
 mod user;
 
 pub use inputs::{Treatment, inputs_digest};
@@ -33,3 +34,4 @@ pub use loaded::LoadedRelease;
 pub use maker::SlateMaker;
 pub use nearest::NearestItems;
 pub use order::{WorkItem, coming_day, night_of, order_of_work};
+pub use trace::{Recorder, Trace, TracedCandidate};

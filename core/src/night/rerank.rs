@@ -9,7 +9,7 @@ use crate::reasons::{Reason, ReasonKind};
 use crate::release::{Candidates, Context, Exploration, Surface};
 use crate::reranking::{
     Directions, Likeness, Ranked, Reranked, RuleSet, Settings, WordSets, constraints_of, rerank,
-    rule_name,
+    rerank_watched, rule_name,
 };
 use crate::scoring::ItemMatrix;
 
@@ -119,7 +119,7 @@ impl SlateMaker<'_> {
             exploration: self.plan.exploration,
             constraints: &constraints,
         };
-        rerank(ranked, &settings, &mut random)
+        self.fill(ranked, &settings, &mut random)
     }
 
     /// Re-ranks the items of the baseline: by the rules alone, neither diversity nor exploration.
@@ -139,7 +139,19 @@ impl SlateMaker<'_> {
             constraints: &constraints,
         };
         // Nothing is drawn.
-        rerank(ranked, &settings, &mut SeededRandom::new(Seed(0)))
+        self.fill(ranked, &settings, &mut SeededRandom::new(Seed(0)))
+    }
+
+    fn fill(
+        &self,
+        ranked: &[Ranked],
+        settings: &Settings<'_>,
+        random: &mut SeededRandom,
+    ) -> Reranked {
+        let Some(recorder) = self.recorder else { return rerank(ranked, settings, random) };
+        let (reranked, watched) = rerank_watched(ranked, settings, random);
+        recorder.watched(watched);
+        reranked
     }
 
     /// `reasons` with the rules that touched the slot before them.

@@ -12,6 +12,7 @@ use super::validate::is_release_name;
 use super::verify::{Head, Trust, VerifiedRelease, check_files, examine_all, read_small};
 use super::{Manifest, ReleaseName};
 use crate::base::limits::MANIFEST_BYTES_MAX;
+use crate::base::replace::sync_directory;
 use crate::base::{Error, Result};
 
 /// Begin of the name of a directory that is being filled or emptied.
@@ -264,14 +265,4 @@ fn sync_file(path: &Path) -> Result<()> {
     let opened = File::options().read(true).write(cfg!(windows)).open(path);
     let file = opened.map_err(Error::file(path, "opening"))?;
     file.sync_all().map_err(Error::file(path, "flushing"))
-}
-
-/// Makes renames and new names in `directory` durable.
-pub(super) fn sync_directory(directory: &Path) -> Result<()> {
-    // Windows knows no handle of a directory to flush; there the rename itself is durable.
-    if cfg!(unix) {
-        let opened = File::open(directory).map_err(Error::file(directory, "opening"))?;
-        opened.sync_all().map_err(Error::file(directory, "flushing"))?;
-    }
-    Ok(())
 }

@@ -5,13 +5,13 @@
 //! the higher version is right. `core/docs/formats/trust.md` says what that covers and what not.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read, Write};
-use std::path::{Path, PathBuf};
+use std::io::Read;
+use std::path::Path;
 
-use super::install::sync_directory;
 use super::{ReleaseName, SeenRelease};
+use crate::base::Result;
 use crate::base::limits::BLOB_BYTES_MAX;
-use crate::base::{Error, Result};
+use crate::base::replace::{remove_file, replace_file};
 use crate::store::blob;
 
 /// Name of the file in the profile directory.
@@ -43,7 +43,7 @@ pub fn read(directory: &Path) -> Vec<SeenRelease> {
 /// Replaces the file in one step, durably.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::StorageFull`], [`Error::ReadOnly`].
+/// [`crate::base::Error::File`], [`crate::base::Error::StorageFull`], [`crate::base::Error::ReadOnly`].
 pub fn write(directory: &Path, seen: &[SeenRelease]) -> Result<()> {
     let row = |seen: &SeenRelease| {
         let ReleaseName { name, version } = &seen.release;
@@ -51,31 +51,16 @@ pub fn write(directory: &Path, seen: &[SeenRelease]) -> Result<()> {
     };
     let rows: Rows = seen.iter().map(row).collect();
     let bytes = blob::encode(WHAT, FORMAT, &rows)?;
-    let (path, new) = paths(directory);
-    let written = File::create(&new).and_then(|mut file| {
-        file.write_all(&bytes)?;
-        file.sync_all()
-    });
-    if let Err(error) = written {
-        let _ = std::fs::remove_file(&new);
-        return Err(Error::file(&new, "writing")(error));
-    }
-    std::fs::rename(&new, &path).map_err(Error::file(&path, "renaming"))?;
-    sync_directory(directory)
+    replace_file(&directory.join(SEEN_FILE), &bytes)
 }
 
 /// Removes the file. Before the database forgets a version: a version that only the file knew would
 /// come back.
 ///
 /// # Errors
-/// [`Error::File`], [`Error::ReadOnly`].
+/// [`crate::base::Error::File`], [`crate::base::Error::ReadOnly`].
 pub fn remove(directory: &Path) -> Result<()> {
-    let (path, _) = paths(directory);
-    match std::fs::remove_file(&path) {
-        Ok(()) => sync_directory(directory),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(Error::file(&path, "removing")(error)),
-    }
+    remove_file(&directory.join(SEEN_FILE))
 }
 
 /// The higher version of each line that either knows; `one` where both are as high.
@@ -91,10 +76,6 @@ pub fn newest(one: &[SeenRelease], other: &[SeenRelease]) -> Vec<SeenRelease> {
     }
     newest.sort_by(|one, other| one.release.name.cmp(&other.release.name));
     newest
-}
-
-fn paths(directory: &Path) -> (PathBuf, PathBuf) {
-    (directory.join(SEEN_FILE), directory.join(format!("{SEEN_FILE}.new")))
 }
 
 #[cfg(test)]

@@ -102,6 +102,11 @@ impl<'a> Deadlines<'a> {
         of.map(|number| self.deadlines[*number as usize].rule)
     }
 
+    /// The rules of the `pressing` deadlines.
+    pub(super) fn rules(&self, pressing: &[u32]) -> impl Iterator<Item = u8> {
+        pressing.iter().map(|number| self.deadlines[*number as usize].rule)
+    }
+
     /// The rules that a slate of `slots` does not meet, with the number of prefixes in which there
     /// is too little, 1 for a pin.
     pub(super) fn unmet(&self, slots: usize) -> impl Iterator<Item = (u8, usize)> {

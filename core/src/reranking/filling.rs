@@ -77,6 +77,35 @@ impl<'a> Filling<'a> {
         self.candidates[rank]
     }
 
+    /// The number of candidates.
+    pub(super) fn ranks(&self) -> usize {
+        self.candidates.len()
+    }
+
+    pub(super) fn relevance(&self, rank: usize) -> f32 {
+        self.relevance[rank]
+    }
+
+    /// Rules that changed the score of `candidate`.
+    pub(super) fn lifted(&self, candidate: usize) -> RuleSet {
+        self.lifted.get(candidate).copied().unwrap_or_default()
+    }
+
+    /// Of the candidates before `rank`, those that caps keep from the position last looked at.
+    pub(super) fn kept_out_before(&self, rank: usize) -> Vec<(usize, RuleSet)> {
+        let left = self.left.iter().take_while(|other| **other < rank);
+        let candidates = left.map(|rank| self.candidates[*rank]);
+        let kept_out = candidates.filter(|candidate| !self.caps.admit(*candidate));
+        kept_out.map(|candidate| (candidate, self.caps.against(candidate))).collect()
+    }
+
+    /// The rules of the `pressing` deadlines.
+    pub(super) fn needed(&self, pressing: &[u32]) -> RuleSet {
+        let mut rules = RuleSet::default();
+        self.deadlines.rules(pressing).for_each(|rule| rules.add(rule));
+        rules
+    }
+
     /// Promises a candidate to every pinned position for which there is one.
     fn settle_pins(&mut self) {
         let mut fixed: Vec<&Fixed> = self.settings.constraints.fixed.iter().collect();
@@ -174,7 +203,7 @@ impl<'a> Filling<'a> {
     }
 
     /// Relevance less the likeness to what is placed, by the weight of diversity.
-    fn worth(&mut self, rank: usize) -> f32 {
+    pub(super) fn worth(&mut self, rank: usize) -> f32 {
         let relevance = self.relevance[rank];
         let Some((weight, likeness)) = self.settings.diversity else { return relevance };
         let (most, looked_at) = &mut self.likeness[rank];

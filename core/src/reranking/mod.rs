@@ -46,12 +46,14 @@ mod resolve;
 mod similarity;
 #[cfg(test)]
 mod tests;
+mod watched;
 
 pub use constraints::{Cap, Constraints, Deadline, Fixed, Lift, Limit, Need, RuleSet};
 pub use draw::marginals;
 pub use measures::{ndkl, skew};
 pub use resolve::{constraints_of, rule_name};
 pub use similarity::{Directions, Likeness, WordSets};
+pub use watched::{Considered, Standing, Step, Watched};
 
 use crate::base::SeededRandom;
 use crate::release::Exploration;
@@ -125,14 +127,46 @@ pub struct Reranked {
 /// ```
 #[must_use]
 pub fn rerank(ranked: &[Ranked], settings: &Settings<'_>, random: &mut SeededRandom) -> Reranked {
+    fill(ranked, settings, random, None)
+}
+
+/// As [`rerank`], and tells what was decided at each step.
+#[must_use]
+pub fn rerank_watched(
+    ranked: &[Ranked],
+    settings: &Settings<'_>,
+    random: &mut SeededRandom,
+) -> (Reranked, Watched) {
+    let mut watched = Watched::default();
+    let reranked = fill(ranked, settings, random, Some(&mut watched));
+    (reranked, watched)
+}
+
+fn fill(
+    ranked: &[Ranked],
+    settings: &Settings<'_>,
+    random: &mut SeededRandom,
+    mut watched: Option<&mut Watched>,
+) -> Reranked {
     let mut filling = Filling::new(ranked, settings);
+    if let Some(watched) = &mut watched {
+        watched.standings = filling.standings();
+    }
     let mut slots = Vec::with_capacity(filling.length());
     loop {
         let (drawn, propensity, explored, rules) = match filling.next() {
             Next::End => break,
-            Next::Forced(rank, rules) => (rank, 1.0, false, rules),
+            Next::Forced(rank, rules) => {
+                if let Some(watched) = &mut watched {
+                    watched.steps.push(Step::Pinned { candidate: filling.candidate(rank), rules });
+                }
+                (rank, 1.0, false, rules)
+            }
             Next::Among(choices) => {
                 let (drawn, propensity) = choices.draw(random);
+                if let Some(watched) = &mut watched {
+                    watched.steps.push(filling.step(&choices, drawn));
+                }
                 let rules = filling.touched(&choices, drawn);
                 (drawn, propensity, drawn != choices.greedy, rules)
             }

@@ -14,6 +14,7 @@ use crate::release::rows::{self as releases, Installed};
 use crate::release::{
     Health, MANIFEST_FILE, RefusedRelease, ReleaseName, check_installed, installed_path, prune,
 };
+use crate::replay::rows::{self as replay, StandIns};
 use crate::slates::{Slate, SlateKey, rows as slates};
 use crate::store::Store;
 
@@ -258,7 +259,7 @@ impl Noctule {
             self.state().damaged.push(format!("release {}: {what}", active.release));
         }
         let target = previous.and_then(|previous| self.prepared(&previous));
-        let (loaded, mut stand_ins) = target.map_or((None, Vec::new()), |(l, s)| (Some(l), s));
+        let (loaded, mut stand_ins) = target.unzip();
         let stay = loaded.is_none() && matches!(reason, RevertReason::Damaged { .. });
         let tag = active.release.to_string();
         let gone = if stay { Vec::new() } else { self.slates_of(&tag) };
@@ -277,11 +278,15 @@ impl Noctule {
             if loaded.is_none() && !stay {
                 slates::remove_all(transaction)?;
             }
-            let replaced = |key: &SlateKey| stand_ins.iter().any(|slate| slate.key == *key);
+            let made = stand_ins.iter().flat_map(|stand_ins| &stand_ins.slates);
+            let replaced = |key: &SlateKey| made.clone().any(|slate| slate.key == *key);
             for key in gone.iter().filter(|key| !replaced(key)) {
                 slates::remove(transaction, key)?;
             }
-            slates::publish_stand_ins(transaction, &mut stand_ins)?;
+            match &mut stand_ins {
+                Some(stand_ins) => stand_ins.publish(transaction)?,
+                None => replay::forget_unused(transaction)?,
+            }
             journal::note(transaction, at_ms, &told)
         })?;
         self.reload(loaded.map(Arc::new))
@@ -307,7 +312,7 @@ impl Noctule {
 
     /// The release to go back to with what stands in for slates of others; none when it is not
     /// whole, which is noted.
-    fn prepared(&self, previous: &Installed) -> Option<(LoadedRelease, Vec<Slate>)> {
+    fn prepared(&self, previous: &Installed) -> Option<(LoadedRelease, StandIns)> {
         let prepared = self.open_whole(previous).and_then(|loaded| {
             let stand_ins = self.change_over(&loaded, true)?;
             Ok((loaded, stand_ins))

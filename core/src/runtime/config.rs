@@ -7,6 +7,7 @@ use crate::base::{Clock, SystemClock};
 use crate::delivery::DeliveryPolicy;
 use crate::night::schedule::SchedulePolicy;
 use crate::release::Plan;
+use crate::widget::WidgetPolicy;
 
 /// What [`crate::Noctule::open`] needs to know.
 #[derive(Clone)]
@@ -26,6 +27,9 @@ pub struct Config {
     pub delivery: Option<DeliveryPolicy>,
     /// Replaces the plan of the release. Its contexts must be those of the release.
     pub plan: Option<Plan>,
+    /// Keeps a file of the current slates for extensions of the app that must not open SQLite: see
+    /// [`crate::widget`]. None by default: the file is a second place with data of the user.
+    pub widget: Option<WidgetPolicy>,
     /// What [`crate::Noctule::schedule`] goes by.
     pub schedule: SchedulePolicy,
     /// Tells the time.
@@ -45,6 +49,7 @@ impl Config {
             allow_unsigned_for_development: false,
             delivery: None,
             plan: None,
+            widget: None,
             schedule: SchedulePolicy::default(),
             clock: Arc::new(SystemClock::default()),
             seed: None,

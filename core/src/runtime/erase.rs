@@ -12,8 +12,8 @@ use crate::upload::QueueState;
 pub(super) const SCRUB_PENDING: &str = "scrub_pending";
 
 impl Noctule {
-    /// Forgets the user: feedback (also what was not sent yet), profile, slates, journal and
-    /// pseudonym, in one transaction, and then overwrites what was deleted in the database file
+    /// Forgets the user: feedback (also what was not sent yet), profile, slates, what they were made
+    /// from, the file for widgets, journal and pseudonym, in one transaction, and then overwrites what was deleted in the database file
     /// and its write-ahead log; if it is killed in between, the next opening does. The release
     /// stays, its slates come back with the next night; a new pseudonym is drawn.
     ///
@@ -22,12 +22,14 @@ impl Noctule {
     /// errors; [`crate::base::Error::Closed`].
     pub fn erase(&self) -> Result<()> {
         let _working = self.begin_work()?;
+        self.remove_widget()?;
         {
             let _recording = lock(&self.recording);
             let identity = Identity::generate(None);
             self.store.write("erasing", |transaction| {
                 events::remove_all(transaction)?;
                 slates::remove_all(transaction)?;
+                crate::replay::rows::remove_all(transaction)?;
                 crate::night::rows::remove_all(transaction)?;
                 meta::remove(transaction, crate::night::schedule::rows::KEY)?;
                 meta::remove(transaction, profiles::KEY)?;

@@ -17,7 +17,7 @@ use crate::release::{
     MANIFEST_FILE, Manifest, Policy, ReleaseName, Trust, VerifiedRelease, check_installed_while,
     installed_path, stage, stage_owned,
 };
-use crate::slates::{Slate, rows};
+use crate::replay::rows::StandIns;
 use crate::trust::ReleaseTarget;
 
 impl Noctule {
@@ -111,7 +111,7 @@ impl Noctule {
         let mut stand_ins = self.change_over(&loaded, false)?;
         self.store.write("activating a release", |transaction| {
             releases::activate(transaction, verified)?;
-            rows::publish_stand_ins(transaction, &mut stand_ins)
+            stand_ins.publish(transaction)
         })?;
         self.file_versions()?;
         self.reload(Some(loaded))?;
@@ -122,7 +122,7 @@ impl Noctule {
     ///
     /// Slates of another release stay as long as they are all there, unless `replace` is said;
     /// otherwise they are replaced too, since the shelf never shows two releases at a time.
-    pub(super) fn change_over(&self, loaded: &LoadedRelease, replace: bool) -> Result<Vec<Slate>> {
+    pub(super) fn change_over(&self, loaded: &LoadedRelease, replace: bool) -> Result<StandIns> {
         let profile = self.profile(self.store.read(profiles::load))?;
         let shelf = self.shelf.snapshot();
         let treatment = Treatment { policy: Policy::Baseline, arm: None };
@@ -136,7 +136,9 @@ impl Noctule {
             published(item).is_some_and(|published| !replace || published.slate().release == tag)
         };
         let due = work.iter().filter(|item| !stays(item));
-        due.map(|item| maker.make(item.surface, item.context_index, item.context)).collect()
+        let made = due.map(|item| maker.make(item.surface, item.context_index, item.context));
+        let slates = made.collect::<Result<_>>()?;
+        Ok(StandIns { slates, origin: self.origin(loaded, &profile, maker.day) })
     }
 
     /// The active release, opened on the first call and kept open while its files stay the same;
@@ -201,6 +203,7 @@ impl Noctule {
             now_ms,
             day: night_of(now_ms, clock.offset_minutes()),
             at_night,
+            recorder: None,
         }
     }
 

@@ -1,6 +1,6 @@
 //! One night: learn, make, publish, tidy up.
 
-use std::cell::Cell;
+use std::cell::{Cell, OnceCell};
 
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
@@ -9,10 +9,11 @@ use crate::feedback::{self, rows as events};
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::rows::{self as journal, Spent};
 use crate::night::{
-    Job, LoadedRelease, NightOutcome, NightReport, RunOutcome, SlateKeeper, coming_day,
+    Job, NightOutcome, NightReport, RunOutcome, SlateKeeper, SlateMaker, coming_day,
 };
 use crate::release::Probation;
 use crate::release::activation::rows as states;
+use crate::replay::rows::{Origin, StandIns};
 use crate::serving::Today;
 use crate::slates::{Slate, SlateKey, rows as slates};
 use crate::upload::QueueState;
@@ -68,6 +69,7 @@ impl Noctule {
         })?;
         self.check_cut_nights(cut)?;
         let result = self.night(run, &spending, progress);
+        self.refresh_widget();
         self.end_run(run, result.as_ref(), &spending, cancel)?;
         let judged = self.judge_night(result.as_ref());
         let report = result?;
@@ -142,7 +144,7 @@ impl Noctule {
         let clock = &self.config.clock;
         let coming = coming_day(clock.now_ms(), clock.offset_minutes());
         let job = Job { maker: &maker, spending, progress, check_release: &check, coming };
-        let report = job.run(&Keeper::new(self, &loaded, run))?;
+        let report = job.run(&Keeper::new(self, &maker, run))?;
         if report.outcome == NightOutcome::Finished {
             self.store.maintain()?;
             progress.report(Step::Maintenance, 1, 1);
@@ -213,18 +215,25 @@ impl Noctule {
 /// Publishes the slates of one night: on disk first, then in memory.
 struct Keeper<'a> {
     noctule: &'a Noctule,
-    loaded: &'a LoadedRelease,
+    maker: &'a SlateMaker<'a>,
     run: i64,
+    /// What the slates are made from, once the first is.
+    origin: OnceCell<Origin>,
     /// Slates of another release are on the shelf: with the first slate of the new one they go.
     changes: Cell<bool>,
 }
 
 impl<'a> Keeper<'a> {
-    fn new(noctule: &'a Noctule, loaded: &'a LoadedRelease, run: i64) -> Self {
-        let tag = loaded.release.manifest().release.to_string();
+    fn new(noctule: &'a Noctule, maker: &'a SlateMaker<'a>, run: i64) -> Self {
+        let tag = maker.loaded.release.manifest().release.to_string();
         let shelf = noctule.shelf.snapshot();
         let of_another = shelf.slates.values().any(|published| published.slate().release != tag);
-        Self { noctule, loaded, run, changes: Cell::new(of_another) }
+        Self { noctule, maker, run, origin: OnceCell::new(), changes: Cell::new(of_another) }
+    }
+
+    fn origin(&self) -> &Origin {
+        let SlateMaker { loaded, profile, day, .. } = *self.maker;
+        self.origin.get_or_init(|| self.noctule.origin(loaded, profile, day))
     }
 }
 
@@ -240,15 +249,23 @@ impl SlateKeeper for Keeper<'_> {
     fn publish(&self, mut slate: Slate, inputs: &[u8]) -> Result<()> {
         let noctule = self.noctule;
         noctule.store.check_present()?;
-        let mut beside =
-            if self.changes.take() { noctule.change_over(self.loaded, true)? } else { Vec::new() };
-        beside.retain(|stand_in| stand_in.key != slate.key);
+        let mut beside: Option<StandIns> = match self.changes.take() {
+            true => Some(noctule.change_over(self.maker.loaded, true)?),
+            false => None,
+        };
+        if let Some(beside) = &mut beside {
+            beside.slates.retain(|stand_in| stand_in.key != slate.key);
+        }
         noctule.store.write("publishing a slate", |transaction| {
-            slates::publish_stand_ins(transaction, &mut beside)?;
+            if let Some(beside) = &mut beside {
+                beside.publish(transaction)?;
+            }
             slates::publish(transaction, &mut slate, inputs)?;
+            self.origin().remember(transaction, [&slate])?;
             journal::count_published(transaction, self.run)
         })?;
-        noctule.shelf.put(beside.into_iter().chain([slate]));
+        let beside = beside.into_iter().flat_map(|beside| beside.slates);
+        noctule.shelf.put(beside.chain([slate]));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What a developer asks first.
 
-use super::Noctule;
+use super::{Noctule, WidgetStatus};
 use crate::base::Result;
 use crate::exam::{self, ExamReport};
 use crate::feedback::rows as events;
@@ -47,6 +47,8 @@ pub struct Status {
     pub exam: Option<ExamReport>,
     /// The release that was given up last, until one is confirmed after it.
     pub reverted: Option<Reverted>,
+    /// How the file for widgets stands; none when the app asks for none.
+    pub widget: Option<WidgetStatus>,
 }
 
 impl Noctule {
@@ -82,6 +84,7 @@ impl Noctule {
             damaged: state.damaged.clone(),
             exam,
             reverted: activation.reverted,
+            widget: self.widget_status(),
         })
     }
 }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use crate::base::{ContextId, ItemId, SurfaceId};
+use crate::candidates::Sources;
 use crate::reasons::Reason;
+use crate::slates::Unmet;
 
 /// What the app asks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,6 +72,8 @@ pub struct RecommendedItem {
     pub propensity: Option<f64>,
     /// Why it is here; the contributions sum to the score.
     pub reasons: Arc<[Reason]>,
+    /// Who brought it among the candidates; nobody for the baseline, which ranks all items.
+    pub sources: Sources,
 }
 
 /// The answer to a [`RecommendRequest`].
@@ -91,6 +95,8 @@ pub struct Recommendations {
     pub arm: Option<Arc<str>>,
     /// The items, best first.
     pub items: Vec<RecommendedItem>,
+    /// Rules and exposures of the plan that the slate does not meet.
+    pub unmet: Arc<[Unmet]>,
     /// Why there are none.
     pub empty_reason: Option<EmptyReason>,
 }

@@ -1,12 +1,12 @@
 //! The shelf: what is served, swapped as a whole.
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
 use super::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier, Today};
 use crate::base::{ContextId, WeekMinute};
 use crate::release::{Consumed, Plan};
-use crate::slates::{Slate, SlateKey, Slot};
+use crate::slates::{Slate, SlateKey, Slot, Unmet};
 
 /// The published slates with the plan they belong to; never changed, only replaced.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +23,7 @@ pub struct Published {
     slate: Slate,
     release: Arc<str>,
     arm: Option<Arc<str>>,
+    unmet: Arc<[Unmet]>,
 }
 
 impl Published {
@@ -46,8 +47,9 @@ impl Snapshot {
     pub fn put(&mut self, slate: Slate) {
         let release = Arc::from(slate.release.as_str());
         let arm = slate.arm.as_deref().map(Arc::from);
+        let unmet = Arc::from(slate.unmet.as_slice());
         let key = slate.key.clone();
-        self.slates.insert(key, Arc::new(Published { slate, release, arm }));
+        self.slates.insert(key, Arc::new(Published { slate, release, arm, unmet }));
     }
 }
 
@@ -130,25 +132,41 @@ impl Shelf {
             release: Some(published.release.clone()),
             arm: published.arm.clone(),
             items,
+            unmet: published.unmet.clone(),
             empty_reason,
         }
     }
 
+    /// The slots of `slate` that may be shown, each with its published position: what the user hid
+    /// is left out, and what was chosen since the slate was made unless the plan keeps it.
+    #[must_use]
+    pub fn kept<'s>(&self, plan: &Plan, slate: &'s Slate) -> Vec<(u32, &'s Slot)> {
+        kept(&self.today(), plan, slate).collect()
+    }
+
     fn items(&self, plan: &Plan, slate: &Slate, limit: Option<usize>) -> Vec<RecommendedItem> {
-        let today = self.today.read().unwrap_or_else(PoisonError::into_inner);
-        let consumed = |slot: &Slot| {
-            plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms)
-        };
+        let today = self.today();
         let tired = |slot: &Slot| {
             slate.fatigue_impressions > 0 && today.shown(&slot.item) >= slate.fatigue_impressions
         };
-        let numbered = (0u32..).zip(&slate.slots);
-        let shown = numbered.filter(|(_, slot)| !today.is_hidden(&slot.item) && !consumed(slot));
+        let shown = kept(&today, plan, slate);
         let (behind, mut order): (Vec<_>, Vec<_>) = shown.partition(|(_, slot)| tired(slot));
         order.extend(behind);
         let places = (0u32..).zip(order).take(limit.unwrap_or(usize::MAX));
         places.map(|(position, (published, slot))| item(slot, position, published)).collect()
     }
+
+    fn today(&self) -> RwLockReadGuard<'_, Today> {
+        self.today.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn kept<'s>(today: &Today, plan: &Plan, slate: &'s Slate) -> impl Iterator<Item = (u32, &'s Slot)> {
+    let consumed = move |slot: &Slot| {
+        plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms)
+    };
+    let numbered = (0u32..).zip(&slate.slots);
+    numbered.filter(move |(_, slot)| !today.is_hidden(&slot.item) && !consumed(slot))
 }
 
 fn item(slot: &Slot, position: u32, published_at: u32) -> RecommendedItem {
@@ -159,6 +177,7 @@ fn item(slot: &Slot, position: u32, published_at: u32) -> RecommendedItem {
         score: slot.score,
         propensity: (position == published_at).then_some(slot.propensity),
         reasons: slot.reasons.clone(),
+        sources: slot.sources,
     }
 }
 
@@ -195,6 +214,7 @@ fn empty(
         release: None,
         arm: None,
         items: Vec::new(),
+        unmet: Arc::default(),
         empty_reason: Some(reason),
     }
 }

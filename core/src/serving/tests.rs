@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::*;
 use crate::base::{ContextId, Days, ItemId, Span, SurfaceId, WeekMinute};
+use crate::candidates::Sources;
 use crate::release::{Consumed, Context, Plan, Policy, Surface};
 use crate::slates::{Slate, SlateKey, Slot};
 
@@ -46,6 +47,7 @@ fn slate(names: &[&str]) -> Slate {
         score: 1.0,
         propensity: 0.5,
         reasons: Arc::from([]),
+        sources: Sources::default(),
     };
     Slate {
         key: SlateKey { surface: home(), context: ContextId::new("evening").unwrap() },
@@ -58,6 +60,7 @@ fn slate(names: &[&str]) -> Slate {
         arm: None,
         fatigue_impressions: 2,
         slots: names.iter().map(slot).collect(),
+        unmet: Vec::new(),
     }
 }
 

@@ -2,7 +2,8 @@
 
 pub mod rows;
 pub mod slate;
+pub mod stored;
 
-pub use slate::{Slate, SlateKey, Slot};
+pub use slate::{Slate, SlateKey, Slot, Unmet};
 
 pub use crate::reasons::{Reason, ReasonKind};

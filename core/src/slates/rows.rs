@@ -1,54 +1,10 @@
 //! Slates on disk: one row and one blob each.
 
-use std::sync::Arc;
-
-use bincode::{Decode, Encode};
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::{Reason, ReasonKind, Slate, SlateKey, Slot};
-use crate::base::{ContextId, Error, ItemId, Result, SurfaceId};
-use crate::release::Policy;
-use crate::store::blob;
-
-/// Version of [`StoredSlate`].
-const FORMAT: u8 = 1;
-
-#[derive(Encode, Decode)]
-struct StoredSlate {
-    surface: String,
-    context: String,
-    generation: u64,
-    created_ms: i64,
-    stale_after_ms: i64,
-    release: String,
-    model: bool,
-    made_at_night: bool,
-    arm: Option<String>,
-    fatigue_impressions: u32,
-    slots: Vec<StoredSlot>,
-}
-
-#[derive(Encode, Decode)]
-struct StoredSlot {
-    item: String,
-    title: String,
-    score: f32,
-    propensity: f64,
-    reasons: Vec<(StoredKind, f32)>,
-}
-
-#[derive(Encode, Decode)]
-enum StoredKind {
-    BecauseOf(String, String),
-    OtherHistory,
-    Popular,
-    PopularInContext,
-    Nearby,
-    Feature(String),
-    Base,
-    Exploration,
-    Rule(String),
-}
+use super::stored;
+use super::{Slate, SlateKey};
+use crate::base::{Error, Result};
 
 /// Publishes `slate` under the next generation of its key and gives that generation.
 ///
@@ -63,7 +19,7 @@ pub fn publish(transaction: &Transaction<'_>, slate: &mut Slate, inputs: &[u8]) 
         .and_then(|mut query| query.query_row(key, |row| row.get(0)).optional())
         .map_err(Error::storage("reading a slate's generation"))?;
     slate.generation = before.unwrap_or(0) + 1;
-    let body = blob::encode("slate", FORMAT, &store(slate))?;
+    let body = stored::encode(slate)?;
     transaction
         .prepare_cached("INSERT OR REPLACE INTO slates VALUES (?1, ?2, ?3, ?4, ?5)")
         .and_then(|mut insert| {
@@ -78,7 +34,7 @@ pub fn publish(transaction: &Transaction<'_>, slate: &mut Slate, inputs: &[u8]) 
 /// # Errors
 /// As [`publish`]; [`Error::Damaged`] when no slate of this generation is there.
 pub fn keep(transaction: &Transaction<'_>, slate: &Slate) -> Result<()> {
-    let body = blob::encode("slate", FORMAT, &store(slate))?;
+    let body = stored::encode(slate)?;
     let sql = "UPDATE slates SET body = ?4 WHERE surface = ?1 AND context = ?2 AND generation = ?3";
     let key = (slate.key.surface.as_str(), slate.key.context.as_str());
     let kept = transaction
@@ -113,6 +69,20 @@ pub fn inputs_of(connection: &Connection, key: &SlateKey) -> Result<Option<Vec<u
         .map_err(Error::storage("reading a slate's inputs"))
 }
 
+/// The bytes of the slate of `key` and the digest of its inputs, if there is one.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn published(connection: &Connection, key: &SlateKey) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    connection
+        .prepare_cached("SELECT body, inputs FROM slates WHERE surface = ?1 AND context = ?2")
+        .and_then(|mut query| {
+            let key = (key.surface.as_str(), key.context.as_str());
+            query.query_row(key, |row| Ok((row.get(0)?, row.get(1)?))).optional()
+        })
+        .map_err(Error::storage("reading a slate"))
+}
+
 /// Every slate that is whole, and what was wrong with each that is not.
 ///
 /// # Errors
@@ -130,12 +100,12 @@ pub fn load_all(connection: &Connection) -> Result<(Vec<Slate>, Vec<Error>)> {
         let generation: u64 = row.get(2).map_err(failed())?;
         let body = row.get_ref(3).map_err(failed())?.as_blob().unwrap_or_default();
         let what = format!("slate {surface}/{context}");
-        let slate = blob::decode(&what, FORMAT, body).and_then(|stored: StoredSlate| {
+        let slate = stored::decode(&what, body).and_then(|slate| {
             // The row's own columns are outside the checksum: they must agree with the blob.
-            if (&stored.surface, &stored.context, stored.generation)
-                == (&surface, &context, generation)
-            {
-                restore(stored)
+            let SlateKey { surface: of_surface, context: of_context } = &slate.key;
+            let named = (of_surface.as_str(), of_context.as_str(), slate.generation);
+            if named == (&surface, &context, generation) {
+                Ok(slate)
             } else {
                 Err(Error::damaged(&what, "the row names another slate than its blob"))
             }
@@ -167,91 +137,15 @@ pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
     removed.map(drop).map_err(Error::storage("removing the slates"))
 }
 
-fn store(slate: &Slate) -> StoredSlate {
-    StoredSlate {
-        surface: slate.key.surface.to_string(),
-        context: slate.key.context.to_string(),
-        generation: slate.generation,
-        created_ms: slate.created_ms,
-        stale_after_ms: slate.stale_after_ms,
-        release: slate.release.clone(),
-        model: slate.policy == Policy::Model,
-        made_at_night: slate.made_at_night,
-        arm: slate.arm.clone(),
-        fatigue_impressions: slate.fatigue_impressions,
-        slots: slate.slots.iter().map(store_slot).collect(),
-    }
-}
-
-fn store_slot(slot: &Slot) -> StoredSlot {
-    let kind = |reason: &Reason| match reason.kind.clone() {
-        ReasonKind::BecauseOf { item, title } => StoredKind::BecauseOf(item.into(), title),
-        ReasonKind::OtherHistory => StoredKind::OtherHistory,
-        ReasonKind::Popular => StoredKind::Popular,
-        ReasonKind::PopularInContext => StoredKind::PopularInContext,
-        ReasonKind::Nearby => StoredKind::Nearby,
-        ReasonKind::Feature(name) => StoredKind::Feature(name),
-        ReasonKind::Base => StoredKind::Base,
-        ReasonKind::Exploration => StoredKind::Exploration,
-        ReasonKind::Rule(id) => StoredKind::Rule(id),
-    };
-    StoredSlot {
-        item: slot.item.to_string(),
-        title: slot.title.to_string(),
-        score: slot.score,
-        propensity: slot.propensity,
-        reasons: slot.reasons.iter().map(|r| (kind(r), r.contribution)).collect(),
-    }
-}
-
-fn restore(stored: StoredSlate) -> Result<Slate> {
-    let key = SlateKey {
-        surface: SurfaceId::new(stored.surface)?,
-        context: ContextId::new(stored.context)?,
-    };
-    Ok(Slate {
-        key,
-        generation: stored.generation,
-        created_ms: stored.created_ms,
-        stale_after_ms: stored.stale_after_ms,
-        release: stored.release,
-        policy: if stored.model { Policy::Model } else { Policy::Baseline },
-        made_at_night: stored.made_at_night,
-        arm: stored.arm,
-        fatigue_impressions: stored.fatigue_impressions,
-        slots: stored.slots.into_iter().map(restore_slot).collect::<Result<_>>()?,
-    })
-}
-
-fn restore_slot(stored: StoredSlot) -> Result<Slot> {
-    let reason = |(kind, contribution)| {
-        let kind = match kind {
-            StoredKind::BecauseOf(item, title) => {
-                ReasonKind::BecauseOf { item: ItemId::new(item)?, title }
-            }
-            StoredKind::OtherHistory => ReasonKind::OtherHistory,
-            StoredKind::Popular => ReasonKind::Popular,
-            StoredKind::PopularInContext => ReasonKind::PopularInContext,
-            StoredKind::Nearby => ReasonKind::Nearby,
-            StoredKind::Feature(name) => ReasonKind::Feature(name),
-            StoredKind::Base => ReasonKind::Base,
-            StoredKind::Exploration => ReasonKind::Exploration,
-            StoredKind::Rule(id) => ReasonKind::Rule(id),
-        };
-        Ok(Reason { kind, contribution })
-    };
-    Ok(Slot {
-        item: ItemId::new(stored.item)?,
-        title: Arc::from(stored.title),
-        score: stored.score,
-        propensity: stored.propensity,
-        reasons: stored.reasons.into_iter().map(reason).collect::<Result<Vec<_>>>()?.into(),
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::base::{ContextId, ItemId, SurfaceId};
+    use crate::candidates::{Generator, Sources};
+    use crate::release::Policy;
+    use crate::slates::{Reason, ReasonKind, Slot, Unmet};
     use crate::store::Store;
 
     fn slate() -> Slate {
@@ -263,7 +157,10 @@ mod tests {
             Reason { kind: ReasonKind::Base, contribution: -1.0 },
             Reason { kind: ReasonKind::Rule("spring".into()), contribution: 0.0 },
         ];
+        let mut sources = Sources::default();
+        [Generator::Nearest, Generator::New].into_iter().for_each(|by| sources.add(by));
         let slot = Slot {
+            sources,
             item,
             title: Arc::from("La Luna"),
             score: -0.25,
@@ -284,6 +181,7 @@ mod tests {
             arm: Some("model".into()),
             fatigue_impressions: 3,
             slots: vec![slot],
+            unmet: vec![Unmet { rule: "spring".into(), slots: 3 }],
         }
     }
 

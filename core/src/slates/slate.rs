@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::base::{ContextId, ItemId, SurfaceId};
+use crate::candidates::Sources;
 use crate::reasons::Reason;
 use crate::release::Policy;
 
@@ -44,6 +45,17 @@ pub struct Slate {
     pub fatigue_impressions: u32,
     /// The slots, best first.
     pub slots: Vec<Slot>,
+    /// Rules and exposures of the plan that could not be met.
+    pub unmet: Vec<Unmet>,
+}
+
+/// A rule or an exposure of the plan that a slate does not meet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unmet {
+    /// Its id.
+    pub rule: String,
+    /// 1 for a pin; for a floor the number of prefixes of the slate that have too few of the group.
+    pub slots: u32,
 }
 
 /// One place in a slate.
@@ -60,4 +72,6 @@ pub struct Slot {
     pub propensity: f64,
     /// Why it is here. The contributions sum to `score`.
     pub reasons: Arc<[Reason]>,
+    /// Who brought the item among the candidates; nobody for the baseline, which ranks all items.
+    pub sources: Sources,
 }

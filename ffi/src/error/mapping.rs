@@ -21,6 +21,7 @@ impl From<Error> for RecommenderError {
             Error::TrustRefused { file, refusal } => {
                 Self::ReleaseRefused { file, reason: refusal.to_string() }
             }
+            Error::ReplayRefused { refusal } => Self::invalid("replay", refusal.to_string()),
             Error::NoPreviousRelease => Self::invalid("release", reason),
             Error::StorageFull { .. } => Self::StorageFull { reason },
             Error::NotADatabase { .. }
@@ -28,6 +29,7 @@ impl From<Error> for RecommenderError {
             | Error::Storage { .. }
             | Error::ReadOnly { .. }
             | Error::Damaged { .. }
+            | Error::WidgetRefused { .. }
             | Error::ReleaseDamaged { .. }
             | Error::File { .. } => Self::Storage { reason },
             Error::Model { .. } => Self::Internal { reason },

@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     checks, collect, delta, doctor, evaluate, inspect, night, pack, recommend, record, registry,
-    report, simulate, train, trust, update, verify,
+    replay, report, simulate, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -71,6 +71,10 @@ pub(crate) enum Command {
     Record(record::Record),
     /// Take feedback over HTTP and write Parquet.
     Collect(collect::Collect),
+    /// Export a slate with everything it was made from, with the user's consent.
+    ExportReplay(replay::ExportReplay),
+    /// Compute a published slate again, and show why each item stands where it does.
+    Replay(replay::Replay),
     /// Report on the feedback that a collector wrote.
     Report(report::Report),
     /// Make a town, or let a fleet of phones live in it.

@@ -65,6 +65,8 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Recommend(asked) => commands::recommend::run(asked, output),
         Command::Record(asked) => commands::record::run(asked, output),
         Command::Collect(asked) => commands::collect::run(asked, output),
+        Command::ExportReplay(asked) => commands::replay::export(asked, output),
+        Command::Replay(asked) => commands::replay::run(asked, output),
         Command::Report(asked) => commands::report::run(asked, output),
         Command::Simulate(asked) => commands::simulate::run(asked, output),
     }

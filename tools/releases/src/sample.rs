@@ -118,6 +118,7 @@ pub(crate) fn measure(
             now_ms,
             day: 0,
             at_night: true,
+            recorder: None,
         };
         let mut scores = Vec::new();
         for work in order_of_work(maker.plan, &profile.openings, Day::at(now_ms, 0)) {

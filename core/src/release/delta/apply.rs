@@ -5,10 +5,10 @@ use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use super::super::digest::sha256_of_file;
-use super::super::install::sync_directory;
 use super::super::manifest::MANIFEST_FILE;
 use super::files::{NewFile, OldFile, is_finished};
 use super::{Content, Deflated, DeltaEntry, DeltaHeader, Sink, Source, rebuild};
+use crate::base::replace::sync_directory;
 use crate::base::{CancelToken, Error, Refusal, Result};
 use crate::release::Manifest;
 

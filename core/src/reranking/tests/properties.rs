@@ -131,6 +131,31 @@ proptest! {
     }
 
     #[test]
+    fn watching_changes_nothing_and_tells_every_slot_with_its_probability(case in cases()) {
+        let (slate, watched) =
+            rerank_watched(&case.all, &case.settings(), &mut random(case.seed));
+        prop_assert_eq!(&slate, &case.slate());
+        prop_assert_eq!(watched.steps.len(), slate.slots.len());
+        prop_assert_eq!(watched.standings.len(), case.all.len());
+        for (step, placed) in watched.steps.iter().zip(&slate.slots) {
+            match step {
+                Step::Pinned { candidate, rules } => {
+                    prop_assert_eq!((*candidate, *rules), (placed.candidate, placed.rules));
+                    prop_assert_eq!(placed.propensity, 1.0);
+                }
+                Step::Drawn { candidate, greedy, pool, kept_out, .. } => {
+                    prop_assert_eq!(*candidate, placed.candidate);
+                    prop_assert_eq!(*candidate != *greedy, placed.explored);
+                    let own = pool.iter().find(|other| other.candidate == *candidate);
+                    prop_assert_eq!(own.map(|own| own.probability), Some(placed.propensity));
+                    let is_out = |one: &Considered| kept_out.iter().any(|o| o.0 == one.candidate);
+                    prop_assert!(!pool.iter().any(is_out));
+                }
+            }
+        }
+    }
+
+    #[test]
     fn without_caps_a_slate_is_as_long_as_it_can_be(mut case in cases()) {
         case.constraints.caps.clear();
         prop_assert_eq!(case.slate().slots.len(), case.length.min(case.all.len()));

@@ -9,6 +9,8 @@ const MANY_EVENTS: u64 = 20_000;
 pub(super) fn of(facts: &Facts) -> Vec<Finding> {
     let mut findings = vec![database(facts), release(facts), slates(facts)];
     findings.extend(nights::of(facts));
+    findings.extend(slates_unmet(facts));
+    findings.extend(widget(facts));
     findings.extend(reverted(facts));
     findings.push(feedback(facts));
     findings.push(sizes(facts));
@@ -87,6 +89,36 @@ fn slates(facts: &Facts) -> Finding {
             .advise("The nights do not get to all of them: give them a larger budget."),
         () => found(Level::Fine, about, text),
     }
+}
+
+fn slates_unmet(facts: &Facts) -> Option<Finding> {
+    let named: Vec<String> =
+        facts.unmet.iter().map(|(rule, slates)| format!("{rule} in {slates}")).collect();
+    let text = format!("rules that slates do not meet: {}", named.join(", "));
+    let found = found(Level::Note, "slates", text).advise(
+        "Too few items of the group are eligible, or another rule is in the way: see the plan, \
+         and replay such a slate.",
+    );
+    (!named.is_empty()).then_some(found)
+}
+
+fn widget(facts: &Facts) -> Option<Finding> {
+    let widget = facts.status.widget.as_ref()?;
+    let about = "widget";
+    if let Some(failed) = &widget.failed {
+        let text = format!("the file for widgets could not be brought up to date: {failed}");
+        return Some(found(Level::Problem, about, text).advise(
+            "See that its folder is there and may be written; the next night or opening tries \
+             again.",
+        ));
+    }
+    let (slates, bytes, left_out) = (widget.slates, widget.bytes, widget.left_out);
+    let mut text = format!("the file for widgets has {slates} slates in {bytes} bytes");
+    if left_out > 0 {
+        text.push_str(&format!(", {left_out} did not fit"));
+    }
+    let level = if left_out > 0 { Level::Note } else { Level::Fine };
+    Some(found(level, about, text))
 }
 
 fn feedback(facts: &Facts) -> Finding {

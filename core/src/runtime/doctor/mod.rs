@@ -3,6 +3,7 @@
 mod findings;
 mod nights;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::{NightJournal, Noctule, Releases, Status};
@@ -71,6 +72,8 @@ struct Facts {
     planned: u32,
     /// Slates on the shelf that are not stale and were made at night.
     fresh: u32,
+    /// Rules and exposures that slates do not meet, and in how many slates.
+    unmet: BTreeMap<String, usize>,
     /// What SQLite found wrong.
     database: Vec<String>,
     /// What is wrong with the files of the active release.
@@ -106,8 +109,15 @@ impl Noctule {
         let shelf = self.shelf.snapshot();
         let slates = shelf.slates.values().map(|published| published.slate());
         let fresh = slates.filter(|slate| slate.made_at_night && now_ms < slate.stale_after_ms);
+        let mut unmet = BTreeMap::new();
+        for published in shelf.slates.values() {
+            for of_slate in &published.slate().unmet {
+                *unmet.entry(of_slate.rule.clone()).or_insert(0) += 1;
+            }
+        }
         let facts = Facts {
             now_ms,
+            unmet,
             offset_minutes: self.config.clock.offset_minutes(),
             journal: self.journal()?,
             status: self.status()?,

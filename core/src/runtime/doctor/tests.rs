@@ -1,12 +1,14 @@
 //! Sentences for the states that a support engineer meets.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::base::{Day, StopReason};
 use crate::night::schedule::NotYetReason;
 use crate::night::{NightOutcome, NightRun, Refusals, RunOutcome};
 use crate::release::rows::Installed;
 use crate::release::{Policy, ReleaseName};
-use crate::runtime::{NightJournal, Releases, Sizes, Status};
+use crate::runtime::{NightJournal, Releases, Sizes, Status, WidgetStatus};
 
 const HOUR_MS: i64 = 3_600_000;
 const NOW_MS: i64 = 20_720 * 24 * HOUR_MS + 9 * HOUR_MS;
@@ -26,6 +28,7 @@ fn facts() -> Facts {
         damaged: vec![],
         exam: None,
         reverted: None,
+        widget: None,
     };
     Facts {
         now_ms: NOW_MS,
@@ -40,6 +43,7 @@ fn facts() -> Facts {
         fresh: 6,
         database: vec![],
         release_damage: None,
+        unmet: BTreeMap::new(),
         sizes: Sizes { database: 1_500_000, releases: 20_000_000 },
     }
 }
@@ -128,4 +132,28 @@ fn damage_a_clock_ahead_waiting_feedback_and_a_missing_release_are_found() {
     }
     facts.releases = Releases::default();
     assert!(said(&facts).contains("no release is installed"));
+}
+
+#[test]
+fn rules_that_slates_do_not_meet_are_named_with_the_number_of_slates() {
+    let unmet = BTreeMap::from([("fresh".to_owned(), 2), ("local".to_owned(), 1)]);
+    let found = slates_unmet(&Facts { unmet, ..facts() }).unwrap();
+    assert_eq!(found.text, "rules that slates do not meet: fresh in 2, local in 1");
+    assert_eq!(slates_unmet(&facts()), None);
+}
+
+#[test]
+fn a_file_for_widgets_that_could_not_be_written_is_a_problem_with_its_reason() {
+    let mut facts = facts();
+    assert_eq!(widget(&facts), None);
+    let failed = WidgetStatus { failed: Some("the storage is full".into()), ..Default::default() };
+    facts.status.widget = Some(failed);
+    let found = widget(&facts).unwrap();
+    assert_eq!(found.level, Level::Problem);
+    assert!(found.text.ends_with("the storage is full"), "{}", found.text);
+    let good = WidgetStatus { slates: 6, left_out: 2, bytes: 4_000, failed: None };
+    facts.status.widget = Some(good);
+    let found = widget(&facts).unwrap();
+    assert_eq!(found.text, "the file for widgets has 6 slates in 4000 bytes, 2 did not fit");
+    assert_eq!(found.level, Level::Note);
 }

@@ -29,6 +29,22 @@ CREATE TABLE slates (
     PRIMARY KEY (surface, context)
 ) STRICT, WITHOUT ROWID;
 
+-- What slates were made from, for replay: as few as there are slates of different nights.
+CREATE TABLE slate_inputs (
+    id     INTEGER PRIMARY KEY NOT NULL,
+    digest BLOB NOT NULL UNIQUE,
+    body   BLOB NOT NULL
+) STRICT;
+
+-- From which of them each slate was made.
+CREATE TABLE slate_origins (
+    surface    TEXT NOT NULL,
+    context    TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    inputs     INTEGER NOT NULL,
+    PRIMARY KEY (surface, context)
+) STRICT, WITHOUT ROWID;
+
 -- Feedback, in the order in which it was recorded. AUTOINCREMENT: a sequence number is never used
 -- again, also after rows were deleted, so that the collector sees every gap.
 CREATE TABLE events (

@@ -5,8 +5,10 @@ mod checks;
 mod delta;
 mod manifest;
 mod records;
+mod replay;
 mod tensors;
 mod trust;
+mod widget;
 
 use std::fmt::Display;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -33,7 +35,7 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 9] = [
     manifest::TARGET,
     tensors::TARGET,
     catalogue::TARGET,
@@ -41,6 +43,8 @@ pub const TARGETS: [Target; 7] = [
     delta::TARGET,
     records::TARGET,
     trust::TARGET,
+    widget::TARGET,
+    replay::TARGET,
 ];
 
 /// The target of this name.

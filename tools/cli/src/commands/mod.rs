@@ -12,6 +12,7 @@ pub(crate) mod profile;
 pub(crate) mod recommend;
 pub(crate) mod record;
 pub(crate) mod registry;
+pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod simulate;
 pub(crate) mod train;

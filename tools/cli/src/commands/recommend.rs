@@ -7,6 +7,7 @@ use noctule_core::slates::Reason;
 use serde_json::{Value, json};
 
 use super::profile::Profile;
+use super::replay::names;
 use crate::error::{Error, Result};
 use crate::output::{Output, kebab};
 use crate::reasons;
@@ -34,11 +35,11 @@ pub(crate) struct Recommend {
     limit: Option<usize>,
 }
 
-fn surface(text: &str) -> Result<SurfaceId, String> {
+pub(super) fn surface(text: &str) -> Result<SurfaceId, String> {
     SurfaceId::new(text).map_err(|error| error.to_string())
 }
 
-fn context(text: &str) -> Result<ContextId, String> {
+pub(super) fn context(text: &str) -> Result<ContextId, String> {
     ContextId::new(text).map_err(|error| error.to_string())
 }
 
@@ -75,6 +76,9 @@ fn as_text(answer: &Recommendations) -> String {
         }
         text.push('\n');
     }
+    for unmet in answer.unmet.iter() {
+        text.push_str(&format!("not met: {} ({})\n", unmet.rule, unmet.slots));
+    }
     text
 }
 
@@ -88,6 +92,11 @@ fn as_json(answer: &Recommendations) -> Value {
         "release": answer.release.as_deref(),
         "arm": answer.arm.as_deref(),
         "items": answer.items.iter().map(item_json).collect::<Vec<_>>(),
+        "unmet": answer
+            .unmet
+            .iter()
+            .map(|unmet| json!({ "rule": unmet.rule, "slots": unmet.slots }))
+            .collect::<Vec<_>>(),
         "empty_reason": answer.empty_reason.as_ref().map(kebab),
     })
 }
@@ -104,5 +113,6 @@ fn item_json(item: &RecommendedItem) -> Value {
         "score": item.score,
         "propensity": item.propensity,
         "reasons": item.reasons.iter().map(reason).collect::<Vec<_>>(),
+        "sources": names(item.sources),
     })
 }

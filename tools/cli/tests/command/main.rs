@@ -7,6 +7,7 @@ mod checks;
 mod demo;
 mod mistakes;
 mod pytorch;
+mod replay;
 mod roll_out;
 mod runner;
 mod static_server;

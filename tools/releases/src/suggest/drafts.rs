@@ -251,6 +251,7 @@ impl<'a> Drafter<'a> {
             now_ms,
             day: Day::at(now_ms, 0).0,
             at_night: true,
+            recorder: None,
         };
         Ok(ask(&maker)?)
     }

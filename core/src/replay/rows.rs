@@ -1,0 +1,135 @@
+//! What slates were made from, on disk.
+
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use sha2::{Digest, Sha256};
+
+use super::Inputs;
+use crate::base::{Error, Result};
+use crate::slates::{Slate, SlateKey, rows as slates};
+
+/// What slates that are made at one time are made from, as it is stored.
+#[derive(Debug)]
+pub struct Origin(Option<Vec<u8>>);
+
+/// Slates of the baseline that stand in for others, with what they were made from.
+#[derive(Debug)]
+pub struct StandIns {
+    /// The slates.
+    pub slates: Vec<Slate>,
+    /// What all of them were made from.
+    pub origin: Origin,
+}
+
+impl Origin {
+    /// As it is stored. Inputs that are too big are not kept: such slates cannot be exported, but
+    /// they are made.
+    #[must_use]
+    pub fn of(inputs: &Inputs) -> Self {
+        Self(inputs.encode().ok())
+    }
+
+    /// Notes in the transaction that publishes `slates` what they were made from.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`].
+    pub fn remember<'a>(
+        &self,
+        transaction: &Transaction<'_>,
+        slates: impl IntoIterator<Item = &'a Slate>,
+    ) -> Result<()> {
+        if let Some(inputs) = &self.0 {
+            remember(transaction, inputs, slates)?;
+        }
+        forget_unused(transaction)
+    }
+}
+
+impl StandIns {
+    /// Publishes the slates, and notes what they were made from.
+    ///
+    /// # Errors
+    /// As [`slates::publish`].
+    pub fn publish(&mut self, transaction: &Transaction<'_>) -> Result<()> {
+        slates::publish_stand_ins(transaction, &mut self.slates)?;
+        if self.slates.is_empty() {
+            return forget_unused(transaction);
+        }
+        self.origin.remember(transaction, &self.slates)
+    }
+}
+
+/// Inputs are stored once however many slates are made from them.
+fn remember<'a>(
+    transaction: &Transaction<'_>,
+    inputs: &[u8],
+    slates: impl IntoIterator<Item = &'a Slate>,
+) -> Result<()> {
+    let failed = || Error::storage("keeping what a slate was made from");
+    let digest = Sha256::digest(inputs);
+    let known: Option<i64> = transaction
+        .prepare_cached("SELECT id FROM slate_inputs WHERE digest = ?1")
+        .and_then(|mut query| query.query_row([&digest[..]], |row| row.get(0)).optional())
+        .map_err(failed())?;
+    let id = match known {
+        Some(id) => id,
+        None => {
+            let sql = "INSERT INTO slate_inputs (digest, body) VALUES (?1, ?2)";
+            transaction.execute(sql, params![&digest[..], inputs]).map_err(failed())?;
+            transaction.last_insert_rowid()
+        }
+    };
+    let sql = "INSERT OR REPLACE INTO slate_origins VALUES (?1, ?2, ?3, ?4)";
+    let mut insert = transaction.prepare_cached(sql).map_err(failed())?;
+    for slate in slates {
+        let key = (slate.key.surface.as_str(), slate.key.context.as_str());
+        insert.execute(params![key.0, key.1, slate.generation, id]).map_err(failed())?;
+    }
+    Ok(())
+}
+
+/// What the slate of `key` and `generation` was made from, if that is kept.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn inputs_of(
+    connection: &Connection,
+    key: &SlateKey,
+    generation: u64,
+) -> Result<Option<Vec<u8>>> {
+    let sql = "SELECT body FROM slate_inputs JOIN slate_origins ON inputs = id \
+               WHERE surface = ?1 AND context = ?2 AND generation = ?3";
+    let key = params![key.surface.as_str(), key.context.as_str(), generation];
+    connection
+        .query_row(sql, key, |row| row.get(0))
+        .optional()
+        .map_err(Error::storage("reading what a slate was made from"))
+}
+
+/// Forgets inputs from which no slate is left.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn forget_unused(transaction: &Transaction<'_>) -> Result<()> {
+    let gone = "DELETE FROM slate_origins WHERE NOT EXISTS (SELECT 1 FROM slates \
+                WHERE slates.surface = slate_origins.surface \
+                AND slates.context = slate_origins.context \
+                AND slates.generation = slate_origins.generation)";
+    let unused = "DELETE FROM slate_inputs WHERE id NOT IN (SELECT inputs FROM slate_origins)";
+    for sql in [gone, unused] {
+        transaction
+            .prepare_cached(sql)
+            .and_then(|mut delete| delete.execute([]))
+            .map_err(Error::storage("forgetting what slates were made from"))?;
+    }
+    Ok(())
+}
+
+/// Forgets all of it: no slate that is there can be exported any more.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
+    transaction
+        .execute_batch("DELETE FROM slate_origins; DELETE FROM slate_inputs;")
+        .map_err(Error::storage("forgetting what slates were made from"))
+}

@@ -43,7 +43,8 @@ pub fn read(directory: &Path) -> Vec<SeenRelease> {
 /// Replaces the file in one step, durably.
 ///
 /// # Errors
-/// [`crate::base::Error::File`], [`crate::base::Error::StorageFull`], [`crate::base::Error::ReadOnly`].
+/// [`crate::base::Error::File`], [`crate::base::Error::StorageFull`],
+/// [`crate::base::Error::ReadOnly`].
 pub fn write(directory: &Path, seen: &[SeenRelease]) -> Result<()> {
     let row = |seen: &SeenRelease| {
         let ReleaseName { name, version } = &seen.release;

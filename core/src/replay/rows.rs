@@ -133,3 +133,77 @@ pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
         .execute_batch("DELETE FROM slate_origins; DELETE FROM slate_inputs;")
         .map_err(Error::storage("forgetting what slates were made from"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::{ContextId, Profile, SurfaceId};
+    use crate::release::Policy;
+    use crate::store::Store;
+
+    fn slate(context: &str) -> Slate {
+        Slate {
+            key: SlateKey {
+                surface: SurfaceId::new("home").unwrap(),
+                context: ContextId::new(context).unwrap(),
+            },
+            generation: 0,
+            created_ms: 5,
+            stale_after_ms: 6,
+            release: "town@1".into(),
+            policy: Policy::Baseline,
+            made_at_night: false,
+            arm: None,
+            fatigue_impressions: 0,
+            slots: Vec::new(),
+            unmet: Vec::new(),
+        }
+    }
+
+    fn origin(day: i64) -> Origin {
+        let (release, manifest_sha256) = ("town@1".to_owned(), String::new());
+        let profile = Profile::default();
+        Origin::of(&Inputs { release, manifest_sha256, plan: None, profile, day })
+    }
+
+    fn counts(store: &Store) -> [u64; 2] {
+        ["slate_inputs", "slate_origins"].map(|table| {
+            let count = |connection: &Connection| {
+                let sql = format!("SELECT count(*) FROM {table}");
+                connection.query_row(&sql, [], |row| row.get(0)).map_err(Error::storage("test"))
+            };
+            store.read(count).unwrap()
+        })
+    }
+
+    #[test]
+    fn inputs_are_kept_once_for_all_slates_and_no_longer_than_the_last_of_them() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let publish = |contexts: &[&str], day| {
+            let made = contexts.iter().map(|context| slate(context)).collect();
+            let mut made = StandIns { slates: made, origin: origin(day) };
+            store.write("test", |transaction| made.publish(transaction)).unwrap();
+            made.slates
+        };
+        let [lunch, dinner] = &publish(&["lunch", "dinner"], 1)[..] else { panic!() };
+        assert_eq!(counts(&store), [1, 2]);
+        let kept = |slate: &Slate| {
+            let inputs = |c: &Connection| inputs_of(c, &slate.key, slate.generation);
+            store.read(inputs).unwrap().map(|inputs| Inputs::decode(&inputs).unwrap().day)
+        };
+        let again = publish(&["lunch"], 2);
+        assert_eq!(counts(&store), [2, 2]);
+        assert_eq!([kept(lunch), kept(dinner), kept(&again[0])], [None, Some(1), Some(2)]);
+        publish(&["dinner"], 2);
+        assert_eq!(counts(&store), [1, 2]);
+        let gone = |transaction: &Transaction<'_>| {
+            slates::remove(transaction, &again[0].key)?;
+            forget_unused(transaction)
+        };
+        store.write("test", gone).unwrap();
+        assert_eq!(counts(&store), [1, 1]);
+        store.write("test", remove_all).unwrap();
+        assert_eq!(counts(&store), [0, 0]);
+    }
+}

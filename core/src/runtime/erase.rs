@@ -12,10 +12,11 @@ use crate::upload::QueueState;
 pub(super) const SCRUB_PENDING: &str = "scrub_pending";
 
 impl Noctule {
-    /// Forgets the user: feedback (also what was not sent yet), profile, slates, what they were made
-    /// from, the file for widgets, journal and pseudonym, in one transaction, and then overwrites what was deleted in the database file
-    /// and its write-ahead log; if it is killed in between, the next opening does. The release
-    /// stays, its slates come back with the next night; a new pseudonym is drawn.
+    /// Forgets the user: feedback (also what was not sent yet), profile, slates, what they were
+    /// made from, journal and pseudonym, in one transaction, before it the file for widgets; and
+    /// then overwrites what was deleted in the database file and its write-ahead log; if it is
+    /// killed in between, the next opening does. The release stays, its slates come back with the
+    /// next night; a new pseudonym is drawn.
     ///
     /// # Errors
     /// [`crate::base::Error::AlreadyRunning`] while a night runs: cancel it first; the storage

@@ -113,27 +113,6 @@ fn without_consent_or_slate_or_after_erasure_nothing_is_exported() {
 }
 
 #[test]
-fn what_slates_were_made_from_is_kept_once_and_no_longer_than_the_slates() {
-    let scratch = tempfile::tempdir().unwrap();
-    let (phone, _) = phone(scratch.path());
-    let database = phone.directory().join("noctule.sqlite");
-    let count = |table: &str| -> u64 {
-        let connection = rusqlite::Connection::open(&database).unwrap();
-        connection
-            .query_row(&format!("SELECT count(*) FROM {table}"), [], |row| row.get(0))
-            .unwrap()
-    };
-    for night in 1..4 {
-        later(&phone);
-        phone.clock.set(NOW_MS + night * DAY_MS);
-        phone.whole_night();
-        assert_eq!((count("slate_inputs"), count("slate_origins")), (1, 6));
-    }
-    phone.erase().unwrap();
-    assert_eq!((count("slate_inputs"), count("slate_origins")), (0, 0));
-}
-
-#[test]
 fn another_seed_is_refused_and_with_its_digest_taken_away_the_difference_is_told() {
     let scratch = tempfile::tempdir().unwrap();
     let (phone, release) = phone(scratch.path());

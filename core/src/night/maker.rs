@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::parts::Explainer;
+use super::attribution::SequenceParts;
 use super::{GoOn, LoadedRelease, Treatment};
 use crate::base::{Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
 use crate::catalogue::{Catalogue, Eligibility};
@@ -38,6 +38,8 @@ pub struct SlateMaker<'a> {
     pub day: i64,
     /// Whether this is a night, or the baseline is put in until the first one.
     pub at_night: bool,
+    /// Empty at first: what the reasons of a sequence model keep from slate to slate.
+    pub sequence: SequenceParts,
 }
 
 impl SlateMaker<'_> {
@@ -145,9 +147,9 @@ impl SlateMaker<'_> {
         let slot = |placed: Placed| {
             let near = scored[placed.candidate].1;
             let popular = placed.score - near;
-            let mut parts = vec![(ReasonKind::PopularInContext, popular)];
+            let mut parts = vec![Reason::exact(ReasonKind::PopularInContext, popular)];
             if near > 0.0 {
-                parts.push((ReasonKind::Nearby, near));
+                parts.push(Reason::exact(ReasonKind::Nearby, near));
             }
             let reasons = explain(placed.score, Vec::new(), parts, false);
             self.slot(placed, reasons)
@@ -182,17 +184,14 @@ impl SlateMaker<'_> {
             ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
         let placed = self.rerank_model(&ranked, surface, context, &matrix).slots;
         go_on()?;
-        let contexts = self.loaded.release.manifest().plan.contexts.len();
-        let explainer = Explainer::new(&model.ranker, features, &user, contexts);
+        let rows = (&candidates[..], &values[..]);
+        let explainer = self.explainer(surface, (context, at), rows, &matrix, &user)?;
+        let vector = |index: u32| matrix.row(index).unwrap_or_default();
+        let reasons = explainer.reasons(&placed, &values, &vector, go_on)?;
         placed
             .into_iter()
-            .map(|placed| {
-                go_on()?;
-                let line = &values[placed.candidate * width..(placed.candidate + 1) * width];
-                let vector = matrix.row(placed.index).unwrap_or_default();
-                let reasons = explainer.reasons(&placed, line, &vector)?;
-                self.slot(placed, reasons)
-            })
+            .zip(reasons)
+            .map(|(placed, reasons)| self.slot(placed, reasons))
             .collect()
     }
 

@@ -34,7 +34,8 @@ struct StoredSlot {
     title: String,
     score: f32,
     propensity: f64,
-    reasons: Vec<(StoredKind, f32)>,
+    /// What, how much, and the standard error of that.
+    reasons: Vec<(StoredKind, f32, f32)>,
 }
 
 #[derive(Encode, Decode)]
@@ -200,7 +201,7 @@ fn store_slot(slot: &Slot) -> StoredSlot {
         title: slot.title.to_string(),
         score: slot.score,
         propensity: slot.propensity,
-        reasons: slot.reasons.iter().map(|r| (kind(r), r.contribution)).collect(),
+        reasons: slot.reasons.iter().map(|r| (kind(r), r.contribution, r.standard_error)).collect(),
     }
 }
 
@@ -224,7 +225,7 @@ fn restore(stored: StoredSlate) -> Result<Slate> {
 }
 
 fn restore_slot(stored: StoredSlot) -> Result<Slot> {
-    let reason = |(kind, contribution)| {
+    let reason = |(kind, contribution, standard_error)| {
         let kind = match kind {
             StoredKind::BecauseOf(item, title) => {
                 ReasonKind::BecauseOf { item: ItemId::new(item)?, title }
@@ -238,7 +239,7 @@ fn restore_slot(stored: StoredSlot) -> Result<Slot> {
             StoredKind::Exploration => ReasonKind::Exploration,
             StoredKind::Rule(id) => ReasonKind::Rule(id),
         };
-        Ok(Reason { kind, contribution })
+        Ok(Reason { kind, contribution, standard_error })
     };
     Ok(Slot {
         item: ItemId::new(stored.item)?,
@@ -258,10 +259,10 @@ mod tests {
         let item = ItemId::new("luna").unwrap();
         let because = ReasonKind::BecauseOf { item: item.clone(), title: "La Luna".into() };
         let reasons = [
-            Reason { kind: because, contribution: 0.5 },
-            Reason { kind: ReasonKind::Feature("price".into()), contribution: 0.25 },
-            Reason { kind: ReasonKind::Base, contribution: -1.0 },
-            Reason { kind: ReasonKind::Rule("spring".into()), contribution: 0.0 },
+            Reason { kind: because, contribution: 0.5, standard_error: 0.125 },
+            Reason::exact(ReasonKind::Feature("price".into()), 0.25),
+            Reason::exact(ReasonKind::Base, -1.0),
+            Reason::exact(ReasonKind::Rule("spring".into()), 0.0),
         ];
         let slot = Slot {
             item,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use noctule_core::base::{ContextId, Day, ItemId, SeededRandom};
 use noctule_core::exam::profile_of;
-use noctule_core::night::{LoadedRelease, SlateMaker, Treatment};
+use noctule_core::night::{LoadedRelease, SequenceParts, SlateMaker, Treatment};
 use noctule_core::release::{
     Check, CheckEvent, CheckKind, Consumed, Context, Demand, Plan, Policy, Situation, Surface,
     WithinTop,
@@ -251,6 +251,7 @@ impl<'a> Drafter<'a> {
             now_ms,
             day: Day::at(now_ms, 0).0,
             at_night: true,
+            sequence: SequenceParts::default(),
         };
         Ok(ask(&maker)?)
     }

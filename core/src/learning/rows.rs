@@ -18,6 +18,7 @@ struct StoredProfile {
     place: Option<(f64, f64)>,
     openings: StoredOpenings,
     learned_through: u64,
+    forgotten_through: u64,
     seed: u64,
 }
 
@@ -48,6 +49,7 @@ pub fn save(transaction: &Transaction<'_>, profile: &Profile) -> Result<()> {
         place: profile.place.map(|place| (place.latitude, place.longitude)),
         openings: store_openings(&profile.openings),
         learned_through: profile.learned_through,
+        forgotten_through: profile.forgotten_through,
         seed: profile.seed,
     };
     meta::put(transaction, KEY, &blob::encode("the profile", FORMAT, &stored)?)
@@ -66,6 +68,7 @@ pub fn load(connection: &Connection) -> Result<Option<Profile>> {
         place: stored.place.map(|(north, east)| GeoPoint::new(north, east)).transpose()?,
         openings: restore_openings(stored.openings),
         learned_through: stored.learned_through,
+        forgotten_through: stored.forgotten_through,
         seed: stored.seed,
     }))
 }
@@ -140,6 +143,7 @@ mod tests {
             place: Some(GeoPoint::new(22.0, -100.0).unwrap()),
             openings,
             learned_through: 11,
+            forgotten_through: 3,
             seed: 12,
         };
         store.write("test", |transaction| save(transaction, &profile)).unwrap();

@@ -88,6 +88,7 @@ impl SlateMaker<'_> {
             made_at_night: self.at_night,
             arm: self.treatment.arm.clone(),
             fatigue_impressions: self.plan.fatigue_impressions,
+            forgotten_through: self.profile.forgotten_through,
             slots,
         })
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
+use super::forgetting::without_forgotten;
 use super::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier, Today};
 use crate::base::{ContextId, WeekMinute};
 use crate::release::{Consumed, Plan};
@@ -91,7 +92,8 @@ impl Shelf {
     /// Answers `request` at `now_ms`, which is `moment` of the local week.
     ///
     /// Hidden items are left out, and so are items chosen since the slate was made unless the plan
-    /// keeps them; items shown too often since the last night stand behind the others.
+    /// keeps them; items shown too often since the last night stand behind the others. What was
+    /// forgotten since is no reason any more, and moves back or leaves what owed it the place.
     #[must_use]
     pub fn recommend(
         &self,
@@ -136,19 +138,36 @@ impl Shelf {
 
     fn items(&self, plan: &Plan, slate: &Slate, limit: Option<usize>) -> Vec<RecommendedItem> {
         let today = self.today.read().unwrap_or_else(PoisonError::into_inner);
-        let consumed = |slot: &Slot| {
-            plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms)
-        };
-        let tired = |slot: &Slot| {
-            slate.fatigue_impressions > 0 && today.shown(&slot.item) >= slate.fatigue_impressions
-        };
-        let numbered = (0u32..).zip(&slate.slots);
-        let shown = numbered.filter(|(_, slot)| !today.is_hidden(&slot.item) && !consumed(slot));
-        let (behind, mut order): (Vec<_>, Vec<_>) = shown.partition(|(_, slot)| tired(slot));
-        order.extend(behind);
-        let places = (0u32..).zip(order).take(limit.unwrap_or(usize::MAX));
-        places.map(|(position, (published, slot))| item(slot, position, published)).collect()
+        match without_forgotten(slate, &today) {
+            None => arranged(plan, slate, &today, (0u32..).zip(&slate.slots), limit),
+            Some(slots) => {
+                let slots = slots.iter().map(|(published, slot)| (*published, slot));
+                arranged(plan, slate, &today, slots, limit)
+            }
+        }
     }
+}
+
+/// The items of `slots`, each with its published place, that the user did not hide or choose since,
+/// the tiring ones behind.
+fn arranged<'a>(
+    plan: &Plan,
+    slate: &Slate,
+    today: &Today,
+    slots: impl Iterator<Item = (u32, &'a Slot)>,
+    limit: Option<usize>,
+) -> Vec<RecommendedItem> {
+    let consumed = |slot: &Slot| {
+        plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms)
+    };
+    let tired = |slot: &Slot| {
+        slate.fatigue_impressions > 0 && today.shown(&slot.item) >= slate.fatigue_impressions
+    };
+    let shown = slots.filter(|(_, slot)| !today.is_hidden(&slot.item) && !consumed(slot));
+    let (behind, mut order): (Vec<_>, Vec<_>) = shown.partition(|(_, slot)| tired(slot));
+    order.extend(behind);
+    let places = (0u32..).zip(order).take(limit.unwrap_or(usize::MAX));
+    places.map(|(position, (published, slot))| item(slot, position, published)).collect()
 }
 
 fn item(slot: &Slot, position: u32, published_at: u32) -> RecommendedItem {

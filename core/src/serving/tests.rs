@@ -57,6 +57,7 @@ fn slate(names: &[&str]) -> Slate {
         made_at_night: true,
         arm: None,
         fatigue_impressions: 2,
+        forgotten_through: 4,
         slots: names.iter().map(slot).collect(),
     }
 }

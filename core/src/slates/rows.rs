@@ -25,6 +25,7 @@ struct StoredSlate {
     made_at_night: bool,
     arm: Option<String>,
     fatigue_impressions: u32,
+    forgotten_through: u64,
     slots: Vec<StoredSlot>,
 }
 
@@ -180,6 +181,7 @@ fn store(slate: &Slate) -> StoredSlate {
         made_at_night: slate.made_at_night,
         arm: slate.arm.clone(),
         fatigue_impressions: slate.fatigue_impressions,
+        forgotten_through: slate.forgotten_through,
         slots: slate.slots.iter().map(store_slot).collect(),
     }
 }
@@ -220,6 +222,7 @@ fn restore(stored: StoredSlate) -> Result<Slate> {
         made_at_night: stored.made_at_night,
         arm: stored.arm,
         fatigue_impressions: stored.fatigue_impressions,
+        forgotten_through: stored.forgotten_through,
         slots: stored.slots.into_iter().map(restore_slot).collect::<Result<_>>()?,
     })
 }
@@ -284,6 +287,7 @@ mod tests {
             made_at_night: true,
             arm: Some("model".into()),
             fatigue_impressions: 3,
+            forgotten_through: 5,
             slots: vec![slot],
         }
     }

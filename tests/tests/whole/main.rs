@@ -9,6 +9,7 @@ mod delivery_refusals;
 mod determinism;
 mod erasure;
 mod exam;
+mod forgetting;
 mod full_disk;
 mod health;
 mod integrity;

@@ -9,6 +9,7 @@ mod delivery_refusals;
 mod determinism;
 mod erasure;
 mod exam;
+mod faithful;
 mod forgetting;
 mod full_disk;
 mod health;

@@ -144,3 +144,85 @@ fn mean(rows: impl Iterator<Item = impl AsRef<[f32]>>, width: usize) -> Vec<f32>
     }
     sums.into_iter().map(|sum| (sum / f64::from(count.max(1))) as f32).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::ranking::{FeatureRows, Pair, spans};
+
+    const D: usize = 3;
+    const ITEMS: usize = 5;
+
+    /// The rows of all items for `user` in the second of two contexts.
+    fn rows(features: &[Feature], vectors: &[f32], shares: &[f32], user: &[f32]) -> Vec<f32> {
+        let within: Vec<f32> = shares.iter().rev().copied().collect();
+        let made = FeatureRows { overall: shares, within: &within, place: None };
+        let mut rows = Vec::new();
+        for (item, vector) in (0u32..).zip(vectors.chunks_exact(D)) {
+            let score = user.iter().zip(vector).map(|(x, y)| x * y).sum();
+            let pair = Pair { item, place: None, score, user, vector, context: 1, contexts: 2 };
+            features.iter().for_each(|feature| made.append(*feature, &pair, &mut rows));
+        }
+        rows
+    }
+
+    proptest! {
+        #[test]
+        fn the_background_and_all_groups_make_the_row_of_each_slot(
+            chosen in prop::collection::vec(any::<bool>(), 8),
+            vectors in prop::collection::vec(-2.0f32..2.0, ITEMS * D),
+            shares in prop::collection::vec(0.01f32..1.0, ITEMS),
+            user in prop::collection::vec(-2.0f32..2.0, D),
+            stranger in prop::collection::vec(-2.0f32..2.0, D),
+            nobody in any::<bool>(),
+        ) {
+            let features: Vec<Feature> =
+                Feature::all().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(f, _)| f).collect();
+            let stranger = if nobody { vec![0.0; D] } else { stranger };
+            let rows = rows(&features, &vectors, &shares, &user);
+            let spans = spans(&features, D, 2);
+            let width = spans.last().map_or(0, |span| span.end);
+            let each = || vectors.chunks_exact(D);
+            let background =
+                Background::new((&features, spans), &rows, each(), &user, &stranger);
+            let mut means = std::collections::HashMap::<String, f32>::new();
+            for (row, vector) in rows.chunks_exact(width.max(1)).zip(each()) {
+                let mut sum = background.row.clone();
+                let groups = background.groups(row, vector);
+                prop_assert!(groups.len() <= crate::reasons::coalitions::GROUPS_MAX);
+                for (kind, added) in groups {
+                    sum.iter_mut().zip(&added).for_each(|(sum, added)| *sum += added);
+                    if kind != ReasonKind::OtherHistory {
+                        let total: f32 = added.iter().sum();
+                        *means.entry(format!("{kind:?}")).or_default() += total;
+                    }
+                }
+                for (sum, value) in sum.iter().zip(row) {
+                    prop_assert!((sum - value).abs() < 1e-4, "{sum} {value}");
+                }
+            }
+            // What comes from the items is told against their mean.
+            prop_assert!(means.values().all(|mean| mean.abs() < 1e-3), "{means:?}");
+        }
+
+        #[test]
+        fn a_direction_is_worth_what_the_row_of_a_vector_is(
+            vector in prop::collection::vec(-2.0f32..2.0, D),
+            user in prop::collection::vec(-2.0f32..2.0, D),
+            weights in prop::collection::vec(-2.0f32..2.0, 4 + 3 * D + 2),
+        ) {
+            let features: Vec<Feature> = Feature::all().collect();
+            let rows = rows(&features, &vector, &[0.5], &user);
+            let spans = spans(&features, D, 2);
+            let none = [0.0; D];
+            let background =
+                Background::new((&features, spans), &rows, [&vector].into_iter(), &user, &none);
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
+            let by_row = dot(&background.user_adds(&user, &vector), &weights);
+            let by_direction = dot(&background.direction(&weights, &vector), &user);
+            prop_assert!((by_row - by_direction).abs() < 1e-3);
+        }
+    }
+}

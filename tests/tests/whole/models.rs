@@ -25,8 +25,8 @@ fn names(phone: &Phone) -> Vec<String> {
     phone.slate("home", 0).items.iter().map(|slot| slot.item.to_string()).collect()
 }
 
-/// Parts are computed apart from the base, which takes what is left: that it comes out the same for
-/// each slot of a slate, the score of the same background, says that they are whole.
+/// The base takes what the parts leave, and is the score of the same background for each slot of a
+/// slate.
 fn check_bases(phone: &Phone, contexts: usize) {
     for slate in phone.slates(contexts) {
         let base = |kind: &ReasonKind| *kind == ReasonKind::Base;

@@ -228,8 +228,11 @@ mod tests {
         for (found, expected) in parts.groups.iter().zip(&expected) {
             assert!((found - expected).abs() < 1e-5, "{found} {expected}");
         }
-        let members: f64 = parts.members.values.iter().sum();
-        assert!((members - parts.groups[0]).abs() < 1e-6);
+        for seed in 1..20 {
+            let parts = play(2, seed);
+            let members: f64 = parts.members.values.iter().sum();
+            assert!((members - parts.groups[0]).abs() < 1e-6, "{seed}");
+        }
     }
 
     #[test]

@@ -204,20 +204,28 @@ fn trained(town: &SimulatedTown, scratch: &Path) -> LoadedRelease {
 fn without_its_top_reason_an_item_of_a_trained_release_falls_further_than_without_any_other() {
     let scratch = tempfile::tempdir().unwrap();
     let phones = 40;
-    let (restaurants, residents, weeks) = (200, 300, 40);
+    let (restaurants, residents, weeks) = (200, 600, 8);
     let settings = TownSettings { seed: SEED, restaurants, residents, phones, weeks };
     let town = SimulatedTown::new(&settings).unwrap();
     let loaded = trained(&town, scratch.path());
-    let profiles: Vec<Profile> = (0..phones)
-        .map(|phone| {
-            let entries = town.history(phone).iter().map(|choice| {
-                let context =
-                    choice.context.map(|at| town.plan().contexts[at as usize].id.as_str());
-                chosen(town.items()[choice.item as usize].id.clone(), context, choice.at_ms)
-            });
-            Profile { place: town.place(phone), ..profile(entries, phone as u64) }
-        })
-        .collect();
+    let contexts = &town.plan().contexts;
+    let profiles = (0..phones).map(|phone| {
+        // What they chose before the first day, and what they would choose in the weeks behind it.
+        let past = town
+            .history(phone)
+            .iter()
+            .map(|choice| (choice.item as usize, choice.context.map(usize::from), choice.at_ms));
+        let later = (0..contexts.len()).flat_map(|context| {
+            let best = town.favourites(phone, context, 3);
+            best.into_iter().map(move |item| (item, Some(context), BEGIN_MS))
+        });
+        let entries = past.chain(later).map(|(item, context, at_ms)| {
+            let context = context.map(|at| contexts[at].id.as_str());
+            chosen(town.items()[item].id.clone(), context, at_ms)
+        });
+        Profile { place: town.place(phone), ..profile(entries, phone as u64) }
+    });
+    let profiles: Vec<Profile> = profiles.collect();
     check("trained factorisation", &falls(&loaded, &profiles, BEGIN_MS));
 }
 

@@ -159,8 +159,8 @@ impl Recommender {
         Ok(self.noctule.record(&core_events(events)?)?.into())
     }
 
-    /// Forgets what the user did with `items`, which a reason named: gone from reasons and scores at
-    /// the next read, from the slates with the next night, and not learned again unless the user
+    /// Forgets what the user did with `items`, which a reason named: gone from reasons and scores
+    /// at the next read, from the slates with the next night, and not learned again unless the user
     /// chooses them anew.
     ///
     /// # Errors

@@ -33,8 +33,8 @@ impl Labels {
         Self { offset_minutes, ..self }
     }
 
-    /// Passes over what the user asked to be forgotten: of such events only that an item was hidden,
-    /// and which slates were opened, is still learned.
+    /// Passes over what the user asked to be forgotten: of such events only that an item was
+    /// hidden, and which slates were opened, is still learned.
     #[must_use]
     pub fn without(self, forgotten: Forgotten) -> Self {
         Self { forgotten, ..self }

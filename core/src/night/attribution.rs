@@ -18,9 +18,9 @@ use crate::scoring::ItemMatrix;
 /// History items that stand alone: of a sequence the newest, of another history the heaviest.
 const SINGLES_MAX: usize = 5;
 
-/// Pairs of orders: as few as tell an error, since each costs a row of the ranker for each member of
-/// each slot. The standard error of their mean has 2 degrees of freedom, so that about 95 % of the
-/// truths lie within 4.3 of it.
+/// Pairs of orders: as few as tell an error, since each costs a row of the ranker for each member
+/// of each slot. The standard error of their mean has 2 degrees of freedom, so that about 95 % of
+/// the truths lie within 4.3 of it.
 pub(super) const PAIRS: usize = 3;
 
 /// What the user's vector is made of.

@@ -178,8 +178,8 @@ mod tests {
             stranger in prop::collection::vec(-2.0f32..2.0, D),
             nobody in any::<bool>(),
         ) {
-            let features: Vec<Feature> =
-                Feature::all().zip(&chosen).filter(|(_, chosen)| **chosen).map(|(f, _)| f).collect();
+            let features = Feature::all().zip(&chosen).filter(|(_, chosen)| **chosen);
+            let features: Vec<Feature> = features.map(|(feature, _)| feature).collect();
             let stranger = if nobody { vec![0.0; D] } else { stranger };
             let rows = rows(&features, &vectors, &shares, &user);
             let spans = spans(&features, D, 2);

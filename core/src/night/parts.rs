@@ -163,7 +163,8 @@ impl Explainer<'_> {
         }
     }
 
-    /// The game of a slot, and who plays it. `components` keeps what items add to the user's vector.
+    /// The game of a slot, and who plays it. `components` keeps what items add to the user's
+    /// vector.
     fn ask<'p>(
         &self,
         placed: &'p Placed,

@@ -46,7 +46,8 @@ pub fn exact(worth: &[f64]) -> Vec<f64> {
 /// use noctule_core::reasons::shapley::{Estimates, Orders};
 /// let orders = Orders::draw(3, 4, &mut SeededRandom::new(Seed(1)));
 /// // A coalition is worth the square of its size.
-/// let worth: Vec<f32> = orders.beginnings().map(|(_, some)| (some.len() as f32).powi(2)).collect();
+/// let worth = orders.beginnings().map(|(_, some)| (some.len() as f32).powi(2));
+/// let worth: Vec<f32> = worth.collect();
 /// let by_pair = orders.added(1, |_| (&[0.0], &[9.0]), &worth);
 /// let found = Estimates::of(&by_pair);
 /// assert_eq!(found.values, [3.0, 3.0, 3.0]);

@@ -43,7 +43,9 @@ proptest! {
     }
 
     #[test]
-    fn players_that_add_the_same_get_the_same((players, worth) in game(), a in 0usize..6, b in 0usize..6) {
+    fn players_that_add_the_same_get_the_same(
+        (players, worth) in game(), a in 0usize..6, b in 0usize..6,
+    ) {
         let (a, b) = (a % players, b % players);
         let even: Vec<f64> =
             (0..worth.len()).map(|some| worth[some] + worth[exchanged(some, a, b)]).collect();
@@ -111,14 +113,17 @@ proptest! {
     }
 
     #[test]
-    fn what_is_sampled_sums_to_what_all_add_in_every_pair((_, worth) in game(), seed in any::<u64>()) {
+    fn what_is_sampled_sums_to_what_all_add(
+        (_, worth) in game(), seed in any::<u64>(),
+    ) {
         let found = sampled(&worth, 3, &mut SeededRandom::new(Seed(seed)));
         let all = worth[worth.len() - 1] - worth[0];
         prop_assert!((found.values.iter().sum::<f64>() - all).abs() < 1e-4);
         let settled = found.clone().summing_to(all + 1.0);
         prop_assert!((settled.values.iter().sum::<f64>() - all - 1.0).abs() < 1e-4);
         for at in 0..found.values.len() {
-            let stays = found.standard_errors[at] == 0.0 && found.standard_errors.iter().any(|e| *e > 0.0);
+            let varies = found.standard_errors.iter().any(|error| *error > 0.0);
+            let stays = found.standard_errors[at] == 0.0 && varies;
             prop_assert!(!stays || settled.values[at] == found.values[at]);
         }
     }

@@ -146,8 +146,11 @@ fn the_limit_cuts_the_answer() {
     assert_eq!(names(&shelf.recommend(&request, 1_500, WeekMinute(1_000))), ["a"]);
 }
 
-/// A shelf with one slate of `slots`: name, score, and what of it is owed to whom.
-fn owing(slots: &[(&str, f32, &[(&str, f32)])], other: Option<(&str, ReasonKind)>) -> Shelf {
+/// A slot: its name, its score, and what of that is owed to whom.
+type Owing<'a> = (&'a str, f32, &'a [(&'a str, f32)]);
+
+/// A shelf with one slate of `slots`; one of them may be there for another reason.
+fn owing(slots: &[Owing<'_>], other: Option<(&str, &ReasonKind)>) -> Shelf {
     let names: Vec<&str> = slots.iter().map(|slot| slot.0).collect();
     let mut slate = slate(&names);
     for (slot, (name, score, owed)) in slate.slots.iter_mut().zip(slots) {
@@ -156,8 +159,8 @@ fn owing(slots: &[(&str, f32, &[(&str, f32)])], other: Option<(&str, ReasonKind)
             owed.iter().map(|(name, part)| Reason::exact(because(name), *part)).collect();
         let parts: f32 = owed.iter().map(|(_, part)| part).sum();
         reasons.push(Reason::exact(ReasonKind::Base, score - parts));
-        if let Some((of, kind)) = &other
-            && of == name
+        if let Some((of, kind)) = other
+            && of == *name
         {
             reasons.insert(0, Reason::exact(kind.clone(), 0.0));
         }
@@ -171,7 +174,7 @@ fn owing(slots: &[(&str, f32, &[(&str, f32)])], other: Option<(&str, ReasonKind)
 
 #[test]
 fn a_slot_moves_back_by_what_it_owed_to_a_forgotten_item() {
-    let slots: [(&str, f32, &[(&str, f32)]); 4] =
+    let slots: [Owing<'_>; 4] =
         [("a", 4.0, &[("x", 1.5), ("y", 0.5)]), ("b", 3.0, &[]), ("c", 2.0, &[]), ("d", 1.0, &[])];
     let shelf = owing(&slots, None);
     shelf.note(|today| today.note_forgotten(&id("x"), 5));
@@ -186,7 +189,7 @@ fn a_slot_moves_back_by_what_it_owed_to_a_forgotten_item() {
 
 #[test]
 fn what_falls_below_the_last_score_is_left_out_unless_nothing_would_be_left() {
-    let slots: [(&str, f32, &[(&str, f32)]); 3] =
+    let slots: [Owing<'_>; 3] =
         [("a", 4.0, &[("x", 3.5)]), ("b", 3.0, &[("y", 2.5)]), ("c", 1.0, &[("x", 0.25)])];
     let shelf = owing(&slots, None);
     shelf.note(|today| today.note_forgotten(&id("x"), 5));
@@ -200,9 +203,8 @@ fn what_falls_below_the_last_score_is_left_out_unless_nothing_would_be_left() {
 #[test]
 fn a_slot_that_is_there_for_another_reason_keeps_its_place() {
     for kind in [ReasonKind::Exploration, ReasonKind::Rule("spring".into())] {
-        let slots: [(&str, f32, &[(&str, f32)]); 3] =
-            [("a", 4.0, &[("x", 3.5)]), ("b", 3.0, &[]), ("c", 1.0, &[])];
-        let shelf = owing(&slots, Some(("a", kind)));
+        let slots: [Owing<'_>; 3] = [("a", 4.0, &[("x", 3.5)]), ("b", 3.0, &[]), ("c", 1.0, &[])];
+        let shelf = owing(&slots, Some(("a", &kind)));
         shelf.note(|today| today.note_forgotten(&id("x"), 5));
         let answer = ask(&shelf, 1_500);
         assert_eq!(names(&answer), ["a", "b", "c"]);
@@ -212,7 +214,7 @@ fn a_slot_that_is_there_for_another_reason_keeps_its_place() {
 
 #[test]
 fn a_slate_made_after_a_forgetting_is_served_as_it_is() {
-    let slots: [(&str, f32, &[(&str, f32)]); 2] = [("a", 4.0, &[("x", 3.5)]), ("b", 3.0, &[])];
+    let slots: [Owing<'_>; 2] = [("a", 4.0, &[("x", 3.5)]), ("b", 3.0, &[])];
     let shelf = owing(&slots, None);
     let before = ask(&shelf, 1_500);
     // The slate knows of the forgettings up to the fourth.

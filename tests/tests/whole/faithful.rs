@@ -117,7 +117,8 @@ fn check(name: &str, falls: &Falls) {
     let more = interval(&differences(&falls.top, &falls.random));
     let order = interval(&differences(&falls.top, &falls.last));
     eprintln!(
-        "{name}: {} slots of {} users with {} items of history; the score falls by {:.4} (+-{:.4}) without the top reason, \
+        "{name}: {} slots of {} users with {} items of history; the score falls by {:.4} \
+         (+-{:.4}) without the top reason, \
          {:.4} (+-{:.4}) without the last one named, {:.4} (+-{:.4}) without any one item; \
          top less any {:.4} (+-{:.4})",
         falls.slots,

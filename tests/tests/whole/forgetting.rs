@@ -42,7 +42,10 @@ fn named(phone: &Phone) -> ItemId {
 
 /// Slots of all slates that have a reason that names `item`.
 fn names_of(phone: &Phone, item: &ItemId) -> usize {
-    let because = |kind: &ReasonKind| matches!(kind, ReasonKind::BecauseOf { item: named, .. } if named == item);
+    let because = |kind: &ReasonKind| match kind {
+        ReasonKind::BecauseOf { item: named, .. } => named == item,
+        _ => false,
+    };
     let slates = phone.slates(3);
     let slots = slates.iter().flat_map(|slate| &slate.items);
     slots.filter(|slot| slot.reasons.iter().any(|reason| because(&reason.kind))).count()

@@ -25,9 +25,9 @@ pub(crate) fn words(kind: &ReasonKind) -> String {
 /// The reasons why `item` is there with their shares of the score, the strongest first, the rest
 /// summed up; shares sum to 1. Empty when the parts do not speak for the item.
 ///
-/// What a stranger's average candidate gets tells nothing apart and is left out. Popularity in the context and overall
-/// rise and fall together, so that a model may take back with one what it gave with the other:
-/// they are told as one.
+/// What a stranger's average candidate gets tells nothing apart and is left out. Popularity in the
+/// context and overall rise and fall together, so that a model may take back with one what it gave
+/// with the other: they are told as one.
 pub(crate) fn in_words(item: &ItemId, reasons: &[Reason]) -> Vec<ReasonStory> {
     let mut parts: Vec<(String, f64)> = Vec::new();
     for reason in reasons.iter().filter(|reason| reason.kind != ReasonKind::Base) {

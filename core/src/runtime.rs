@@ -7,6 +7,7 @@ mod delivery;
 mod doctor;
 mod erase;
 mod exam;
+mod forget;
 mod install;
 mod night;
 mod replay;
@@ -31,6 +32,7 @@ use crate::base::ids::check_app;
 use crate::base::{Error, GeoPoint, Profile, Result, WeekMinute};
 use crate::delivery::Session;
 use crate::feedback::{self, FeedbackEvent, rows as events};
+use crate::learning::forgotten::rows as forgotten;
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, Treatment};
 use crate::release::rows::{self as releases, Installed};
@@ -249,12 +251,9 @@ impl Noctule {
             let plan = releases::active_plan(connection)?;
             let (slates, damaged) = slates::load_all(connection)?;
             let profile = self.profile(profiles::load(connection))?;
-            let mut today = Today::of(&profile);
-            let all = usize::MAX;
-            events::each_after(connection, profile.learned_through, all, |event| {
-                feedback::apply(&mut today, &event.kind, &event.item, event.at_ms);
-                Ok(())
-            })?;
+            let forgotten = forgotten::load(connection)?;
+            let mut today = Today::of(&profile, &forgotten);
+            events::note_after(connection, profile.learned_through, &forgotten, &mut today)?;
             Ok((plan, slates, damaged, today))
         })?;
         self.state().damaged.extend(damaged.iter().map(ToString::to_string));

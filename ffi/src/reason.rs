@@ -9,11 +9,14 @@ pub struct Reason {
     pub kind: ReasonKind,
     /// The part, in the units of the score; it may be negative.
     pub contribution: f32,
+    /// Standard error of the part; 0 where it is computed exactly.
+    pub standard_error: f32,
 }
 
 impl From<&reasons::Reason> for Reason {
     fn from(reason: &reasons::Reason) -> Self {
-        Self { kind: (&reason.kind).into(), contribution: reason.contribution }
+        let reasons::Reason { kind, contribution, standard_error } = reason;
+        Self { kind: kind.into(), contribution: *contribution, standard_error: *standard_error }
     }
 }
 
@@ -27,7 +30,7 @@ pub enum ReasonKind {
         /// Its title in the release.
         title: String,
     },
-    /// All items of the history that are not named one by one.
+    /// All of the history that is not named item by item, what was passed over included.
     OtherHistory,
     /// Many people choose it.
     Popular,
@@ -35,12 +38,13 @@ pub enum ReasonKind {
     PopularInContext,
     /// It is close to the user's place.
     Nearby,
-    /// A feature of the ranker that has no kind of its own.
+    /// A feature of the ranker that has no kind of its own: `item`, what the item's vector is
+    /// worth to anybody.
     Feature {
         /// Its name in the release's manifest.
         name: String,
     },
-    /// What every item gets.
+    /// What a stranger's average candidate gets.
     Base,
     /// The slot was drawn to learn something new; contributes nothing.
     Exploration,

@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use noctule_core::base::ItemId;
 use noctule_core::{Noctule, upload};
 
 use crate::feedback::core_events;
@@ -158,6 +159,18 @@ impl Recommender {
     /// stored then.
     pub fn record(&self, events: Vec<FeedbackEvent>) -> Result<Receipt> {
         Ok(self.noctule.record(&core_events(events)?)?.into())
+    }
+
+    /// Forgets what the user did with `items`, which a reason named: gone from reasons and scores
+    /// at the next read, from the slates with the next night, and not learned again unless the user
+    /// chooses them anew.
+    ///
+    /// # Errors
+    /// `InvalidInput` for what is no identifier and for more than 10,000 items; `Storage`,
+    /// `StorageFull`, `Closed`. Nothing is forgotten then.
+    pub fn forget_items(&self, items: Vec<String>) -> Result<()> {
+        let items = items.into_iter().map(ItemId::new).collect::<Result<Vec<_>, _>>()?;
+        Ok(self.noctule.forget_items(&items)?)
     }
 
     /// What the app's HTTP client should do next: feedback goes first, then a new release comes.

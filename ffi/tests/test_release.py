@@ -123,6 +123,16 @@ class WithRelease(RecommenderTest):
         self.assertTrue(because)
         self.assertEqual({kind.item for kind in because}, {"item-0"})
 
+    def test_a_reason_that_is_taken_away_is_gone_at_the_next_read(self):
+        self.recommender.record([FeedbackEvent(kind=EventKind.LIKE(), item="item-0")])
+        self.night()
+        self.check_reasons(self.home().items)
+        self.recommender.forget_items(["item-0"])
+        reasons = [reason for item in self.home().items for reason in item.reasons]
+        self.assertTrue(reasons)
+        self.assertFalse([reason for reason in reasons if reason.kind.is_BECAUSE_OF()])
+        self.assertTrue(all(reason.standard_error == 0 for reason in reasons))
+
     def test_the_schedule_lets_a_new_release_have_its_night_and_gives_its_budget(self):
         ready = Conditions(
             battery_percent=None,

@@ -7,7 +7,7 @@ mod starved;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use noctule_core::base::{Budget, CancelToken, Clock, Seed, SeededRandom, Step};
+use noctule_core::base::{Budget, CancelToken, Clock, ItemId, Seed, SeededRandom, Step};
 use noctule_core::feedback::FeedbackEvent;
 use noctule_core::upload::{Network, Transfer};
 use noctule_core::widget::{FlatSlates, WIDGET_FILE, WidgetPolicy, read_file};
@@ -54,6 +54,14 @@ fn main() {
         ["widget", directory, now_ms] => widget(Path::new(directory), number(now_ms)),
         ["widget-starved", scratch, release, now_ms] => {
             starved::widget(scratch.as_ref(), release.as_ref(), number(now_ms));
+        }
+        [forget, directory, now_ms] if forget.starts_with("forget ") => {
+            let phone = Phone::open_at(Path::new(directory), number(now_ms)).unwrap();
+            let item = ItemId::new(forget.trim_start_matches("forget ")).unwrap();
+            say("ready");
+            phone.forget_items(&[item]).unwrap();
+            say("begin nothing");
+            wait_for_the_end();
         }
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {

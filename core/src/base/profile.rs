@@ -39,6 +39,8 @@ pub struct Profile {
     pub openings: Openings,
     /// Sequence number of the last event that learning has read.
     pub learned_through: u64,
+    /// Number of the last forgetting that the history reflects: see [`super::Forgotten`].
+    pub forgotten_through: u64,
     /// Seed of all randomness on this device, drawn once when the directory was created.
     pub seed: u64,
 }

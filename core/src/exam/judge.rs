@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::measure::{Measured, measure};
 use super::profile_of;
 use crate::base::{Day, Error, ItemId, Profile, Result};
-use crate::night::{LoadedRelease, SlateMaker, Treatment};
+use crate::night::{LoadedRelease, SequenceParts, SlateMaker, Treatment};
 use crate::release::{
     Check, Context, Demand, Exploration, Plan, Policy, Situation, Surface, WithinTop,
 };
@@ -127,6 +127,7 @@ impl<'a> Examiner<'a> {
             day: Day::at(place.now_ms, 0).0,
             at_night: true,
             recorder: None,
+            sequence: SequenceParts::default(),
         }
     }
 

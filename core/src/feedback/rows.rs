@@ -3,7 +3,8 @@
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::{EventKind, FeedbackEvent, RecordedEvent};
-use crate::base::{ContextId, Error, EventId, ItemId, Result, SurfaceId};
+use crate::base::{ContextId, Error, EventId, Forgotten, ItemId, Result, SurfaceId};
+use crate::serving::Today;
 
 /// What is stamped on every event of one call.
 #[derive(Debug, Clone, Copy)]
@@ -80,6 +81,29 @@ pub fn each_after(
         take(event(row)?)?;
     }
     Ok(())
+}
+
+/// Lets `today` know of the events after `after`. To choose an item that was forgotten since is as
+/// good as to open it.
+///
+/// # Errors
+/// As [`each_after`].
+pub fn note_after(
+    connection: &Connection,
+    after: u64,
+    forgotten: &Forgotten,
+    today: &mut Today,
+) -> Result<()> {
+    each_after(connection, after, usize::MAX, |event| {
+        let RecordedEvent { kind, item, sequence, at_ms, .. } = &event;
+        match kind {
+            EventKind::Conversion | EventKind::Like if forgotten.covers(item, *sequence) => {
+                today.note_opened(item);
+            }
+            _ => super::apply(today, kind, item, *at_ms),
+        }
+        Ok(())
+    })
 }
 
 /// The highest sequence number ever used here; 0 before the first event.

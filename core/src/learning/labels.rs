@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::limits::HISTORY_ITEMS_MAX;
-use crate::base::{Day, HistoryItem, ItemId, LabelWeights, Profile};
+use crate::base::{Day, Forgotten, HistoryItem, ItemId, LabelWeights, Profile};
 use crate::feedback::{EventKind, RecordedEvent};
 
 /// A profile being brought up to date.
@@ -12,6 +12,7 @@ pub struct Labels {
     profile: Profile,
     history: BTreeMap<ItemId, HistoryItem>,
     weights: LabelWeights,
+    forgotten: Forgotten,
     offset_minutes: i32,
     read: u64,
 }
@@ -22,13 +23,21 @@ impl Labels {
     pub fn new(mut profile: Profile, weights: LabelWeights) -> Self {
         let history = std::mem::take(&mut profile.history);
         let history = history.into_iter().map(|entry| (entry.item.clone(), entry)).collect();
-        Self { profile, history, weights, offset_minutes: 0, read: 0 }
+        let forgotten = Forgotten::default();
+        Self { profile, history, weights, forgotten, offset_minutes: 0, read: 0 }
     }
 
     /// Reads the days of openings in local time, so many minutes east of UTC.
     #[must_use]
     pub fn in_zone(self, offset_minutes: i32) -> Self {
         Self { offset_minutes, ..self }
+    }
+
+    /// Passes over what the user asked to be forgotten: of such events only that an item was
+    /// hidden, and which slates were opened, is still learned.
+    #[must_use]
+    pub fn without(self, forgotten: Forgotten) -> Self {
+        Self { forgotten, ..self }
     }
 
     /// Learns from one event. An event whose sequence number was learned already is passed over.
@@ -38,6 +47,16 @@ impl Labels {
         }
         self.profile.learned_through = event.sequence;
         self.read += 1;
+        let is_forgotten = self.forgotten.covers(&event.item, event.sequence);
+        if event.kind == EventKind::Hide {
+            self.profile.hidden.insert(event.item.clone());
+        }
+        if event.kind == EventKind::Impression {
+            self.note_opening(event);
+        }
+        if is_forgotten {
+            return;
+        }
         let LabelWeights { conversion, like, click, dwell, dwell_ms_min, .. } = self.weights;
         match event.kind {
             EventKind::Conversion => self.chosen(event, conversion, true),
@@ -46,12 +65,8 @@ impl Labels {
             EventKind::Dwell if event.dwell_ms.is_some_and(|ms| ms >= dwell_ms_min) => {
                 self.chosen(event, dwell, false);
             }
-            EventKind::Dislike => self.against(event, self.weights.dislike),
-            EventKind::Hide => {
-                self.profile.hidden.insert(event.item.clone());
-                self.against(event, self.weights.dislike);
-            }
-            EventKind::Impression => self.shown(event),
+            EventKind::Dislike | EventKind::Hide => self.against(event, self.weights.dislike),
+            EventKind::Impression => self.against(event, self.passed_over_weight(event)),
             EventKind::Dwell | EventKind::Custom(_) => {}
         }
     }
@@ -96,14 +111,13 @@ impl Labels {
         entry.negative = (entry.negative + confidence).min(max);
     }
 
-    fn shown(&mut self, event: &RecordedEvent) {
+    fn note_opening(&mut self, event: &RecordedEvent) {
         if event.position == Some(0)
             && let (Some(surface), Some(context)) = (&event.surface, &event.context)
         {
             let day = Day::at(event.at_ms, self.offset_minutes);
             self.profile.openings.note(surface.as_str(), context.as_str(), day);
         }
-        self.against(event, self.passed_over_weight(event));
     }
 
     fn passed_over_weight(&self, event: &RecordedEvent) -> f32 {
@@ -124,7 +138,7 @@ impl Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{ContextId, EventId};
+    use crate::base::{ContextId, EventId, Forgetting, SurfaceId};
 
     fn event(sequence: u64, kind: EventKind, item: &str) -> RecordedEvent {
         RecordedEvent {
@@ -186,6 +200,31 @@ mod tests {
         let profile = learned(&events);
         assert!(profile.hidden.contains("a"));
         assert_eq!(profile.history[1].weight(), LabelWeights::default().confidence_max);
+    }
+
+    #[test]
+    fn what_is_forgotten_leaves_only_what_was_hidden_and_opened() {
+        let through = Forgetting { number: 1, through: 3 };
+        let forgotten = Forgotten::from([(ItemId::new("a").unwrap(), through)]);
+        let labels = Labels::new(Profile::default(), LabelWeights::default());
+        let mut labels = labels.without(forgotten);
+        let shown = RecordedEvent {
+            position: Some(0),
+            surface: Some(SurfaceId::new("home").unwrap()),
+            ..event(1, EventKind::Impression, "a")
+        };
+        for event in [shown, event(2, EventKind::Hide, "a"), event(3, EventKind::Like, "a")] {
+            labels.learn(&event);
+        }
+        labels.learn(&event(4, EventKind::Like, "b"));
+        labels.learn(&event(5, EventKind::Click, "a"));
+        let (profile, read) = labels.finish();
+        assert!(profile.hidden.contains("a") && !profile.openings.by_slate.is_empty());
+        let [a, b] = profile.history.as_slice() else { panic!("{profile:?}") };
+        let weights = LabelWeights::default();
+        assert_eq!((a.weight(), a.negative, a.last_chosen_ms), (weights.click, 0.0, None));
+        assert_eq!(b.weight(), weights.like);
+        assert_eq!((read, profile.learned_through), (5, 5));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! A click is a weak label: it says more than nothing and less than a visit. [`Labels`] turns
 //! recorded events into confidences by item and context, which the next night folds in.
 
+pub mod forgotten;
 mod labels;
 pub mod rows;
 

@@ -20,6 +20,7 @@ struct StoredProfile {
     place: Option<(f64, f64)>,
     openings: StoredOpenings,
     learned_through: u64,
+    forgotten_through: u64,
     seed: u64,
 }
 
@@ -58,6 +59,7 @@ pub fn encode(profile: &Profile) -> Result<Vec<u8>> {
         place: profile.place.map(|place| (place.latitude, place.longitude)),
         openings: store_openings(&profile.openings),
         learned_through: profile.learned_through,
+        forgotten_through: profile.forgotten_through,
         seed: profile.seed,
     };
     blob::encode(WHAT, FORMAT, &stored)
@@ -83,6 +85,7 @@ pub fn decode(bytes: &[u8]) -> Result<Profile> {
         place: stored.place.map(|(north, east)| GeoPoint::new(north, east)).transpose()?,
         openings: restore_openings(stored.openings),
         learned_through: stored.learned_through,
+        forgotten_through: stored.forgotten_through,
         seed: stored.seed,
     })
 }
@@ -157,6 +160,7 @@ mod tests {
             place: Some(GeoPoint::new(22.0, -100.0).unwrap()),
             openings,
             learned_through: 11,
+            forgotten_through: 3,
             seed: 12,
         };
         store.write("test", |transaction| save(transaction, &profile)).unwrap();

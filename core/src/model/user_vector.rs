@@ -48,6 +48,19 @@ impl UserVector {
         let part = |pull: &[f64]| pull.iter().zip(&direction).map(|(a, b)| a * b).sum::<f64>();
         self.pulls.chunks_exact(d).map(|pull| part(pull) as f32).collect()
     }
+
+    /// What the observation in place `index` adds to the vector: A⁻¹ `w_i t_i y_i`. These sum to
+    /// it. Zeros where there is no such observation.
+    #[must_use]
+    pub fn component(&self, index: usize) -> Vec<f32> {
+        let d = self.vector.len();
+        let pull = self.pulls.get(index * d..(index + 1) * d);
+        let mut component = pull.map_or_else(|| vec![0.0; d], <[f64]>::to_vec);
+        if pull.is_some() {
+            cholesky::solve(&self.factor, d, &mut component);
+        }
+        component.into_iter().map(|value| value as f32).collect()
+    }
 }
 
 #[cfg(test)]
@@ -80,6 +93,11 @@ mod tests {
                 let size: f32 = parts.iter().map(|part| part.abs()).sum();
                 let difference = (parts.iter().sum::<f32>() - user.score(item)).abs();
                 prop_assert!(difference <= 1e-5 * size.max(1e-2), "{} of {}", difference, size);
+                for (at, part) in parts.iter().enumerate() {
+                    let component = user.component(at);
+                    let product: f32 = component.iter().zip(item).map(|(x, y)| x * y).sum();
+                    prop_assert!((product - part).abs() <= 1e-4 * size.max(1e-2));
+                }
             }
         }
     }

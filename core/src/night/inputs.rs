@@ -43,6 +43,7 @@ pub fn inputs_digest(
         loaded.manifest_sha256.as_bytes(),
         &plan,
         &profile.learned_through.to_le_bytes(),
+        &profile.forgotten_through.to_le_bytes(),
         &profile.seed.to_le_bytes(),
         place.as_bytes(),
         policy,

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use super::parts::Explainer;
+use super::attribution::SequenceParts;
 use super::{GoOn, LoadedRelease, NearestItems, Recorder, Treatment};
 use crate::base::{Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
 use crate::candidates::{Found, Sources};
@@ -41,6 +41,8 @@ pub struct SlateMaker<'a> {
     pub at_night: bool,
     /// Hears of every stage, for whoever asks why a slate is as it is.
     pub recorder: Option<&'a Recorder>,
+    /// Empty at first: what the reasons of a sequence model keep from slate to slate.
+    pub sequence: SequenceParts,
 }
 
 /// The slots of a slate, and the rules and exposures that they do not meet.
@@ -94,6 +96,7 @@ impl SlateMaker<'_> {
             made_at_night: self.at_night,
             arm: self.treatment.arm.clone(),
             fatigue_impressions: self.plan.fatigue_impressions,
+            forgotten_through: self.profile.forgotten_through,
             slots,
             unmet,
         })
@@ -157,9 +160,9 @@ impl SlateMaker<'_> {
         let slot = |placed: Placed| {
             let near = scored[placed.candidate].1;
             let popular = placed.score - near;
-            let mut parts = vec![(ReasonKind::PopularInContext, popular)];
+            let mut parts = vec![Reason::exact(ReasonKind::PopularInContext, popular)];
             if near > 0.0 {
-                parts.push((ReasonKind::Nearby, near));
+                parts.push(Reason::exact(ReasonKind::Nearby, near));
             }
             let reasons = explain(placed.score, Vec::new(), parts, false);
             self.slot(placed, Sources::default(), reasons)
@@ -201,23 +204,23 @@ impl SlateMaker<'_> {
         let ranked = candidates.iter().zip(scores);
         let ranked: Vec<Ranked> =
             ranked.map(|(index, score)| Ranked { index: *index, score }).collect();
-        let contexts = self.loaded.release.manifest().plan.contexts.len();
         if let Some(recorder) = self.recorder {
+            let contexts = self.loaded.release.manifest().plan.contexts.len();
             let spans = spans(features, vector.len(), contexts);
             recorder.model(self.catalogue(), &found, (features, &spans), &values, &ranked);
         }
         let Reranked { slots: placed, unmet } =
             self.rerank_model(&ranked, surface, context, &matrix);
         go_on()?;
-        let explainer = Explainer::new(&model.ranker, features, user, contexts);
-        let slot = |placed: Placed| {
-            go_on()?;
-            let line = &values[placed.candidate * width..(placed.candidate + 1) * width];
-            let vector = matrix.row(placed.index).unwrap_or_default();
-            let reasons = explainer.reasons(&placed, line, &vector)?;
+        let rows = (&candidates[..], &values[..]);
+        let explainer = self.explainer(surface, (context, at), rows, &matrix, user)?;
+        let vector = |index: u32| matrix.row(index).unwrap_or_default();
+        let reasons = explainer.reasons(&placed, &values, &vector, go_on)?;
+        let slot = |(placed, reasons): (Placed, Vec<Reason>)| {
             self.slot(placed, sources[placed.candidate], reasons)
         };
-        Ok((placed.into_iter().map(slot).collect::<Result<_>>()?, self.unmet(&unmet)))
+        let slots = placed.into_iter().zip(reasons).map(slot);
+        Ok((slots.collect::<Result<_>>()?, self.unmet(&unmet)))
     }
 
     fn unmet(&self, unmet: &[(u8, usize)]) -> Vec<Unmet> {

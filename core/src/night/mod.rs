@@ -9,6 +9,8 @@
 //! from. A night that is cut short, by its budget or by a kill, leaves old or new slates; the next
 //! one finds by the digests which are left to make and goes on with those.
 
+mod attribution;
+mod background;
 mod inputs;
 mod items;
 mod job;
@@ -26,6 +28,7 @@ mod scores;
 mod trace;
 mod user;
 
+pub use attribution::SequenceParts;
 pub use inputs::{Treatment, inputs_digest};
 pub use items::ItemTensors;
 pub use job::{GoOn, Job, NightOutcome, NightReport, SlateKeeper};

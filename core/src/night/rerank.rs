@@ -157,7 +157,7 @@ impl SlateMaker<'_> {
     /// `reasons` with the rules that touched the slot before them.
     pub(super) fn with_rules(&self, rules: RuleSet, mut reasons: Vec<Reason>) -> Vec<Reason> {
         let names = rules.iter().filter_map(|rule| rule_name(self.plan, rule));
-        let rule = |id: &str| Reason { kind: ReasonKind::Rule(id.to_owned()), contribution: 0.0 };
+        let rule = |id: &str| Reason::exact(ReasonKind::Rule(id.to_owned()), 0.0);
         let named: Vec<Reason> = names.map(rule).collect();
         reasons.splice(0..0, named);
         reasons

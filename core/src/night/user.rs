@@ -1,5 +1,7 @@
 //! The user in one context, as the model sees it.
 
+use std::borrow::Cow;
+
 use super::SlateMaker;
 use crate::base::{HistoryItem, ItemId, Result};
 use crate::model::{Observation, UserEncoder, UserVector};
@@ -15,24 +17,65 @@ pub(super) struct User<'a> {
     pub(super) items: Vec<(&'a ItemId, &'a str)>,
 }
 
+/// The history as an encoder reads it: what was chosen, then what was passed over.
+pub(super) struct History<'a> {
+    pub(super) seen: Vec<Seen<'a>>,
+    /// The chosen items, in the order of their observations, which come first.
+    pub(super) items: Vec<(&'a ItemId, &'a str)>,
+}
+
+/// An observation and whose it is.
+pub(super) struct Seen<'a> {
+    vector: Cow<'a, [f32]>,
+    pub(super) weight: f32,
+    target: f32,
+    /// When it was chosen last.
+    pub(super) chosen_ms: Option<i64>,
+    /// The place of its item among the chosen ones; none for what was only passed over.
+    pub(super) chosen: Option<usize>,
+}
+
+impl History<'_> {
+    /// The observations that `counts`.
+    pub(super) fn observations(&self, counts: impl Fn(&Seen<'_>) -> bool) -> Vec<Observation<'_>> {
+        let seen = self.seen.iter().filter(|seen| counts(seen));
+        seen.map(|Seen { vector, weight, target, .. }| Observation {
+            vector,
+            weight: *weight,
+            target: *target,
+        })
+        .collect()
+    }
+}
+
 impl SlateMaker<'_> {
     /// The user in `context`, the `index`-th of the plan: feedback given in it counts
     /// `context_weight` times.
-    pub(super) fn user(
-        &self,
+    pub(super) fn user<'a>(
+        &'a self,
         context: &Context,
         index: usize,
-        matrix: &ItemMatrix<'_>,
-    ) -> Result<User<'_>> {
+        matrix: &ItemMatrix<'a>,
+    ) -> Result<User<'a>> {
         let (model, _) = self.loaded.model()?;
-        // A row outside the matrix would be empty, and encoders refuse vectors of a wrong length.
-        let row = |index| matrix.row(index).unwrap_or_default();
+        let history = self.history(context, matrix)?;
+        let vector = model.encoder.encode(&history.observations(|_| true), index)?;
+        Ok(User { vector, items: history.items })
+    }
+
+    /// The history in `context`.
+    pub(super) fn history<'a>(
+        &'a self,
+        context: &Context,
+        matrix: &ItemMatrix<'a>,
+    ) -> Result<History<'a>> {
+        let (model, _) = self.loaded.model()?;
         let mut history: Vec<&HistoryItem> = self.profile.history.iter().collect();
         if matches!(model.encoder, UserEncoder::Sasrec(_)) {
             // What was only clicked has no time, and stands before all that was chosen.
             history.sort_by_key(|entry| entry.last_chosen_ms);
         }
-        let (mut chosen, mut passed, mut items) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut seen, mut passed, mut items) = (Vec::new(), Vec::new(), Vec::new());
         for entry in history {
             let Some(index) = self.catalogue().index_of(entry.item.as_str()) else { continue };
             let Some(title) = self.catalogue().title(index) else { continue };
@@ -44,24 +87,26 @@ impl SlateMaker<'_> {
                     if same { weight * model.context_weight } else { *weight }
                 })
                 .sum();
+            // A row outside the matrix would be empty, and encoders refuse vectors of a wrong
+            // length.
+            let of = |weight, target, chosen| Seen {
+                vector: matrix.row(index).unwrap_or_default(),
+                weight,
+                target,
+                chosen_ms: entry.last_chosen_ms,
+                chosen,
+            };
+            let chosen = (weight > 0.0).then_some(items.len());
             if weight > 0.0 {
-                chosen.push((row(index), weight, 1.0));
+                seen.push(of(weight, 1.0, chosen));
                 items.push((&entry.item, title));
             }
             if entry.negative > 0.0 {
-                passed.push((row(index), entry.negative, 0.0));
+                passed.push(of(entry.negative, 0.0, chosen));
             }
         }
-        chosen.extend(passed);
-        let observations: Vec<Observation<'_>> = chosen
-            .iter()
-            .map(|(row, weight, target)| Observation {
-                vector: row,
-                weight: *weight,
-                target: *target,
-            })
-            .collect();
-        Ok(User { vector: model.encoder.encode(&observations, index)?, items })
+        seen.extend(passed);
+        Ok(History { seen, items })
     }
 
     /// The rows of the ranker's features for `candidates`, one behind the other.

@@ -9,6 +9,16 @@ pub struct Reason {
     pub kind: ReasonKind,
     /// The part, in the units of the score; it may be negative.
     pub contribution: f32,
+    /// Standard error of the part; 0 where it is computed exactly.
+    pub standard_error: f32,
+}
+
+impl Reason {
+    /// A part that is computed exactly.
+    #[must_use]
+    pub fn exact(kind: ReasonKind, contribution: f32) -> Self {
+        Self { kind, contribution, standard_error: 0.0 }
+    }
 }
 
 /// Where a part of a score comes from.
@@ -21,7 +31,7 @@ pub enum ReasonKind {
         /// Its title in the release.
         title: String,
     },
-    /// All items of the history that are not named one by one.
+    /// All of the history that is not named item by item, what was passed over included.
     OtherHistory,
     /// Many people choose it.
     Popular,
@@ -29,9 +39,10 @@ pub enum ReasonKind {
     PopularInContext,
     /// It is close to the user's place.
     Nearby,
-    /// A feature of the ranker that has no kind of its own, by its name in the manifest.
+    /// A feature of the ranker that has no kind of its own, by its name in the manifest: `item`,
+    /// what the item's vector is worth to anybody.
     Feature(String),
-    /// What every item gets.
+    /// What a stranger's average candidate gets.
     Base,
     /// The slot was drawn to learn something new; contributes nothing.
     Exploration,

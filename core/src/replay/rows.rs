@@ -155,6 +155,7 @@ mod tests {
             made_at_night: false,
             arm: None,
             fatigue_impressions: 0,
+            forgotten_through: 0,
             slots: Vec::new(),
             unmet: Vec::new(),
         }

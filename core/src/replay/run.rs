@@ -5,7 +5,9 @@ use std::path::Path;
 use super::Bundle;
 use super::inputs::changed;
 use crate::base::{Error, ReplayRefusal, Result};
-use crate::night::{LoadedRelease, Recorder, SlateMaker, Trace, Treatment, inputs_digest};
+use crate::night::{
+    LoadedRelease, Recorder, SequenceParts, SlateMaker, Trace, Treatment, inputs_digest,
+};
 use crate::release::{Context, Plan, Surface, activation, check_installed};
 use crate::slates::{Slate, stored};
 
@@ -92,6 +94,7 @@ pub fn replay(bundle: &Bundle, loaded: &LoadedRelease) -> Result<Replayed> {
         day: inputs.day,
         at_night: slate.made_at_night,
         recorder: Some(&recorder),
+        sequence: SequenceParts::default(),
     };
     let made = maker.make(surface, index, context)?;
     let stale_after_ms = made.stale_after_ms.max(slate.stale_after_ms);

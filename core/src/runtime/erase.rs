@@ -31,6 +31,7 @@ impl Noctule {
                 events::remove_all(transaction)?;
                 slates::remove_all(transaction)?;
                 crate::replay::rows::remove_all(transaction)?;
+                crate::learning::forgotten::rows::remove_all(transaction)?;
                 crate::night::rows::remove_all(transaction)?;
                 meta::remove(transaction, crate::night::schedule::rows::KEY)?;
                 meta::remove(transaction, profiles::KEY)?;

@@ -9,7 +9,8 @@ use crate::base::digest::sha256_hex;
 use crate::base::{Error, Refusal, Result};
 use crate::learning::rows as profiles;
 use crate::night::{
-    GoOn, LoadedRelease, SlateMaker, Treatment, WorkItem, coming_day, night_of, order_of_work,
+    GoOn, LoadedRelease, SequenceParts, SlateMaker, Treatment, WorkItem, coming_day, night_of,
+    order_of_work,
 };
 use crate::release::integrity::damaged;
 use crate::release::rows as releases;
@@ -204,6 +205,7 @@ impl Noctule {
             day: night_of(now_ms, clock.offset_minutes()),
             at_night,
             recorder: None,
+            sequence: SequenceParts::default(),
         }
     }
 

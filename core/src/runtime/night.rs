@@ -5,7 +5,8 @@ use std::cell::{Cell, OnceCell};
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
 use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step, StopReason};
-use crate::feedback::{self, rows as events};
+use crate::feedback::rows as events;
+use crate::learning::forgotten::rows as forgotten;
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::rows::{self as journal, Spent};
 use crate::night::{
@@ -181,11 +182,9 @@ impl Noctule {
         };
         let _recording = lock(&self.recording);
         let today = self.store.read(|connection| {
-            let mut today = Today::of(&profile);
-            events::each_after(connection, profile.learned_through, usize::MAX, |event| {
-                feedback::apply(&mut today, &event.kind, &event.item, event.at_ms);
-                Ok(())
-            })?;
+            let forgotten = forgotten::load(connection)?;
+            let mut today = Today::of(&profile, &forgotten);
+            events::note_after(connection, profile.learned_through, &forgotten, &mut today)?;
             Ok(today)
         })?;
         self.shelf.set_today(today);
@@ -194,10 +193,16 @@ impl Noctule {
 
     fn learn_some(&self) -> Result<(Profile, u64)> {
         let _recording = lock(&self.recording);
+        let shelf = self.shelf.snapshot();
+        let made_with = shelf.slates.values().map(|published| published.slate().forgotten_through);
+        let slates_through = made_with.min().unwrap_or(u64::MAX);
         self.store.write("learning", |transaction| {
-            let before = self.profile(profiles::load(transaction))?;
+            let mut before = self.profile(profiles::load(transaction))?;
+            // A profile that began anew after damage has forgotten everything already.
+            before.forgotten_through = forgotten::latest(transaction)?;
             let after = before.learned_through;
             let labels = Labels::new(before, LabelWeights::default());
+            let labels = labels.without(forgotten::load(transaction)?);
             let mut labels = labels.in_zone(self.config.clock.offset_minutes());
             events::each_after(transaction, after, EVENTS_AT_ONCE, |event| {
                 labels.learn(&event);
@@ -207,6 +212,7 @@ impl Noctule {
             profiles::save(transaction, &profile)?;
             let delivered = QueueState::load(transaction)?.acknowledged_through;
             events::remove_through(transaction, delivered.min(profile.learned_through))?;
+            forgotten::tidy(transaction, slates_through)?;
             Ok((profile, read))
         })
     }

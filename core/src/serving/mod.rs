@@ -4,6 +4,7 @@
 //! memory, and leaves out what the user has hidden or chosen since.
 
 mod answer;
+mod forgetting;
 mod shelf;
 mod today;
 

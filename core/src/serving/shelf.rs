@@ -1,8 +1,10 @@
 //! The shelf: what is served, swapped as a whole.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
 
+use super::forgetting::without_forgotten;
 use super::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier, Today};
 use crate::base::{ContextId, WeekMinute};
 use crate::release::{Consumed, Plan};
@@ -93,7 +95,8 @@ impl Shelf {
     /// Answers `request` at `now_ms`, which is `moment` of the local week.
     ///
     /// Hidden items are left out, and so are items chosen since the slate was made unless the plan
-    /// keeps them; items shown too often since the last night stand behind the others.
+    /// keeps them; items shown too often since the last night stand behind the others. What was
+    /// forgotten since is no reason any more, and moves back or leaves what owed it the place.
     #[must_use]
     pub fn recommend(
         &self,
@@ -138,10 +141,11 @@ impl Shelf {
     }
 
     /// The slots of `slate` that may be shown, each with its published position: what the user hid
-    /// is left out, and what was chosen since the slate was made unless the plan keeps it.
+    /// is left out, what was chosen since the slate was made unless the plan keeps it, and what
+    /// stands there only for what was forgotten since.
     #[must_use]
-    pub fn kept<'s>(&self, plan: &Plan, slate: &'s Slate) -> Vec<(u32, &'s Slot)> {
-        kept(&self.today(), plan, slate).collect()
+    pub fn kept<'s>(&self, plan: &Plan, slate: &'s Slate) -> Vec<(u32, Cow<'s, Slot>)> {
+        kept(&self.today(), plan, slate)
     }
 
     fn items(&self, plan: &Plan, slate: &Slate, limit: Option<usize>) -> Vec<RecommendedItem> {
@@ -149,11 +153,11 @@ impl Shelf {
         let tired = |slot: &Slot| {
             slate.fatigue_impressions > 0 && today.shown(&slot.item) >= slate.fatigue_impressions
         };
-        let shown = kept(&today, plan, slate);
+        let shown = kept(&today, plan, slate).into_iter();
         let (behind, mut order): (Vec<_>, Vec<_>) = shown.partition(|(_, slot)| tired(slot));
         order.extend(behind);
         let places = (0u32..).zip(order).take(limit.unwrap_or(usize::MAX));
-        places.map(|(position, (published, slot))| item(slot, position, published)).collect()
+        places.map(|(position, (published, slot))| item(&slot, position, published)).collect()
     }
 
     fn today(&self) -> RwLockReadGuard<'_, Today> {
@@ -161,12 +165,24 @@ impl Shelf {
     }
 }
 
-fn kept<'s>(today: &Today, plan: &Plan, slate: &'s Slate) -> impl Iterator<Item = (u32, &'s Slot)> {
-    let consumed = move |slot: &Slot| {
-        plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms)
+/// The slots of `slate`, each with its published place, without what was forgotten since, and
+/// without the items that the user hid or, unless the plan keeps them, chose since.
+fn kept<'s>(today: &Today, plan: &Plan, slate: &'s Slate) -> Vec<(u32, Cow<'s, Slot>)> {
+    let may_be_shown = |slot: &Slot| {
+        let consumed =
+            plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms);
+        !today.is_hidden(&slot.item) && !consumed
     };
-    let numbered = (0u32..).zip(&slate.slots);
-    numbered.filter(move |(_, slot)| !today.is_hidden(&slot.item) && !consumed(slot))
+    match without_forgotten(slate, today) {
+        Some(slots) => {
+            let slots = slots.into_iter().filter(|(_, slot)| may_be_shown(slot));
+            slots.map(|(place, slot)| (place, Cow::Owned(slot))).collect()
+        }
+        None => {
+            let slots = (0u32..).zip(&slate.slots).filter(|(_, slot)| may_be_shown(slot));
+            slots.map(|(place, slot)| (place, Cow::Borrowed(slot))).collect()
+        }
+    }
 }
 
 fn item(slot: &Slot, position: u32, published_at: u32) -> RecommendedItem {

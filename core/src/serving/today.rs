@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
-use crate::base::{ItemId, Profile};
+use crate::base::{Forgotten, ItemId, Profile};
 
 /// Hidden and chosen items, and what was shown since the last night.
 #[derive(Debug, Clone, Default)]
 pub struct Today {
     items: HashMap<ItemId, Mark>,
+    /// Number of the newest forgetting.
+    forgotten_through: u64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,13 +17,18 @@ struct Mark {
     hidden: bool,
     chosen_at_ms: Option<i64>,
     shown: u32,
+    /// Number of its newest forgetting; 0 when it was never forgotten.
+    forgotten: u64,
 }
 
 impl Today {
-    /// What the profile knows: hidden and chosen items.
+    /// What the profile knows, hidden and chosen items, and what is forgotten.
     #[must_use]
-    pub fn of(profile: &Profile) -> Self {
+    pub fn of(profile: &Profile, forgotten: &Forgotten) -> Self {
         let mut today = Self::default();
+        for (item, forgetting) in forgotten.iter() {
+            today.note_forgotten(item, forgetting.number);
+        }
         for item in &profile.hidden {
             today.mark(item).hidden = true;
         }
@@ -54,6 +61,27 @@ impl Today {
     /// The user asked never to see `item` again.
     pub fn note_hidden(&mut self, item: &ItemId) {
         self.mark(item).hidden = true;
+    }
+
+    /// The user asked for what was done with `item` to be forgotten, by the forgetting of this
+    /// number.
+    pub fn note_forgotten(&mut self, item: &ItemId, number: u64) {
+        let mark = self.mark(item);
+        mark.forgotten = mark.forgotten.max(number);
+        mark.chosen_at_ms = None;
+        self.forgotten_through = self.forgotten_through.max(number);
+    }
+
+    /// Whether anything was forgotten after the forgetting of this number.
+    #[must_use]
+    pub fn forgot_after(&self, number: u64) -> bool {
+        self.forgotten_through > number
+    }
+
+    /// Whether `item` was forgotten after the forgetting of this number.
+    #[must_use]
+    pub fn was_forgotten_after(&self, item: &ItemId, number: u64) -> bool {
+        self.items.get(item).is_some_and(|mark| mark.forgotten > number)
     }
 
     /// Whether the user asked never to see `item`.

@@ -152,10 +152,10 @@ mod tests {
         let item = ItemId::new("luna").unwrap();
         let because = ReasonKind::BecauseOf { item: item.clone(), title: "La Luna".into() };
         let reasons = [
-            Reason { kind: because, contribution: 0.5 },
-            Reason { kind: ReasonKind::Feature("price".into()), contribution: 0.25 },
-            Reason { kind: ReasonKind::Base, contribution: -1.0 },
-            Reason { kind: ReasonKind::Rule("spring".into()), contribution: 0.0 },
+            Reason { kind: because, contribution: 0.5, standard_error: 0.125 },
+            Reason::exact(ReasonKind::Feature("price".into()), 0.25),
+            Reason::exact(ReasonKind::Base, -1.0),
+            Reason::exact(ReasonKind::Rule("spring".into()), 0.0),
         ];
         let mut sources = Sources::default();
         [Generator::Nearest, Generator::New].into_iter().for_each(|by| sources.add(by));
@@ -180,6 +180,7 @@ mod tests {
             made_at_night: true,
             arm: Some("model".into()),
             fatigue_impressions: 3,
+            forgotten_through: 5,
             slots: vec![slot],
             unmet: vec![Unmet { rule: "spring".into(), slots: 3 }],
         }

@@ -43,6 +43,8 @@ pub struct Slate {
     pub arm: Option<String>,
     /// Showings without a choice before an item is moved back at read time; 0 is never.
     pub fatigue_impressions: u32,
+    /// Number of the last forgetting that the profile it was made from reflected.
+    pub forgotten_through: u64,
     /// The slots, best first.
     pub slots: Vec<Slot>,
     /// Rules and exposures of the plan that could not be met.

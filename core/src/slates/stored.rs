@@ -25,6 +25,7 @@ struct StoredSlate {
     made_at_night: bool,
     arm: Option<String>,
     fatigue_impressions: u32,
+    forgotten_through: u64,
     slots: Vec<StoredSlot>,
     /// Rules by their ids, and in how many slots.
     unmet: Vec<(String, u32)>,
@@ -36,7 +37,8 @@ struct StoredSlot {
     title: String,
     score: f32,
     propensity: f64,
-    reasons: Vec<(StoredKind, f32)>,
+    /// What, how much, and the standard error of that.
+    reasons: Vec<(StoredKind, f32, f32)>,
     /// A bit for each generator.
     sources: u8,
 }
@@ -82,6 +84,7 @@ fn store(slate: &Slate) -> StoredSlate {
         made_at_night: slate.made_at_night,
         arm: slate.arm.clone(),
         fatigue_impressions: slate.fatigue_impressions,
+        forgotten_through: slate.forgotten_through,
         slots: slate.slots.iter().map(store_slot).collect(),
         unmet: slate.unmet.iter().map(|unmet| (unmet.rule.clone(), unmet.slots)).collect(),
     }
@@ -104,7 +107,7 @@ fn store_slot(slot: &Slot) -> StoredSlot {
         title: slot.title.to_string(),
         score: slot.score,
         propensity: slot.propensity,
-        reasons: slot.reasons.iter().map(|r| (kind(r), r.contribution)).collect(),
+        reasons: slot.reasons.iter().map(|r| (kind(r), r.contribution, r.standard_error)).collect(),
         sources: slot.sources.bits(),
     }
 }
@@ -124,13 +127,14 @@ fn restore(stored: StoredSlate) -> Result<Slate> {
         made_at_night: stored.made_at_night,
         arm: stored.arm,
         fatigue_impressions: stored.fatigue_impressions,
+        forgotten_through: stored.forgotten_through,
         slots: stored.slots.into_iter().map(restore_slot).collect::<Result<_>>()?,
         unmet: stored.unmet.into_iter().map(|(rule, slots)| Unmet { rule, slots }).collect(),
     })
 }
 
 fn restore_slot(stored: StoredSlot) -> Result<Slot> {
-    let reason = |(kind, contribution)| {
+    let reason = |(kind, contribution, standard_error)| {
         let kind = match kind {
             StoredKind::BecauseOf(item, title) => {
                 ReasonKind::BecauseOf { item: ItemId::new(item)?, title }
@@ -144,7 +148,7 @@ fn restore_slot(stored: StoredSlot) -> Result<Slot> {
             StoredKind::Exploration => ReasonKind::Exploration,
             StoredKind::Rule(id) => ReasonKind::Rule(id),
         };
-        Ok(Reason { kind, contribution })
+        Ok(Reason { kind, contribution, standard_error })
     };
     Ok(Slot {
         item: ItemId::new(stored.item)?,

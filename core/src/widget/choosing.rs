@@ -1,5 +1,7 @@
 //! Which slates and slots go into the file.
 
+use std::borrow::Cow;
+
 use super::WidgetPolicy;
 use crate::base::Span;
 use crate::release::Surface;
@@ -14,7 +16,7 @@ pub struct Chosen<'a> {
     /// When its context holds.
     pub when: Span,
     /// The slots, best first, each with its published position.
-    pub slots: Vec<(u32, &'a Slot)>,
+    pub slots: Vec<(u32, Cow<'a, Slot>)>,
 }
 
 /// Hands `body` the slates of `shelf` that `policy` asks for: surface by surface, the contexts of

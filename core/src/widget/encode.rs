@@ -67,7 +67,7 @@ impl<'a> Parts<'a> {
         HEAD + self.mark().iter().sum::<usize>()
     }
 
-    fn slate(&mut self, chosen: &Chosen<'a>, reasons_max: usize) {
+    fn slate(&mut self, chosen: &'a Chosen<'a>, reasons_max: usize) {
         let slate = chosen.slate;
         let names = [slate.key.surface.as_str(), slate.key.context.as_str(), &slate.release];
         let arm = slate.arm.as_deref().unwrap_or_default();

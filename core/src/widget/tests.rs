@@ -1,5 +1,7 @@
 //! What is written is read again, and nothing else is.
 
+use std::borrow::Cow;
+
 use std::sync::Arc;
 
 use proptest::prelude::*;
@@ -38,6 +40,7 @@ fn slate(context: &str, slots: Vec<Slot>) -> Slate {
         made_at_night: true,
         arm: Some("model".into()),
         fatigue_impressions: 0,
+        forgotten_through: 0,
         slots,
         unmet: Vec::new(),
     }
@@ -45,11 +48,11 @@ fn slate(context: &str, slots: Vec<Slot>) -> Slate {
 
 fn whole(slate: &Slate, (from, until): (u32, u32)) -> Chosen<'_> {
     let when = Span { days: Days::Weekday, from, until };
-    Chosen { slate, when, slots: (0..).zip(&slate.slots).collect() }
+    Chosen { slate, when, slots: (0..).zip(slate.slots.iter().map(Cow::Borrowed)).collect() }
 }
 
 fn reasons() -> Vec<Reason> {
-    let reason = |kind, contribution| Reason { kind, contribution };
+    let reason = Reason::exact;
     let because = |title: &str| {
         let (item, title) = (ItemId::new("old").unwrap(), title.to_owned());
         ReasonKind::BecauseOf { item, title }
@@ -251,7 +254,7 @@ prop_compose! {
         told in prop::collection::vec(("[a-z \u{e9}]{0,12}", -1.0f32..1.0), 0..5),
     ) -> Slot {
         let reason = |(name, contribution): (String, f32)| {
-            Reason { kind: ReasonKind::Feature(name), contribution }
+            Reason::exact(ReasonKind::Feature(name), contribution)
         };
         let reasons = told.into_iter().map(reason).collect();
         Slot { score, propensity, ..slot(&name, reasons) }

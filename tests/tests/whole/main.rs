@@ -9,6 +9,8 @@ mod delivery_refusals;
 mod determinism;
 mod erasure;
 mod exam;
+mod faithful;
+mod forgetting;
 mod full_disk;
 mod health;
 mod integrity;

@@ -3,6 +3,7 @@
 use noctule_core::base::{Budget, CancelToken, Error, NoProgress};
 use noctule_core::release::{Architecture, Trust, verify_directory};
 use noctule_core::serving::Tier;
+use noctule_core::slates::ReasonKind;
 use noctule_releases::{PackInput, pack};
 use noctule_tests::models::{input, sasrec, sasrec_linear, two_tower};
 use noctule_tests::phone::{check_whole, event};
@@ -22,6 +23,19 @@ fn phone(input: &PackInput, scratch: &std::path::Path) -> Phone {
 
 fn names(phone: &Phone) -> Vec<String> {
     phone.slate("home", 0).items.iter().map(|slot| slot.item.to_string()).collect()
+}
+
+/// The base takes what the parts leave, and is the score of the same background for each slot of a
+/// slate.
+fn check_bases(phone: &Phone, contexts: usize) {
+    for slate in phone.slates(contexts) {
+        let base = |kind: &ReasonKind| *kind == ReasonKind::Base;
+        let reasons = slate.items.iter().flat_map(|slot| slot.reasons.iter());
+        let bases: Vec<f32> =
+            reasons.filter(|reason| base(&reason.kind)).map(|reason| reason.contribution).collect();
+        assert_eq!(bases.len(), slate.items.len());
+        assert!(bases.iter().all(|base| (base - bases[0]).abs() < 1e-4), "{bases:?}");
+    }
 }
 
 #[test]
@@ -44,6 +58,7 @@ fn each_model_makes_whole_slates_that_follow_what_the_user_does() {
             check_whole(&slate, slate.items.len());
         }
         assert_ne!(names(&phone), stranger, "{name}");
+        check_bases(&phone, town.contexts);
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) fn words(kind: &ReasonKind) -> String {
         ReasonKind::PopularInContext => "many people choose it at this time".into(),
         ReasonKind::Nearby => "it is near you".into(),
         ReasonKind::Feature(name) => name.clone(),
-        ReasonKind::Base => "what every item gets".into(),
+        ReasonKind::Base => "what a stranger's average candidate gets".into(),
         ReasonKind::Exploration => "drawn to learn something new".into(),
         ReasonKind::Rule(id) => format!("by the rule {id}"),
     }
@@ -25,9 +25,9 @@ pub(crate) fn words(kind: &ReasonKind) -> String {
 /// The reasons why `item` is there with their shares of the score, the strongest first, the rest
 /// summed up; shares sum to 1. Empty when the parts do not speak for the item.
 ///
-/// What every item gets tells nothing apart and is left out. Popularity in the context and overall
-/// rise and fall together, so that a model may take back with one what it gave with the other:
-/// they are told as one.
+/// What a stranger's average candidate gets tells nothing apart and is left out. Popularity in the
+/// context and overall rise and fall together, so that a model may take back with one what it gave
+/// with the other: they are told as one.
 pub(crate) fn in_words(item: &ItemId, reasons: &[Reason]) -> Vec<ReasonStory> {
     let mut parts: Vec<(String, f64)> = Vec::new();
     for reason in reasons.iter().filter(|reason| reason.kind != ReasonKind::Base) {
@@ -79,7 +79,7 @@ mod tests {
     use super::*;
 
     fn reason(kind: ReasonKind, contribution: f32) -> Reason {
-        Reason { kind, contribution }
+        Reason::exact(kind, contribution)
     }
 
     fn item(id: &str) -> ItemId {

@@ -9,7 +9,7 @@ use noctule_core::base::{
     ContextId, Day, Error as CoreError, GeoPoint, HistoryItem, ItemId, Profile, json,
 };
 use noctule_core::monitoring::{Calibration, calibrate, slate_scores};
-use noctule_core::night::{LoadedRelease, SlateMaker, Treatment, order_of_work};
+use noctule_core::night::{LoadedRelease, SequenceParts, SlateMaker, Treatment, order_of_work};
 use noctule_core::release::{Health, Policy, References, SCORE_REFERENCE};
 use serde::{Deserialize, Serialize};
 
@@ -119,6 +119,7 @@ pub(crate) fn measure(
             day: 0,
             at_night: true,
             recorder: None,
+            sequence: SequenceParts::default(),
         };
         let mut scores = Vec::new();
         for work in order_of_work(maker.plan, &profile.openings, Day::at(now_ms, 0)) {

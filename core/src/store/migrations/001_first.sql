@@ -63,6 +63,14 @@ CREATE TABLE events (
     arm        TEXT
 ) STRICT;
 
+-- Items whose history the user asked to be forgotten: what was recorded of them up to `through` is
+-- not learned, and slates that were made before say nothing of them.
+CREATE TABLE forgotten (
+    number  INTEGER PRIMARY KEY AUTOINCREMENT,
+    item    TEXT NOT NULL UNIQUE,
+    through INTEGER NOT NULL
+) STRICT;
+
 -- Every run of the night, also the one that was cut short.
 CREATE TABLE night_runs (
     id         INTEGER PRIMARY KEY AUTOINCREMENT,

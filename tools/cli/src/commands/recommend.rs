@@ -104,7 +104,8 @@ fn as_json(answer: &Recommendations) -> Value {
 fn item_json(item: &RecommendedItem) -> Value {
     let reason = |reason: &Reason| {
         let text = reasons::words(&reason.kind);
-        json!({ "text": text, "contribution": reason.contribution })
+        let Reason { contribution, standard_error, .. } = reason;
+        json!({ "text": text, "contribution": contribution, "standard_error": standard_error })
     };
     json!({
         "item": item.item,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use noctule_core::base::{ContextId, Day, ItemId, SeededRandom};
 use noctule_core::exam::profile_of;
-use noctule_core::night::{LoadedRelease, SlateMaker, Treatment};
+use noctule_core::night::{LoadedRelease, SequenceParts, SlateMaker, Treatment};
 use noctule_core::release::{
     Check, CheckEvent, CheckKind, Consumed, Context, Demand, Plan, Policy, Situation, Surface,
     WithinTop,
@@ -252,6 +252,7 @@ impl<'a> Drafter<'a> {
             day: Day::at(now_ms, 0).0,
             at_night: true,
             recorder: None,
+            sequence: SequenceParts::default(),
         };
         Ok(ask(&maker)?)
     }

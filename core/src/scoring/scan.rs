@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::bound::{CoarseQuery, exact_scores};
 use super::codes::Codes;
 use super::item_matrix::ItemMatrix;
-use super::kernels::{BLOCK, Kernel, Panel, STREAMS, ScanQuery, Sums};
+use super::kernels::{BLOCK, Kernel, Panel, QUERIES, STREAMS, Sums};
 use super::top_k::Scored;
 use super::vectors::Vectors;
 use crate::base::{Error, MappedFile, Result};
@@ -84,17 +84,19 @@ impl Walk<'_> {
             if panel {
                 block.lay_out(self, first, count);
             }
-            for scan in scans.iter_mut() {
+            for some in scans.chunks_mut(QUERIES) {
                 if panel {
-                    self.kernel.scan_panel(&scan.query.scan, &block.panel, &mut block.sums);
+                    block.scan_panel(self.kernel, some);
                 } else {
-                    block.scan(self, &scan.query.scan, first, count);
+                    block.scan_rows(self, some, first, count);
                 }
-                for (k, sums) in block.sums.iter().enumerate() {
-                    let first = k * self.stream_rows() + first;
-                    let number = scan.number;
-                    let rows = first..first + count;
-                    scan.offer(self, rows, sums, &|index| eligible(number, index));
+                for (scan, sums) in some.iter_mut().zip(&block.sums) {
+                    for (k, sums) in sums.iter().enumerate() {
+                        let first = k * self.stream_rows() + first;
+                        let number = scan.number;
+                        let rows = first..first + count;
+                        scan.offer(self, rows, sums, &|index| eligible(number, index));
+                    }
                 }
             }
         }
@@ -136,14 +138,15 @@ impl Walk<'_> {
 /// The block that is being read.
 struct Block {
     panel: Panel,
-    sums: Sums,
+    /// Of each of the queries that are multiplied at once.
+    sums: [Sums; QUERIES],
     /// Unpacked codes, by stream.
     unpacked: [Vec<i8>; STREAMS],
 }
 
 impl Block {
     fn new(kernel: Kernel, dimensions: usize) -> Self {
-        let sums = [[0; BLOCK]; STREAMS];
+        let sums = [[[0; BLOCK]; STREAMS]; QUERIES];
         Self { panel: kernel.panel(dimensions), sums, unpacked: Default::default() }
     }
 
@@ -154,21 +157,33 @@ impl Block {
         walk.kernel.lay_out(streams, walk.matrix.dimensions, count, panel);
     }
 
-    /// The products of one query with these rows.
-    fn scan(&mut self, walk: &Walk<'_>, query: &ScanQuery, first: usize, count: usize) {
+    /// The products of some queries with the rows that are laid out.
+    fn scan_panel(&mut self, kernel: Kernel, scans: &[Scan<'_>]) {
+        let mut queries = [&scans[0].query.scan; QUERIES];
+        for (query, scan) in queries.iter_mut().zip(scans) {
+            *query = &scan.query.scan;
+        }
+        kernel.scan_panel(&queries[..scans.len()], &self.panel, &mut self.sums);
+    }
+
+    /// The products of some queries with these rows as they lie.
+    fn scan_rows(&mut self, walk: &Walk<'_>, scans: &[Scan<'_>], first: usize, count: usize) {
         let (kernel, matrix, rows) = (walk.kernel, walk.matrix, walk.stream_rows());
         let Self { unpacked, sums, .. } = self;
-        let mut taken = 0;
-        if let Codes::Int4(bytes) = matrix.codes {
-            let width = matrix.codes.row_bytes(matrix.dimensions);
-            let begin = |k: usize| (k * rows + first) * width;
-            let packed = std::array::from_fn(|k| &bytes[begin(k)..begin(k) + count * width]);
-            taken = kernel.scan_int4(query, packed, count, sums);
-        }
-        if taken < count {
-            // What the kernel for packed rows took is computed again here, to the same sums.
-            let streams = codes_of(walk, first, count, unpacked);
-            kernel.scan(query, streams, count, sums);
+        for (scan, sums) in scans.iter().zip(sums) {
+            let query = &scan.query.scan;
+            let mut taken = 0;
+            if let Codes::Int4(bytes) = matrix.codes {
+                let width = matrix.codes.row_bytes(matrix.dimensions);
+                let begin = |k: usize| (k * rows + first) * width;
+                let packed = std::array::from_fn(|k| &bytes[begin(k)..begin(k) + count * width]);
+                taken = kernel.scan_int4(query, packed, count, sums);
+            }
+            if taken < count {
+                // What the kernel for packed rows took is computed again, to the same sums.
+                let streams = codes_of(walk, first, count, unpacked);
+                kernel.scan(query, streams, count, sums);
+            }
         }
     }
 }

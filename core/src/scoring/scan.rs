@@ -84,8 +84,14 @@ impl Walk<'_> {
             if panel {
                 block.lay_out(self, first, count);
             }
-            for some in scans.chunks_mut(QUERIES) {
+            let turns = scans.len().div_ceil(QUERIES);
+            for (turn, some) in scans.chunks_mut(QUERIES).enumerate() {
                 if panel {
+                    self.fetch_ahead(
+                        first + count..part.end.min(first + count + BLOCK),
+                        turn,
+                        turns,
+                    );
                     block.scan_panel(self.kernel, some);
                 } else {
                     block.scan_rows(self, some, first, count);
@@ -104,6 +110,22 @@ impl Walk<'_> {
         Ok(())
     }
 
+    /// Asks for the rows `rows` of every stream, of which this is one of so many turns: memory works
+    /// while products are computed.
+    fn fetch_ahead(&self, rows: Range<usize>, turn: usize, turns: usize) {
+        let width = self.matrix.codes.row_bytes(self.matrix.dimensions);
+        let bytes = rows.len() * width;
+        let share = bytes.div_ceil(turns).next_multiple_of(64);
+        let part = (turn * share).min(bytes)..((turn + 1) * share).min(bytes);
+        for k in 0..STREAMS {
+            let first = (k * self.stream_rows() + rows.start) * width;
+            match self.matrix.codes {
+                Codes::Int8(codes) => self.kernel.fetch_ahead(&codes[first..][part.clone()]),
+                Codes::Int4(codes) => self.kernel.fetch_ahead(&codes[first..][part.clone()]),
+            }
+        }
+    }
+
     /// Offers the rows that are in no stream.
     pub(super) fn over_rest<F: Fn(usize, u32) -> bool>(
         &self,
@@ -113,7 +135,7 @@ impl Walk<'_> {
         for row in STREAMS * self.stream_rows()..self.matrix.len() {
             for scan in scans.iter_mut() {
                 let number = scan.number;
-                scan.look_at(self, row, &|index| eligible(number, index));
+                scan.look_at(self, row, None, &|index| eligible(number, index));
             }
         }
     }
@@ -225,17 +247,29 @@ impl<'a> Scan<'a> {
         let reach = self.query.coarse.reach(self.floor);
         let mut reaching = walk.kernel.reaching(reach, sums, &walk.matrix.scales[rows.clone()]);
         while reaching != 0 {
-            self.look_at(walk, rows.start + reaching.trailing_zeros() as usize, is_eligible);
+            let at = reaching.trailing_zeros() as usize;
+            // Where the scan had all the levels that there are, its sum is the fine one.
+            let dot = self.query.is_fine().then(|| sums[at]);
+            self.look_at(walk, rows.start + at, dot, is_eligible);
             reaching &= reaching - 1;
         }
     }
 
-    /// Keeps the row when it is eligible and its fine interval reaches the floor.
-    fn look_at<F: Fn(u32) -> bool>(&mut self, walk: &Walk<'_>, row: usize, is_eligible: &F) {
+    /// Keeps the row when it is eligible and its fine interval reaches the floor. The fine dot
+    /// product is computed where it is not at hand.
+    fn look_at<F: Fn(u32) -> bool>(
+        &mut self,
+        walk: &Walk<'_>,
+        row: usize,
+        dot: Option<i32>,
+        is_eligible: &F,
+    ) {
         let (matrix, query) = (walk.matrix, self.query);
-        let mut room = Vec::new();
-        let codes = matrix.codes.rows(row..row + 1, matrix.dimensions, &mut room);
-        let dot = walk.kernel.dot_product(&query.codes, codes);
+        let dot = dot.unwrap_or_else(|| {
+            let mut room = Vec::new();
+            let codes = matrix.codes.rows(row..row + 1, matrix.dimensions, &mut room);
+            walk.kernel.dot_product(&query.codes, codes)
+        });
         let (scale, index) = (matrix.scales[row], row as u32);
         let upper = query.fine.upper(scale, dot);
         if upper >= self.floor && is_eligible(index) {

@@ -10,7 +10,7 @@
 //! above every upper end that remains. So the result equals that of scoring every row exactly:
 //! recall is 1 by construction, whatever the data. They decide only how many rows are left.
 //!
-//! Every row gets a wide interval from a query of few levels, which the fastest instructions can
+//! Every row gets an interval from a query of as many levels as the kernel's instructions can
 //! multiply; a row whose wide interval reaches L gets a narrow one from a query of 255 levels.
 
 use std::cmp::Ordering;

@@ -12,6 +12,7 @@ mod exam;
 mod full_disk;
 mod health;
 mod integrity;
+mod kernels;
 mod kill;
 mod model;
 mod models;

@@ -10,10 +10,14 @@
 
 mod tile;
 
+use std::ops::Range;
+
 use tile::{Operands, ROWS, Unit};
 
 use crate::base::{Error, Result};
 
+/// Rows of columns that are copied at once: a tile's fit a quarter of a cache of 32 KB.
+const DEPTH: usize = 64;
 /// Columns of the widest tile.
 const WIDTH_MAX: usize = 32;
 
@@ -114,43 +118,60 @@ struct Call<'c> {
 impl Call<'_> {
     fn run(mut self) {
         let (width, columns, depth) = (self.unit.columns(), self.b.columns, self.b.rows);
-        let mut copied = Vec::new();
+        let mut copied = [0.0; DEPTH * WIDTH_MAX];
         for column in (0..columns).step_by(width) {
             let count = width.min(columns - column);
             if count == width && self.b.strides[1] == 1 {
                 let stride = self.b.strides[0];
                 // Values from the tile's first to the last of its last row.
                 let from = column..column + (depth - 1) * stride + width;
-                let values = &self.b.values[from];
-                self.down(column, count, values.as_ptr(), stride);
-            } else {
-                self.copy(column, count, &mut copied);
-                self.down(column, count, copied.as_ptr(), width);
+                let values = self.b.values[from].as_ptr();
+                self.down(0..depth, column, count, values, stride);
+                continue;
+            }
+            // A chain that goes on from what was written before it has the same bits.
+            for from in (0..depth).step_by(DEPTH) {
+                let part = from..depth.min(from + DEPTH);
+                self.copy(part.clone(), column, count, &mut copied);
+                self.down(part, column, count, copied.as_ptr(), width);
             }
         }
     }
 
-    /// Copies `count` columns from `column` on side by side, zeros behind them.
-    fn copy(&self, column: usize, count: usize, copied: &mut Vec<f32>) {
+    /// Copies `count` columns from `column` on of the rows `part` side by side; what stands behind
+    /// them means nothing.
+    fn copy(&self, part: Range<usize>, column: usize, count: usize, copied: &mut [f32]) {
         let (width, [row, next]) = (self.unit.columns(), self.b.strides);
-        copied.clear();
-        copied.resize(self.b.rows * width, 0.0);
-        for (i, copied) in copied.chunks_exact_mut(width).enumerate() {
-            let from = &self.b.values[i * row + column * next..];
-            for (to, value) in copied[..count].iter_mut().zip(from.iter().step_by(next)) {
-                *to = *value;
+        let copied = copied.chunks_exact_mut(width).take(part.len());
+        if next == 1 {
+            for (i, copied) in part.zip(copied) {
+                copied[..count].copy_from_slice(&self.b.values[i * row + column..][..count]);
+            }
+            return;
+        }
+        for (i, copied) in part.zip(copied) {
+            for (j, copied) in copied[..count].iter_mut().enumerate() {
+                *copied = self.b.values[i * row + (column + j) * next];
             }
         }
     }
 
-    /// The tiles of `count` columns from `column` on. At `b` lie as many rows as the inner dimension
-    /// has, `stride` values apart, of a whole tile's columns.
-    fn down(&mut self, column: usize, count: usize, b: *const f32, b_stride: usize) {
+    /// Adds the products of `part` of the inner dimension to the tiles of `count` columns from
+    /// `column` on. At `b` lie these rows, `b_stride` values apart, of a whole tile's columns.
+    fn down(
+        &mut self,
+        part: Range<usize>,
+        column: usize,
+        count: usize,
+        b: *const f32,
+        b_stride: usize,
+    ) {
         let (width, [row_stride, next]) = (self.unit.columns(), self.strides);
         for row in (0..self.a.rows).step_by(ROWS) {
             let rows = ROWS.min(self.a.rows - row);
-            let a = self.a.values[row * self.a.strides[0]..].as_ptr();
-            let (depth, a_strides) = (self.a.columns, self.a.strides);
+            let a_strides = self.a.strides;
+            let a = self.a.values[row * a_strides[0] + part.start * a_strides[1]..].as_ptr();
+            let depth = part.len();
             let by = Operands { depth, a, a_strides, b, b_stride };
             let first = row * row_stride + column * next;
             if count == width && next == 1 {

@@ -4,9 +4,6 @@
 //! both under QEMU as two processors: one with every instruction that a kernel asks for and one
 //! with none of them, as many phones in use. The slates are those of this machine with each of its
 //! kernels, or the task has found something.
-//!
-//! The programs are linked statically: with Debian's shared libraries for cross-compilers, starting
-//! a thread under QEMU hangs.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +16,8 @@ const TARGET: &str = "aarch64-unknown-linux-gnu";
 /// The linker and C compiler for it.
 const COMPILER: &str = "aarch64-linux-gnu-gcc";
 const EMULATORS: [&str; 2] = ["qemu-aarch64", "qemu-aarch64-static"];
+/// Where Debian's cross-compiler keeps the shared libraries of programs for it.
+const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 /// Where Debian has them.
 const PACKAGES: [&str; 3] = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"];
 /// Processors to be: with dotprod and i8mm, and without.
@@ -33,7 +32,7 @@ const KERNEL: &str = "NOCTULE_KERNEL";
 /// Runs everything; false when a test failed or slates differ.
 pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     let emulator = make_ready()?;
-    let child_here = build(workspace, None, &CHILD_BUILD)?;
+    let child_here = build(workspace, None, &["build", "--workspace", "--bin", CHILD])?;
     let child_there = build(workspace, Some(TARGET), &CHILD_BUILD)?;
     let mut fine = true;
     let mut slates = BTreeMap::new();
@@ -104,7 +103,6 @@ fn build(workspace: &Workspace, target: Option<&str>, arguments: &[&str]) -> Res
         command.args(["--target", target]);
         command.env(format!("CC_{name}"), COMPILER);
         command.env(format!("{linking}_LINKER"), COMPILER);
-        command.env(format!("{linking}_RUSTFLAGS"), "-C target-feature=+crt-static");
     }
     println!("==> {}", shown(&command));
     let messages = output_of(command.stderr(std::process::Stdio::inherit()))?;
@@ -125,7 +123,7 @@ fn program(messages: &str) -> Option<PathBuf> {
 
 fn emulated(emulator: &str, processor: &str, program: &Path) -> Command {
     let mut command = Command::new(emulator);
-    command.args(["-cpu", processor]).arg(program);
+    command.args(["-cpu", processor, "-L", LIBRARIES]).arg(program);
     command
 }
 

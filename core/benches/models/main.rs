@@ -17,8 +17,8 @@ use noctule_core::release::Architecture;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
-/// What tells glibc to keep freed memory, as the peer's own allocator does. Otherwise a call may give
-/// its pages back and fault them in again, which took as long as the work.
+/// What tells glibc to keep freed memory, as the peer's own allocator does. Otherwise a call may
+/// give its pages back and fault them in again, which took as long as the work.
 const KEEP: [&str; 2] = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"];
 const RUNS: usize = 400;
 const ITEMS: usize = 200;

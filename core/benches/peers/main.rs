@@ -3,9 +3,9 @@
 //!
 //! `cargo dev bench peers`; the peers come from PyPI into `target/peers` the first time (Python 3
 //! with `venv` is needed). Behind `--`: `--json` prints a line of JSON for each case, `--items N`
-//! keeps the cases of N items, `--contexts N` those of N queries at once. Times are medians of the second of two runs in a row; a peer takes
-//! its own time, so that no pipe counts. "same" says that the best items are ours. LiteRT and
-//! faiss SQ8 are inexact.
+//! keeps the cases of N items, `--contexts N` those of N queries at once. Times are the median and
+//! the least of the second of two runs in a row; a peer takes its own time, so that no pipe counts.
+//! "same" says that the best items are ours. LiteRT and faiss SQ8 are inexact.
 
 #[path = "../top_k/bandwidth.rs"]
 mod bandwidth;
@@ -140,9 +140,9 @@ fn measure(case: Case, python: &std::path::Path, json: bool) -> Result<bool> {
         same,
     };
     if json {
-        found.print_json()
+        found.print_json();
     } else {
-        found.print(&peers.all)
+        found.print(&peers.all);
     }
     let same = &found.same;
     Ok(peers.all.iter().all(|(name, peer)| !peer.exact || same.get(name).is_none_or(|same| *same)))

@@ -110,7 +110,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Asks for the rows `rows` of every stream, of which this is one of so many turns: memory works
+    /// Asks for the rows `rows` of every stream, in this turn for its share of them: memory works
     /// while products are computed.
     fn fetch_ahead(&self, rows: Range<usize>, turn: usize, turns: usize) {
         let width = self.matrix.codes.row_bytes(self.matrix.dimensions);

@@ -1,9 +1,9 @@
 //! `cargo dev arm`: are the kernels right, and the slates the same, on 64-bit Arm?
 //!
-//! Builds the tests of the core and the process that tells its slates for 64-bit Arm Linux, and runs
-//! both under QEMU as two processors: one with every instruction that a kernel asks for and one
-//! with none of them, as many phones in use. The slates are those of this machine with each of its
-//! kernels, or the task has found something.
+//! Builds the tests of the core and the process that tells its slates for 64-bit Arm Linux, and
+//! runs both under QEMU as two processors: one with every instruction that a kernel asks for, and
+//! one with none of them, as many phones in use. The slates are those of this machine with each of
+//! its kernels, or the task has found something.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ fn program(messages: &str) -> Option<PathBuf> {
         let message: serde_json::Value = serde_json::from_str(line).ok()?;
         Some(PathBuf::from(message.get("executable")?.as_str()?))
     };
-    messages.lines().filter_map(built).last()
+    messages.lines().rev().find_map(built)
 }
 
 fn emulated(emulator: &str, processor: &str, program: &Path) -> Command {

@@ -74,10 +74,10 @@ impl Kernel {
     pub fn fastest() -> Self {
         let available = Self::available();
         #[cfg(debug_assertions)]
-        if let Ok(name) = std::env::var(ASKED) {
-            if let Some(asked) = available.iter().find(|kernel| kernel.name() == name) {
-                return *asked;
-            }
+        if let Ok(name) = std::env::var(ASKED)
+            && let Some(asked) = available.iter().find(|kernel| kernel.name() == name)
+        {
+            return *asked;
         }
         available.first().copied().unwrap_or(Self(Kind::Portable))
     }

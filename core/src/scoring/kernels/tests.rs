@@ -61,7 +61,7 @@ fn check_panel(kernel: Kernel, query: &[i8], streams: [&[i8]; STREAMS], count: u
     kernel.lay_out(streams, d, count, &mut panel);
     // The query, turned so far, so that no two are alike.
     let turned = |by: usize| -> Vec<i8> {
-        (0..d).map(|i| query[(i + by) % d] / if by % 2 == 0 { 1 } else { -1 }).collect()
+        (0..d).map(|i| query[(i + by) % d] / if by.is_multiple_of(2) { 1 } else { -1 }).collect()
     };
     let queries: Vec<Vec<i8>> = (0..6).map(turned).collect();
     let scans: Vec<ScanQuery> = queries.iter().cloned().map(ScanQuery::new).collect();

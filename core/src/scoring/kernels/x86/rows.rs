@@ -34,7 +34,11 @@ macro_rules! scan_rows {
             /// stream can be read.
             #[inline]
             #[target_feature(enable = $features)]
-            unsafe fn four(query: &ScanQuery, streams: [*const $code; STREAMS], row: usize) -> __m128i {
+            unsafe fn four(
+                query: &ScanQuery,
+                streams: [*const $code; STREAMS],
+                row: usize,
+            ) -> __m128i {
                 let width = streams_width(&[$(&query.$part),+]);
                 let mut sum = [_mm256_setzero_si256(); STREAMS];
                 for at in (0..width - width % WIDTH).step_by(WIDTH) {

@@ -9,11 +9,13 @@ use std::path::Path;
 
 use noctule_core::base::{Budget, CancelToken, Clock, ItemId, Seed, SeededRandom, Step};
 use noctule_core::feedback::FeedbackEvent;
+use noctule_core::scoring::Kernel;
 use noctule_core::upload::{Network, Transfer};
 use noctule_core::widget::{FlatSlates, WIDGET_FILE, WidgetPolicy, read_file};
 use noctule_tests::collector::{acknowledgement, answer, delivered, lines};
 use noctule_tests::phone::event;
 use noctule_tests::server::fetch;
+use noctule_tests::slates::published;
 use noctule_tests::switching::switch;
 use noctule_tests::town::DAY_MS;
 use noctule_tests::{Phone, Town};
@@ -63,6 +65,11 @@ fn main() {
             say("begin nothing");
             wait_for_the_end();
         }
+        ["slates", scratch] => {
+            say(&format!("kernel {}", Kernel::fastest().name()));
+            published(Path::new(scratch)).iter().for_each(|line| say(line));
+        }
+        ["kernels"] => Kernel::available().iter().for_each(|kernel| say(kernel.name())),
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();

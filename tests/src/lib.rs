@@ -7,6 +7,7 @@ pub mod models;
 pub mod phone;
 pub mod repository;
 pub mod server;
+pub mod slates;
 pub mod switching;
 pub mod town;
 pub mod volume;

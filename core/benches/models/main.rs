@@ -4,7 +4,7 @@
 //! Python of `target/peers` (made when it is not there: `pip install numpy onnx onnxruntime
 //! safetensors`), or by that which `NOCTULE_PEERS` names. Times are medians. The peer runs between
 //! two runs of ours, of which the better counts, as does the better of its own two halves. The
-//! outputs must agree.
+//! outputs must agree. Both keep the memory that they have had.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -17,6 +17,9 @@ use noctule_core::release::Architecture;
 use safetensors::tensor::{Dtype, TensorView};
 use serde_json::{Value, json};
 
+/// What tells glibc to keep freed memory, as the peer's own allocator does. Otherwise a call may
+/// give its pages back and fault them in again, which took as long as the work.
+const KEEP: [&str; 2] = ["MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_THRESHOLD_"];
 const RUNS: usize = 400;
 const ITEMS: usize = 200;
 const CANDIDATES: usize = 500;
@@ -72,6 +75,13 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<bool> {
+    if std::env::var_os(KEEP[0]).is_none() {
+        let program = std::env::current_exe()?;
+        return Ok(Command::new(program)
+            .envs(KEEP.map(|name| (name, "1000000000")))
+            .status()?
+            .success());
+    }
     let python = python()?;
     let scratch = tempfile::tempdir()?;
     println!("one thread, medians of {RUNS}, ms; a ratio below 1 is faster than the peer");

@@ -3,9 +3,9 @@
 //!
 //! `cargo dev bench peers`; the peers come from PyPI into `target/peers` the first time (Python 3
 //! with `venv` is needed). Behind `--`: `--json` prints a line of JSON for each case, `--items N`
-//! keeps the cases of N items. Times are medians of the second of two runs in a row; a peer takes
-//! its own time, so that no pipe counts. "same" says that the best items are ours. LiteRT and
-//! faiss SQ8 are inexact.
+//! keeps the cases of N items, `--contexts N` those of N queries at once. Times are the median and
+//! the least of the second of two runs in a row; a peer takes its own time, so that no pipe counts.
+//! "same" says that the best items are ours. LiteRT and faiss SQ8 are inexact.
 
 #[path = "../top_k/bandwidth.rs"]
 mod bandwidth;
@@ -65,12 +65,19 @@ fn main() -> ExitCode {
 
 fn run(arguments: &[String]) -> Result<bool> {
     let json = arguments.iter().any(|argument| argument == "--json");
-    let only = arguments.iter().position(|argument| argument == "--items");
-    let only = only.and_then(|at| arguments.get(at + 1)).map(|items| items.parse()).transpose()?;
+    let number = |name: &str| -> Result<Option<usize>> {
+        let at = arguments.iter().position(|argument| argument == name);
+        Ok(at.and_then(|at| arguments.get(at + 1)).map(|number| number.parse()).transpose()?)
+    };
+    let (items, contexts) = (number("--items")?, number("--contexts")?);
+    let wanted = |case: &Case| {
+        items.is_none_or(|items| case.items == items)
+            && contexts.is_none_or(|contexts| case.contexts == contexts)
+    };
     let python = python::environment()?;
     println!("kernel {}, best {K}", Kernel::fastest().name());
     let mut same = true;
-    for case in CASES.into_iter().filter(|case| only.is_none_or(|only: usize| case.items == only)) {
+    for case in CASES.into_iter().filter(wanted) {
         same &= measure(case, &python, json)?;
     }
     Ok(same)
@@ -93,14 +100,21 @@ fn measure(case: Case, python: &std::path::Path, json: bool) -> Result<bool> {
 
     let rounds =
         (if contexts > 1 { 200_000_000 } else { 40_000_000 } / items / contexts).clamp(9, 99);
-    let (mut ours_ms, mut read_ms) = (Vec::new(), Vec::new());
+    // The portable one takes long.
+    let kernels = Kernel::available().into_iter().filter(|kernel| kernel.name() != "portable");
+    let kernels: Vec<Kernel> = kernels.collect();
+    let (mut ours_ms, mut read_ms) = (vec![Vec::new(); kernels.len()], Vec::new());
     let mut peers_ms: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut same: BTreeMap<String, bool> = BTreeMap::new();
     for round in 0..rounds {
         let first = if contexts == 1 { round % QUERIES } else { 0 };
         let some = &rows[first..first + contexts];
         let found = ours.search(&matrix, some)?;
-        ours_ms.push(timed(|| ours.search(&matrix, some).map(black_box))?);
+        for (kernel, ours_ms) in kernels.iter().zip(&mut ours_ms) {
+            let ours = TopK { kernel: *kernel, ..ours };
+            ours.search(&matrix, some)?;
+            ours_ms.push(timed(|| ours.search(&matrix, some).map(black_box))?);
+        }
         black_box(bandwidth::read(black_box(&words)));
         read_ms.push(timed(|| Ok::<_, Box<dyn Error>>(black_box(bandwidth::read(&words))))?);
         for name in peers.names() {
@@ -117,45 +131,91 @@ fn measure(case: Case, python: &std::path::Path, json: bool) -> Result<bool> {
             peers_ms.entry(name).or_default().push(ms);
         }
     }
-    let (ours_ms, read_ms) = (median(&mut ours_ms), median(&mut read_ms));
-    let peers_ms: BTreeMap<String, f64> =
-        peers_ms.into_iter().map(|(name, mut ms)| (name, median(&mut ms))).collect();
-    report(case, ours_ms, read_ms, &peers_ms, &same, &peers.all, json);
+    let ours = kernels.iter().zip(ours_ms).map(|(kernel, ms)| (kernel.name(), Times::of(ms)));
+    let found = Found {
+        case,
+        ours: ours.collect(),
+        read: Times::of(read_ms),
+        peers: peers_ms.into_iter().map(|(name, ms)| (name, Times::of(ms))).collect(),
+        same,
+    };
+    if json {
+        found.print_json();
+    } else {
+        found.print(&peers.all);
+    }
+    let same = &found.same;
     Ok(peers.all.iter().all(|(name, peer)| !peer.exact || same.get(name).is_none_or(|same| *same)))
 }
 
-fn report(
+/// Milliseconds.
+#[derive(Debug, Clone, Copy)]
+struct Times {
+    median: f64,
+    least: f64,
+}
+
+impl Times {
+    fn of(mut ms: Vec<f64>) -> Self {
+        ms.sort_unstable_by(f64::total_cmp);
+        Self { median: ms[ms.len() / 2], least: ms[0] }
+    }
+}
+
+impl std::fmt::Display for Times {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:9.3} ms, least {:9.3}", self.median, self.least)
+    }
+}
+
+/// What one case gave.
+struct Found {
     case: Case,
-    ours_ms: f64,
-    read_ms: f64,
-    peers_ms: &BTreeMap<String, f64>,
-    same: &BTreeMap<String, bool>,
-    peers: &BTreeMap<String, Peer>,
-    json: bool,
-) {
-    let Case { items, dimensions, contexts, threads } = case;
-    if json {
+    /// By kernel, the fastest first.
+    ours: Vec<(&'static str, Times)>,
+    read: Times,
+    peers: BTreeMap<String, Times>,
+    same: BTreeMap<String, bool>,
+}
+
+impl Found {
+    fn ours(&self) -> Times {
+        self.ours.first().map_or(Times { median: f64::NAN, least: f64::NAN }, |(_, times)| *times)
+    }
+
+    fn print_json(&self) {
+        let Case { items, dimensions, contexts, threads } = self.case;
+        let medians = |(name, times): (&String, &Times)| (name.clone(), times.median);
+        let by_kernel = self.ours.iter().map(|(name, times)| (*name, times.median));
         let row = serde_json::json!({
             "bench": "peers", "items": items, "dimensions": dimensions, "contexts": contexts,
-            "threads": threads, "k": K, "ours_ms": ours_ms, "read_ms": read_ms,
-            "peers_ms": peers_ms, "same_items": same,
+            "threads": threads, "k": K, "ours_ms": self.ours().median,
+            "by_kernel_ms": by_kernel.collect::<BTreeMap<_, _>>(), "read_ms": self.read.median,
+            "peers_ms": self.peers.iter().map(medians).collect::<BTreeMap<_, _>>(),
+            "same_items": self.same,
         });
         println!("{row}");
-        return;
     }
-    println!("\n{items} x {dimensions}, {contexts} at once, threads {threads}");
-    println!("  {:12} {ours_ms:9.3} ms", "noctule");
-    let share = 100.0 * read_ms / ours_ms;
-    println!("  {:12} {read_ms:9.3} ms  one thread reading the codes once: {share:.0} %", "read");
-    for (name, peer) in peers {
-        let Some(ms) = peers_ms.get(name) else {
-            println!("  {name:12} {}", peer.missing);
-            continue;
-        };
-        let kind = if peer.exact { "exact" } else { "inexact" };
-        let same = if same.get(name) == Some(&true) { "same" } else { "other items" };
-        let (faster, version) = (ms / ours_ms, &peer.version);
-        println!("  {name:12} {ms:9.3} ms  {faster:5.1} times ours  {kind}, {same}  ({version})");
+
+    fn print(&self, peers: &BTreeMap<String, Peer>) {
+        let Case { items, dimensions, contexts, threads } = self.case;
+        println!("\n{items} x {dimensions}, {contexts} at once, threads {threads}");
+        for (kernel, times) in &self.ours {
+            println!("  {:12} {times}  {kernel}", "noctule");
+        }
+        let share = 100.0 * self.read.least / self.ours().least;
+        println!("  {:12} {}  one thread reading the codes: {share:.0} %", "read", self.read);
+        for (name, peer) in peers {
+            let Some(times) = self.peers.get(name) else {
+                println!("  {name:12} {}", peer.missing);
+                continue;
+            };
+            let kind = if peer.exact { "exact" } else { "inexact" };
+            let same = if self.same.get(name) == Some(&true) { "same" } else { "other items" };
+            let faster = times.median / self.ours().median;
+            let version = &peer.version;
+            println!("  {name:12} {times}  {faster:5.1} times ours  {kind}, {same}  ({version})");
+        }
     }
 }
 
@@ -165,9 +225,4 @@ fn timed<T, E: Into<Box<dyn Error>>>(
     let begun = Instant::now();
     work().map_err(Into::into)?;
     Ok(begun.elapsed().as_secs_f64() * 1e3)
-}
-
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_unstable_by(f64::total_cmp);
-    times[times.len() / 2]
 }

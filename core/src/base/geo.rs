@@ -36,8 +36,10 @@ impl GeoPoint {
         let (from, to) = (self.latitude.to_radians(), other.latitude.to_radians());
         let half_north = (to - from) / 2.0;
         let half_east = (other.longitude - self.longitude).to_radians() / 2.0;
-        let h = half_north.sin().powi(2) + from.cos() * to.cos() * half_east.sin().powi(2);
-        2.0 * EARTH_RADIUS_KM * h.clamp(0.0, 1.0).sqrt().asin()
+        let square_of_sine = |angle| libm::sin(angle) * libm::sin(angle);
+        let cosines = libm::cos(from) * libm::cos(to);
+        let h = square_of_sine(half_north) + cosines * square_of_sine(half_east);
+        2.0 * EARTH_RADIUS_KM * libm::asin(h.clamp(0.0, 1.0).sqrt())
     }
 }
 

@@ -115,7 +115,7 @@ impl FoldIn {
     /// The ridge lambda * (n + w0 * N)^nu of a row with n observations.
     #[must_use]
     pub fn ridge(&self, observations: usize) -> f64 {
-        self.regularization * (observations as f64 + self.unobserved).powf(self.exponent)
+        self.regularization * libm::pow(observations as f64 + self.unobserved, self.exponent)
     }
 
     /// The vector for `observations` (item vector, weight, target), with what is needed to explain

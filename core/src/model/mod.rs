@@ -8,8 +8,8 @@
 //! The item side of a release is fixed; the user's vector is computed here, from local history:
 //! folded in ([`fold_in`], exact, by Cholesky factorisation), by a user tower ([`two_tower`]) or by
 //! a causal transformer ([`sasrec`]). A [`ranker`] weighs the user's score for an item against what
-//! else is known. Every product of matrices is made on the calling thread, by the crate whose
-//! kernels candle uses.
+//! else is known. Every product of matrices is made on the calling thread, and gives the same bits
+//! on every machine.
 
 mod arithmetic;
 pub mod cholesky;

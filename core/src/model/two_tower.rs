@@ -72,7 +72,7 @@ impl TwoTower {
                     *input = (sum / weights) as f32;
                 }
             }
-            inputs[2 * d + usize::from(!is_chosen)] = (count as f32).ln_1p();
+            inputs[2 * d + usize::from(!is_chosen)] = libm::log1pf(count as f32);
         }
         inputs[2 * d + 2 + context] = 1.0;
         Ok(inputs)

@@ -22,7 +22,7 @@ pub fn jensen_shannon(first: &[u64], second: &[u64]) -> f64 {
         return 1.0;
     }
     let part = |share: f64, middle: f64| {
-        if share > 0.0 { share * (share / middle).log2() } else { 0.0 }
+        if share > 0.0 { share * libm::log2(share / middle) } else { 0.0 }
     };
     let divergence: f64 = first
         .iter()

@@ -103,7 +103,7 @@ impl FeatureRows<'_> {
             Feature::ContextPopularity => lift(self.within, item),
             Feature::Popularity => lift(self.overall, item),
             Feature::Nearby => match (place, self.place) {
-                (Some(item), Some(user)) => (-item.distance_km(user) / NEARBY_KM).exp() as f32,
+                (Some(item), Some(user)) => libm::exp(-item.distance_km(user) / NEARBY_KM) as f32,
                 _ => 0.0,
             },
             Feature::User | Feature::Item | Feature::Cross | Feature::Context => 0.0,
@@ -113,7 +113,7 @@ impl FeatureRows<'_> {
 
 fn lift(shares: &[f32], item: u32) -> f32 {
     let share = shares.get(item as usize).copied().unwrap_or(0.0);
-    (share.max(SHARE_MIN) * shares.len() as f32).max(f32::MIN_POSITIVE).ln()
+    libm::logf((share.max(SHARE_MIN) * shares.len() as f32).max(f32::MIN_POSITIVE))
 }
 
 #[cfg(test)]

@@ -34,7 +34,8 @@ impl Choices {
         let mut shares = Vec::new();
         if exploration.temperature > 0.0 {
             let most = f64::from(worths[best]);
-            let share = |worth: &f32| ((f64::from(*worth) - most) / exploration.temperature).exp();
+            let share =
+                |worth: &f32| libm::exp((f64::from(*worth) - most) / exploration.temperature);
             shares.extend(worths.iter().map(share));
             let total: f64 = shares.iter().sum();
             shares.iter_mut().for_each(|share| *share /= total);

@@ -20,7 +20,7 @@ pub fn skew(members: &[bool], slots: usize, wanted: f64) -> f64 {
         return f64::NAN;
     }
     let there = members[..slots].iter().filter(|member| **member).count();
-    (there as f64 / slots as f64 / wanted).ln()
+    libm::log(there as f64 / slots as f64 / wanted)
 }
 
 /// Normalised discounted cumulative Kullback-Leibler divergence of a slate: the divergence of the
@@ -48,10 +48,10 @@ pub fn ndkl(groups: &[usize], wanted: &[f64]) -> f64 {
             .filter(|(count, _)| **count > 0)
             .map(|(count, wanted)| {
                 let share = *count as f64 / slots;
-                share * (share / wanted).ln()
+                share * libm::log(share / wanted)
             })
             .sum();
-        let weight = 1.0 / (slots + 1.0).log2();
+        let weight = 1.0 / libm::log2(slots + 1.0);
         sum += weight * divergence;
         weights += weight;
     }

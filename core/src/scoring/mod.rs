@@ -6,11 +6,12 @@
 //! ```
 //!
 //! [`top_k`] reads one byte (or half a byte) for each dimension of each item, at the speed of
-//! memory, and the vectors of a few hundred rows; its result is that of scoring every item exactly.
+//! memory, and the vectors of a few hundred rows; its result is that of scoring every item exactly,
+//! on every machine and with every kernel.
 //!
 //! # Unsafe code
 //! It stands in three places: `base::map` (mapping a file, and viewing its bytes as numbers),
-//! `kernels` (vector instructions) and `model::product` (the call of a matrix product). All are
+//! `kernels` (vector instructions) and `model::product` (tiles of a matrix product). All are
 //! behind safe functions that check lengths, alignment and the processor's features, and each block
 //! says why it holds. Nothing else may use it.
 

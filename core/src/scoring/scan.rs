@@ -7,7 +7,7 @@ use std::ops::Range;
 use super::bound::{CoarseQuery, exact_scores};
 use super::codes::Codes;
 use super::item_matrix::ItemMatrix;
-use super::kernels::{BLOCK, Kernel, Panel, STREAMS, ScanQuery, Sums};
+use super::kernels::{BLOCK, Kernel, Panel, QUERIES, STREAMS, Sums};
 use super::top_k::Scored;
 use super::vectors::Vectors;
 use crate::base::{Error, MappedFile, Result};
@@ -84,22 +84,46 @@ impl Walk<'_> {
             if panel {
                 block.lay_out(self, first, count);
             }
-            for scan in scans.iter_mut() {
+            let turns = scans.len().div_ceil(QUERIES);
+            for (turn, some) in scans.chunks_mut(QUERIES).enumerate() {
                 if panel {
-                    self.kernel.scan_panel(&scan.query.scan, &block.panel, &mut block.sums);
+                    self.fetch_ahead(
+                        first + count..part.end.min(first + count + BLOCK),
+                        turn,
+                        turns,
+                    );
+                    block.scan_panel(self.kernel, some);
                 } else {
-                    block.scan(self, &scan.query.scan, first, count);
+                    block.scan_rows(self, some, first, count);
                 }
-                for (k, sums) in block.sums.iter().enumerate() {
-                    let first = k * self.stream_rows() + first;
-                    let number = scan.number;
-                    let rows = first..first + count;
-                    scan.offer(self, rows, sums, &|index| eligible(number, index));
+                for (scan, sums) in some.iter_mut().zip(&block.sums) {
+                    for (k, sums) in sums.iter().enumerate() {
+                        let first = k * self.stream_rows() + first;
+                        let number = scan.number;
+                        let rows = first..first + count;
+                        scan.offer(self, rows, sums, &|index| eligible(number, index));
+                    }
                 }
             }
         }
         self.give_back(returned..part.end);
         Ok(())
+    }
+
+    /// Asks for the rows `rows` of every stream, in this turn for its share of them: memory works
+    /// while products are computed.
+    fn fetch_ahead(&self, rows: Range<usize>, turn: usize, turns: usize) {
+        let width = self.matrix.codes.row_bytes(self.matrix.dimensions);
+        let bytes = rows.len() * width;
+        let share = bytes.div_ceil(turns).next_multiple_of(64);
+        let part = (turn * share).min(bytes)..((turn + 1) * share).min(bytes);
+        for k in 0..STREAMS {
+            let first = (k * self.stream_rows() + rows.start) * width;
+            match self.matrix.codes {
+                Codes::Int8(codes) => self.kernel.fetch_ahead(&codes[first..][part.clone()]),
+                Codes::Int4(codes) => self.kernel.fetch_ahead(&codes[first..][part.clone()]),
+            }
+        }
     }
 
     /// Offers the rows that are in no stream.
@@ -111,7 +135,7 @@ impl Walk<'_> {
         for row in STREAMS * self.stream_rows()..self.matrix.len() {
             for scan in scans.iter_mut() {
                 let number = scan.number;
-                scan.look_at(self, row, &|index| eligible(number, index));
+                scan.look_at(self, row, None, &|index| eligible(number, index));
             }
         }
     }
@@ -136,14 +160,15 @@ impl Walk<'_> {
 /// The block that is being read.
 struct Block {
     panel: Panel,
-    sums: Sums,
+    /// Of each of the queries that are multiplied at once.
+    sums: [Sums; QUERIES],
     /// Unpacked codes, by stream.
     unpacked: [Vec<i8>; STREAMS],
 }
 
 impl Block {
     fn new(kernel: Kernel, dimensions: usize) -> Self {
-        let sums = [[0; BLOCK]; STREAMS];
+        let sums = [[[0; BLOCK]; STREAMS]; QUERIES];
         Self { panel: kernel.panel(dimensions), sums, unpacked: Default::default() }
     }
 
@@ -154,21 +179,33 @@ impl Block {
         walk.kernel.lay_out(streams, walk.matrix.dimensions, count, panel);
     }
 
-    /// The products of one query with these rows.
-    fn scan(&mut self, walk: &Walk<'_>, query: &ScanQuery, first: usize, count: usize) {
+    /// The products of some queries with the rows that are laid out.
+    fn scan_panel(&mut self, kernel: Kernel, scans: &[Scan<'_>]) {
+        let mut queries = [&scans[0].query.scan; QUERIES];
+        for (query, scan) in queries.iter_mut().zip(scans) {
+            *query = &scan.query.scan;
+        }
+        kernel.scan_panel(&queries[..scans.len()], &self.panel, &mut self.sums);
+    }
+
+    /// The products of some queries with these rows as they lie.
+    fn scan_rows(&mut self, walk: &Walk<'_>, scans: &[Scan<'_>], first: usize, count: usize) {
         let (kernel, matrix, rows) = (walk.kernel, walk.matrix, walk.stream_rows());
         let Self { unpacked, sums, .. } = self;
-        let mut taken = 0;
-        if let Codes::Int4(bytes) = matrix.codes {
-            let width = matrix.codes.row_bytes(matrix.dimensions);
-            let begin = |k: usize| (k * rows + first) * width;
-            let packed = std::array::from_fn(|k| &bytes[begin(k)..begin(k) + count * width]);
-            taken = kernel.scan_int4(query, packed, count, sums);
-        }
-        if taken < count {
-            // What the kernel for packed rows took is computed again here, to the same sums.
-            let streams = codes_of(walk, first, count, unpacked);
-            kernel.scan(query, streams, count, sums);
+        for (scan, sums) in scans.iter().zip(sums) {
+            let query = &scan.query.scan;
+            let mut taken = 0;
+            if let Codes::Int4(bytes) = matrix.codes {
+                let width = matrix.codes.row_bytes(matrix.dimensions);
+                let begin = |k: usize| (k * rows + first) * width;
+                let packed = std::array::from_fn(|k| &bytes[begin(k)..begin(k) + count * width]);
+                taken = kernel.scan_int4(query, packed, count, sums);
+            }
+            if taken < count {
+                // What the kernel for packed rows took is computed again, to the same sums.
+                let streams = codes_of(walk, first, count, unpacked);
+                kernel.scan(query, streams, count, sums);
+            }
         }
     }
 }
@@ -210,17 +247,29 @@ impl<'a> Scan<'a> {
         let reach = self.query.coarse.reach(self.floor);
         let mut reaching = walk.kernel.reaching(reach, sums, &walk.matrix.scales[rows.clone()]);
         while reaching != 0 {
-            self.look_at(walk, rows.start + reaching.trailing_zeros() as usize, is_eligible);
+            let at = reaching.trailing_zeros() as usize;
+            // Where the scan had all the levels that there are, its sum is the fine one.
+            let dot = self.query.is_fine().then(|| sums[at]);
+            self.look_at(walk, rows.start + at, dot, is_eligible);
             reaching &= reaching - 1;
         }
     }
 
-    /// Keeps the row when it is eligible and its fine interval reaches the floor.
-    fn look_at<F: Fn(u32) -> bool>(&mut self, walk: &Walk<'_>, row: usize, is_eligible: &F) {
+    /// Keeps the row when it is eligible and its fine interval reaches the floor. The fine dot
+    /// product is computed where it is not at hand.
+    fn look_at<F: Fn(u32) -> bool>(
+        &mut self,
+        walk: &Walk<'_>,
+        row: usize,
+        dot: Option<i32>,
+        is_eligible: &F,
+    ) {
         let (matrix, query) = (walk.matrix, self.query);
-        let mut room = Vec::new();
-        let codes = matrix.codes.rows(row..row + 1, matrix.dimensions, &mut room);
-        let dot = walk.kernel.dot_product(&query.codes, codes);
+        let dot = dot.unwrap_or_else(|| {
+            let mut room = Vec::new();
+            let codes = matrix.codes.rows(row..row + 1, matrix.dimensions, &mut room);
+            walk.kernel.dot_product(&query.codes, codes)
+        });
         let (scale, index) = (matrix.scales[row], row as u32);
         let upper = query.fine.upper(scale, dot);
         if upper >= self.floor && is_eligible(index) {

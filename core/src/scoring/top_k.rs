@@ -10,7 +10,7 @@
 //! above every upper end that remains. So the result equals that of scoring every row exactly:
 //! recall is 1 by construction, whatever the data. They decide only how many rows are left.
 //!
-//! Every row gets a wide interval from a query of few levels, which the fastest instructions can
+//! Every row gets an interval from a query of as many levels as the kernel's instructions can
 //! multiply; a row whose wide interval reaches L gets a narrow one from a query of 255 levels.
 
 use std::cmp::Ordering;
@@ -19,7 +19,7 @@ use std::ops::Range;
 
 use super::bound::{CoarseQuery, exact_scores};
 use super::item_matrix::ItemMatrix;
-use super::kernels::{BLOCK, Kernel, PANEL_QUERY_MAX, ROW_QUERY_MAX};
+use super::kernels::{BLOCK, Kernel};
 use super::quantise::check_finite;
 use super::scan::{PANEL_QUERIES, Scan, Walk};
 use crate::base::{Error, MappedFile, Result};
@@ -240,7 +240,7 @@ impl<'a> TopK<'a> {
             check_finite("query", query)?;
         }
         let k = self.k.min(matrix.len());
-        let scan_max = if queries.len() < PANEL_QUERIES { ROW_QUERY_MAX } else { PANEL_QUERY_MAX };
+        let scan_max = self.kernel.query_max(queries.len() >= PANEL_QUERIES);
         let coarse: Vec<Option<CoarseQuery>> =
             queries.iter().map(|query| CoarseQuery::new(query, matrix, scan_max)).collect();
         let asked = coarse.iter().enumerate().filter(|_| k > 0);

@@ -14,6 +14,7 @@ mod forgetting;
 mod full_disk;
 mod health;
 mod integrity;
+mod kernels;
 mod kill;
 mod model;
 mod models;

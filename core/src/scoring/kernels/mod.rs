@@ -4,6 +4,7 @@
 //! Rows come in blocks of up to [`BLOCK`] from each of [`STREAMS`] places of the matrix, for one
 //! query or, laid out in a [`Panel`], for many.
 
+mod kind;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod panel;
@@ -14,10 +15,14 @@ mod tests;
 #[cfg(target_arch = "x86_64")]
 mod x86;
 
-pub(super) use panel::Panel;
-pub(super) use query::{PANEL_QUERY_MAX, ROW_QUERY_MAX, ScanQuery};
+pub use kind::Kernel;
+pub(super) use panel::{Panel, QUERIES};
+pub(super) use query::ScanQuery;
 
+use kind::Kind;
 use panel::Layout;
+#[cfg(target_arch = "x86_64")]
+use panel::{Lane, WideLane};
 
 /// Places of the matrix that are read side by side.
 pub(super) const STREAMS: usize = 4;
@@ -44,66 +49,27 @@ impl Reach {
 /// The dot products of a block, by stream.
 pub(super) type Sums = [[i32; BLOCK]; STREAMS];
 
-/// An implementation that this machine can run.
-///
-/// ```
-/// use noctule_core::scoring::Kernel;
-/// assert_eq!(Kernel::available().last().map(|kernel| kernel.name()), Some("portable"));
-/// assert_eq!(Kernel::available()[0], Kernel::fastest());
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Kernel(Kind);
-
-// The fields of `Kernel` are private, and only `available` makes one: that is what the unsafe
-// calls below rest on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    Portable,
-    #[cfg(target_arch = "x86_64")]
-    Avx2,
-    #[cfg(target_arch = "aarch64")]
-    Neon,
-}
-
 impl Kernel {
-    /// The implementations that this machine can run, the fastest first and the portable one last.
-    #[must_use]
-    pub fn available() -> Vec<Self> {
-        let mut kinds = Vec::new();
-        #[cfg(target_arch = "x86_64")]
-        if is_x86_feature_detected!("avx2") {
-            kinds.push(Kind::Avx2);
-        }
-        #[cfg(target_arch = "aarch64")]
-        if std::arch::is_aarch64_feature_detected!("neon") {
-            kinds.push(Kind::Neon);
-        }
-        kinds.push(Kind::Portable);
-        kinds.into_iter().map(Self).collect()
-    }
-
-    /// The fastest implementation that this machine can run.
-    #[must_use]
-    pub fn fastest() -> Self {
-        Self::available().first().copied().unwrap_or(Self(Kind::Portable))
-    }
-
-    /// Its name, for reports.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self.0 {
-            Kind::Portable => "portable",
+    /// Greatest absolute code of a query that is scanned row by row, or in a panel of `queries`.
+    ///
+    /// Finer codes make narrower intervals, of which fewer reach the floor.
+    pub(super) fn query_max(self, in_panel: bool) -> i8 {
+        match self.kind() {
             #[cfg(target_arch = "x86_64")]
-            Kind::Avx2 => "avx2",
-            #[cfg(target_arch = "aarch64")]
-            Kind::Neon => "neon",
+            Kind::Avx2 if in_panel => query::PANEL_MAX_16_BITS,
+            #[cfg(target_arch = "x86_64")]
+            Kind::Avx2 => query::ROW_MAX_16_BITS,
+            _ => {
+                let _ = in_panel;
+                query::MAX
+            }
         }
     }
 
     /// Writes the dot products of `query` with `count` rows of each of four streams.
     ///
     /// Each stream holds `count` rows, at most [`BLOCK`], of the query's length; the rows' codes
-    /// may be any i8. With up to 1,024 dimensions a sum stays below 2^24. Four streams keep more
+    /// may be any i8. With up to 1,024 dimensions a sum is at most 2^24. Four streams keep more
     /// loads under way than one: out of memory, 1,000,000 x 64 took 2.6 ms instead of 4.6 on one
     /// machine, and were as fast on others.
     ///
@@ -118,17 +84,26 @@ impl Kernel {
     ) {
         assert!(count <= BLOCK);
         assert!(streams.iter().all(|rows| rows.len() == count * query.codes.len()));
-        match self.0 {
-            Kind::Portable => portable::scan_from(0, &query.codes, streams, count, sums),
+        // Each kind is made only where the processor has these features, the lengths
+        // were checked above, and `ScanQuery` holds the codes in parts of one length.
+        let taken = match self.kind() {
+            Kind::Portable => 0,
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
-            // checked above.
+            // SAFETY: as above.
             Kind::Avx2 => unsafe { x86::scan_int8(query, streams, count, sums) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Kind::Vnni => unsafe { x86::scan_int8_vnni(query, streams, count, sums) },
             #[cfg(target_arch = "aarch64")]
-            // SAFETY: this kind is made only where the processor has NEON, and the lengths were
-            // checked above.
-            Kind::Neon => unsafe { neon::scan(&query.codes, streams, count, sums) },
-        }
+            // SAFETY: as above.
+            Kind::Neon => unsafe { neon::scan_int8(query, streams, count, sums) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Kind::DotProd | Kind::I8mm => unsafe {
+                neon::scan_int8_dotprod(query, streams, count, sums)
+            },
+        };
+        portable::scan_from(taken, &query.codes, streams, count, sums);
     }
 
     /// The same for rows of int4 codes, two a byte: of each stream the first so many rows as this
@@ -145,23 +120,34 @@ impl Kernel {
     ) -> usize {
         assert!(count <= BLOCK);
         assert!(streams.iter().all(|rows| rows.len() == count * query.even.len()));
-        match self.0 {
+        // Each kind is made only where the processor has these features, the lengths
+        // were checked above, and `ScanQuery` holds the codes in parts of one length.
+        match self.kind() {
+            Kind::Portable => 0,
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
-            // checked above.
+            // SAFETY: as above.
             Kind::Avx2 => unsafe { x86::scan_int4(query, streams, count, sums) },
-            _ => {
-                let _ = sums;
-                0
-            }
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: as above.
+            Kind::Vnni => unsafe { x86::scan_int4_vnni(query, streams, count, sums) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Kind::Neon => unsafe { neon::scan_int4(query, streams, count, sums) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: as above.
+            Kind::DotProd | Kind::I8mm => unsafe {
+                neon::scan_int4_dotprod(query, streams, count, sums)
+            },
         }
     }
 
     /// A panel for rows of `dimensions` codes.
     pub(super) fn panel(self, dimensions: usize) -> Panel {
-        match self.0 {
+        match self.kind() {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => Panel::lanes(dimensions),
+            #[cfg(target_arch = "x86_64")]
+            Kind::Vnni => Panel::wide_lanes(dimensions),
             _ => {
                 let _ = dimensions;
                 Panel::rows()
@@ -194,26 +180,83 @@ impl Kernel {
             // SAFETY: only the kernel of AVX2 makes a panel of lanes, it has room for a block of
             // rows, and the lengths were checked above.
             Layout::Lanes(lanes) => unsafe { x86::lay_out(streams, dimensions, count, lanes) },
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: the same for the kernel of AVX-512 and wide lanes.
+            Layout::WideLanes(lanes) => unsafe {
+                x86::lay_out_wide(streams, dimensions, count, lanes);
+            },
         }
     }
 
-    /// Writes the dot products of `query`, whose codes are -32 to 32, with the rows of `panel`;
-    /// what stands in `sums` behind them means nothing.
+    /// Asks for `codes` to be brought into the caches while something else is computed.
+    pub(super) fn fetch_ahead<T>(self, codes: &[T]) {
+        #[cfg(target_arch = "x86_64")]
+        for line in codes.chunks(64) {
+            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+            // SAFETY: every processor of this kind has SSE, and a hint reads nothing.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
+        }
+        #[cfg(not(target_arch = "x86_64"))]
+        let _ = codes;
+    }
+
+    /// Writes the dot products of each of `queries`, whose codes are at most
+    /// [`Self::query_max`], with the rows of `panel` to the sums at its place; what stands there
+    /// behind them means nothing.
     ///
     /// # Panics
-    /// When the panel was made for another length, which no caller does.
-    pub(super) fn scan_panel(self, query: &ScanQuery, panel: &Panel, sums: &mut Sums) {
+    /// When the panel was made for another length or there are fewer sums, for no caller.
+    pub(super) fn scan_panel(self, queries: &[&ScanQuery], panel: &Panel, sums: &mut [Sums]) {
+        assert!(queries.len() <= sums.len());
         match &panel.layout {
             Layout::Rows(rows) => {
                 let streams = std::array::from_fn(|k| &rows[k][..]);
-                self.scan(query, streams, panel.count, sums);
+                self.scan_rows(queries, streams, panel.count, sums);
             }
             #[cfg(target_arch = "x86_64")]
             Layout::Lanes(lanes) => {
-                assert_eq!(lanes.len(), BLOCK / panel::GROUP * query.words.len() * STREAMS);
-                // SAFETY: only the kernel of AVX2 makes a panel of lanes, and it is one for
+                for (query, sums) in queries.iter().zip(sums) {
+                    assert_eq!(lanes.len(), BLOCK / Lane::ROWS * query.words.len() * STREAMS);
+                    // SAFETY: only the kernel of AVX2 makes a panel of lanes, and it is one for
+                    // queries of this length.
+                    unsafe { x86::scan_panel(query, lanes, panel.count, sums) }
+                }
+            }
+            #[cfg(target_arch = "x86_64")]
+            Layout::WideLanes(lanes) => {
+                let room = |query: &ScanQuery| BLOCK / WideLane::ROWS * query.words.len() * STREAMS;
+                assert!(queries.iter().all(|query| lanes.len() == room(query)));
+                // SAFETY: only the kernel of AVX-512 makes a panel of wide lanes, and it is one for
                 // queries of this length.
-                unsafe { x86::scan_panel(query, lanes, panel.count, sums) }
+                unsafe { x86::scan_wide_panel(queries, lanes, panel.count, sums) }
+            }
+        }
+    }
+
+    /// The dot products of many queries with rows as they lie.
+    fn scan_rows(
+        self,
+        queries: &[&ScanQuery],
+        streams: [&[i8]; STREAMS],
+        count: usize,
+        sums: &mut [Sums],
+    ) {
+        for (queries, sums) in queries.chunks(QUERIES).zip(sums.chunks_mut(QUERIES)) {
+            #[cfg(target_arch = "aarch64")]
+            if let (Kind::I8mm, [a, b, c, d]) = (self.kind(), queries) {
+                let lengths = queries.iter().map(|query| count * query.codes.len());
+                let fit = |length| streams.iter().all(|rows| rows.len() == length);
+                assert!(count <= BLOCK && lengths.clone().all(fit) && sums.len() == QUERIES);
+                // SAFETY: this kind is made only where the processor has I8MM, and the lengths were
+                // checked above.
+                let taken = unsafe { neon::scan_i8mm([a, b, c, d], streams, count, sums) };
+                for (query, sums) in queries.iter().zip(sums) {
+                    portable::scan_from(taken, &query.codes, streams, count, sums);
+                }
+                continue;
+            }
+            for (query, sums) in queries.iter().zip(sums) {
+                self.scan(query, streams, count, sums);
             }
         }
     }
@@ -225,11 +268,19 @@ impl Kernel {
     /// When there are more scales than that, which no caller gives.
     pub(super) fn reaching(self, reach: Reach, sums: &[i32; BLOCK], scales: &[f32]) -> u64 {
         assert!(scales.len() <= BLOCK);
-        match self.0 {
+        match self.kind() {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: this kind is made only where the processor has AVX2.
             Kind::Avx2 => unsafe { x86::reaching(reach, sums, scales) },
-            _ => portable::reaching_from(0, reach, sums, scales),
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: this kind is made only where the processor has AVX-512.
+            Kind::Vnni => unsafe { x86::reaching_wide(reach, sums, scales) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: these kinds are made only where the processor has NEON.
+            Kind::Neon | Kind::DotProd | Kind::I8mm => unsafe {
+                neon::reaching(reach, sums, scales)
+            },
+            Kind::Portable => portable::reaching_from(0, reach, sums, scales),
         }
     }
 
@@ -239,11 +290,11 @@ impl Kernel {
     /// When the lengths differ, which they do for no caller.
     pub(super) fn dot_product(self, query: &[i8], row: &[i8]) -> i32 {
         assert_eq!(query.len(), row.len());
-        match self.0 {
+        match self.kind() {
             #[cfg(target_arch = "x86_64")]
-            // SAFETY: this kind is made only where the processor has AVX2, and the lengths were
+            // SAFETY: these kinds are made only where the processor has AVX2, and the lengths were
             // checked above.
-            Kind::Avx2 => unsafe { x86::dot_product(query, row) },
+            Kind::Avx2 | Kind::Vnni => unsafe { x86::dot_product(query, row) },
             _ => portable::dot_product(query, row),
         }
     }

@@ -1,17 +1,37 @@
 //! Rows of a block laid out so that many queries can be multiplied with them.
 
-use super::{BLOCK, STREAMS};
+#[cfg(target_arch = "x86_64")]
+use super::BLOCK;
+use super::STREAMS;
 
-/// Rows of a stream whose words lie side by side.
-pub(super) const GROUP: usize = 8;
+/// Queries that a kernel takes at once.
+pub(in crate::scoring) const QUERIES: usize = 4;
 
 /// Four consecutive codes of each of eight rows, each code moved to 0..255.
 #[cfg(target_arch = "x86_64")]
 #[derive(Debug, Clone, Copy)]
 #[repr(C, align(32))]
-pub(super) struct Lane(pub(super) [u8; 4 * GROUP]);
+pub(super) struct Lane(pub(super) [u8; 4 * Self::ROWS]);
 
-/// The rows of a block: of each stream the same number, at most [`BLOCK`].
+#[cfg(target_arch = "x86_64")]
+impl Lane {
+    /// Rows of a stream whose words lie side by side.
+    pub(super) const ROWS: usize = 8;
+}
+
+/// The same of sixteen rows.
+#[cfg(target_arch = "x86_64")]
+#[derive(Debug, Clone, Copy)]
+#[repr(C, align(64))]
+pub(super) struct WideLane([u8; 4 * Self::ROWS]);
+
+#[cfg(target_arch = "x86_64")]
+impl WideLane {
+    /// Rows of a stream whose words lie side by side.
+    pub(super) const ROWS: usize = 16;
+}
+
+/// The rows of a block: of each stream the same number, at most a block.
 #[derive(Debug)]
 pub(in crate::scoring) struct Panel {
     /// Rows of each stream.
@@ -26,6 +46,16 @@ pub(super) enum Layout {
     /// Lane (g w + i) s + k holds word i, of w, of group g of stream k, of s.
     #[cfg(target_arch = "x86_64")]
     Lanes(Vec<Lane>),
+    /// In the same order.
+    #[cfg(target_arch = "x86_64")]
+    WideLanes(Vec<WideLane>),
+}
+
+/// Words of four codes in rows of `dimensions`, filled up to an even number as those of a query
+/// are.
+#[cfg(target_arch = "x86_64")]
+pub(super) fn words(dimensions: usize) -> usize {
+    dimensions.div_ceil(4).next_multiple_of(2)
 }
 
 impl Panel {
@@ -36,10 +66,18 @@ impl Panel {
     /// For rows of `dimensions` codes.
     #[cfg(target_arch = "x86_64")]
     pub(super) fn lanes(dimensions: usize) -> Self {
-        let words = dimensions.div_ceil(4).next_multiple_of(2);
-        let lanes = vec![Lane([0; 4 * GROUP]); BLOCK / GROUP * words * STREAMS];
-        Self { count: 0, layout: Layout::Lanes(lanes) }
+        let count = BLOCK / Lane::ROWS * words(dimensions) * STREAMS;
+        Self { count: 0, layout: Layout::Lanes(vec![Lane([0; 4 * Lane::ROWS]); count]) }
+    }
+
+    /// The same in wide lanes.
+    #[cfg(target_arch = "x86_64")]
+    pub(super) fn wide_lanes(dimensions: usize) -> Self {
+        let count = BLOCK / WideLane::ROWS * words(dimensions) * STREAMS;
+        let lanes = vec![WideLane([0; 4 * WideLane::ROWS]); count];
+        Self { count: 0, layout: Layout::WideLanes(lanes) }
     }
 }
 
-const _: () = assert!(BLOCK.is_multiple_of(GROUP));
+#[cfg(target_arch = "x86_64")]
+const _: () = assert!(BLOCK.is_multiple_of(Lane::ROWS) && BLOCK.is_multiple_of(WideLane::ROWS));

@@ -1,21 +1,18 @@
 //! A query as the scan needs it.
 
-/// Greatest absolute code of a query that is scanned row by row.
-///
-/// A row's code, moved to 0..255, times such a query's, and the same again, fit 16 bits: that is
-/// what makes the fastest instruction usable. The finer codes that this gives away come back where
+/// Greatest absolute code of any query.
+pub(super) const MAX: i8 = 127;
+/// The same for instructions that add two products in 16 bits: a row's code, moved to 0..255, times
+/// such a query's, and the same again, fit. The finer codes that this gives away come back where
 /// it counts, in the few rows that reach the floor.
-pub(in crate::scoring) const ROW_QUERY_MAX: i8 = 64;
-/// Greatest absolute code of a query that is scanned with others over a panel: four products are
-/// added in 16 bits.
-pub(in crate::scoring) const PANEL_QUERY_MAX: i8 = 32;
+#[cfg(any(test, target_arch = "x86_64"))]
+pub(super) const ROW_MAX_16_BITS: i8 = 64;
+/// The same where four products are added in 16 bits.
+#[cfg(any(test, target_arch = "x86_64"))]
+pub(super) const PANEL_MAX_16_BITS: i8 = 32;
 
 /// Codes of a query in the orders in which kernels read them.
 #[derive(Debug, Clone)]
-#[cfg_attr(
-    not(target_arch = "x86_64"),
-    expect(dead_code, reason = "other kernels read rows as they lie and need the codes only")
-)]
 pub(in crate::scoring) struct ScanQuery {
     /// One a dimension.
     pub(super) codes: Vec<i8>,
@@ -24,27 +21,30 @@ pub(in crate::scoring) struct ScanQuery {
     pub(super) even: Vec<i8>,
     pub(super) odd: Vec<i8>,
     /// Four codes each, an even number of words; 0 behind the last code.
+    #[cfg(target_arch = "x86_64")]
     pub(super) words: Vec<i32>,
     /// Sum of the codes.
+    #[cfg(target_arch = "x86_64")]
     pub(super) sum: i32,
 }
 
 impl ScanQuery {
-    /// A query of `codes`, none of them greater than [`ROW_QUERY_MAX`], or [`PANEL_QUERY_MAX`] for
-    /// a panel, by its absolute value.
+    /// A query of `codes`, none of them greater than the kernel's [`super::Kernel::query_max`] by
+    /// its absolute value.
     pub(in crate::scoring) fn new(codes: Vec<i8>) -> Self {
-        debug_assert!(codes.iter().all(|code| code.unsigned_abs() <= ROW_QUERY_MAX as u8));
+        debug_assert!(codes.iter().all(|code| code.unsigned_abs() <= MAX as u8));
         let pairs = || codes.chunks(2);
         let even = pairs().map(|pair| pair[0]).collect();
         let odd = pairs().map(|pair| pair.get(1).copied().unwrap_or(0)).collect();
-        let word = |four: &[i8]| {
-            let code = |i: usize| four.get(i).map_or(0, |code| *code as u8);
-            i32::from_le_bytes(std::array::from_fn(code))
-        };
-        let mut words: Vec<i32> = codes.chunks(4).map(word).collect();
-        words.resize(words.len().next_multiple_of(2), 0);
-        let sum = codes.iter().map(|code| i32::from(*code)).sum();
-        Self { codes, even, odd, words, sum }
+        Self {
+            #[cfg(target_arch = "x86_64")]
+            words: words(&codes),
+            #[cfg(target_arch = "x86_64")]
+            sum: codes.iter().map(|code| i32::from(*code)).sum(),
+            codes,
+            even,
+            odd,
+        }
     }
 
     /// One code a dimension.
@@ -52,4 +52,15 @@ impl ScanQuery {
     pub(in crate::scoring) fn codes(&self) -> &[i8] {
         &self.codes
     }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn words(codes: &[i8]) -> Vec<i32> {
+    let word = |four: &[i8]| {
+        let code = |i: usize| four.get(i).map_or(0, |code| *code as u8);
+        i32::from_le_bytes(std::array::from_fn(code))
+    };
+    let mut words: Vec<i32> = codes.chunks(4).map(word).collect();
+    words.resize(super::panel::words(codes.len()), 0);
+    words
 }

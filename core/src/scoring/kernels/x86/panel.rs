@@ -9,10 +9,12 @@ use std::arch::x86_64::{
     _mm256_unpacklo_epi64, _mm256_xor_si256,
 };
 
-use super::super::panel::{GROUP, Lane};
+use super::super::panel::{self, Lane};
 use super::super::{STREAMS, ScanQuery, Sums};
 use super::{WIDTH, load};
 
+/// Rows of a lane.
+const GROUP: usize = Lane::ROWS;
 /// Codes of a word.
 const WORD: usize = 4;
 /// Words of a register.
@@ -29,7 +31,7 @@ pub(in super::super) unsafe fn lay_out(
     count: usize,
     lanes: &mut [Lane],
 ) {
-    let words = d.div_ceil(WORD).next_multiple_of(2);
+    let words = panel::words(d);
     for group in 0..count.div_ceil(GROUP) {
         let rows = group * GROUP * d..count.min((group + 1) * GROUP) * d;
         let lanes = &mut lanes[group * words * STREAMS..(group + 1) * words * STREAMS];

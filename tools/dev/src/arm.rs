@@ -1,0 +1,193 @@
+//! `cargo dev arm`: are the kernels right, and the slates the same, on 64-bit Arm?
+//!
+//! Builds the tests of the core and the process that tells its slates for 64-bit Arm Linux, and
+//! runs both under QEMU as two processors: one with every instruction that a kernel asks for, and
+//! one with none of them, as many phones in use. The slates are those of this machine with each of
+//! its kernels, or the task has found something.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use crate::cargo::{Workspace, output_of, shown, succeeds};
+use crate::error::{Error, Result};
+
+const TARGET: &str = "aarch64-unknown-linux-gnu";
+/// The linker and C compiler for it.
+const COMPILER: &str = "aarch64-linux-gnu-gcc";
+const EMULATORS: [&str; 2] = ["qemu-aarch64", "qemu-aarch64-static"];
+/// Where Debian's cross-compiler keeps the shared libraries of programs for it.
+const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
+/// Where Debian has them.
+const PACKAGES: [&str; 3] = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"];
+/// Processors to be: with dotprod and i8mm, and without.
+const PROCESSORS: [&str; 2] = ["max", "cortex-a53"];
+/// Rooms whose tests are run: all code that asks which processor this is, and what rests on it.
+const ROOMS: [&str; 4] = ["scoring::", "model::", "base::random", "base::geo"];
+/// The process that tells its slates.
+const CHILD: &str = "noctule-tests-child";
+/// What a debug build takes for its fastest kernel.
+const KERNEL: &str = "NOCTULE_KERNEL";
+
+/// Runs everything; false when a test failed or slates differ.
+pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
+    let emulator = make_ready()?;
+    let child_here = build(workspace, None, &["build", "--workspace", "--bin", CHILD])?;
+    let child_there = build(workspace, Some(TARGET), &CHILD_BUILD)?;
+    let mut fine = true;
+    let mut slates = BTreeMap::new();
+    for kernel in kernels(&mut Command::new(&child_here))? {
+        let told = tell(Command::new(&child_here), &kernel, workspace)?;
+        slates.insert(format!("{} {kernel}", std::env::consts::ARCH), told);
+    }
+    for processor in PROCESSORS {
+        let child = || emulated(emulator, processor, &child_there);
+        for kernel in kernels(&mut child())? {
+            let told = tell(child(), &kernel, workspace)?;
+            slates.insert(format!("aarch64 {processor} {kernel}"), told);
+        }
+    }
+    fine &= compare(&slates);
+    let tests = build(workspace, Some(TARGET), &TESTS_BUILD)?;
+    for processor in PROCESSORS {
+        let mut command = emulated(emulator, processor, &tests);
+        // Emulation is slow: fewer random cases than on a processor.
+        command.args(ROOMS).env("PROPTEST_CASES", "32").current_dir(workspace.root().join("core"));
+        println!("\n==> {}", shown(&command));
+        fine &= succeeds(&mut command)?;
+    }
+    Ok(fine)
+}
+
+const CHILD_BUILD: [&str; 5] = ["build", "-p", "noctule-tests", "--bin", CHILD];
+const TESTS_BUILD: [&str; 5] = ["test", "-p", "noctule-core", "--lib", "--no-run"];
+
+/// Installs what is missing, where that can be done, and gives the emulator.
+fn make_ready() -> Result<&'static str> {
+    if !answers(COMPILER) || emulator().is_none() {
+        println!("installing {}", PACKAGES.join(", "));
+        let mut install = Command::new("apt-get");
+        install.args(["install", "-y", "-q", "--no-install-recommends"]).args(PACKAGES);
+        if !succeeds(&mut install).unwrap_or(false) {
+            let missing = format!("{COMPILER} and {} are needed", EMULATORS.join(" or "));
+            let debian = PACKAGES.join(", ");
+            return Err(Error::Usage(format!("{missing}; Debian has them in {debian}")));
+        }
+    }
+    let mut library = Command::new("rustc");
+    let library = output_of(library.args(["--print", "target-libdir", "--target", TARGET]))?;
+    if !Path::new(library.trim()).exists() {
+        println!("adding the standard library for {TARGET}");
+        if !succeeds(Command::new("rustup").args(["target", "add", TARGET]))? {
+            return Err(Error::Usage(format!("the standard library for {TARGET} is needed")));
+        }
+    }
+    emulator().ok_or_else(|| Error::Usage(format!("{} is needed", EMULATORS.join(" or "))))
+}
+
+fn emulator() -> Option<&'static str> {
+    EMULATORS.into_iter().find(|emulator| answers(emulator))
+}
+
+fn answers(program: &str) -> bool {
+    output_of(Command::new(program).arg("--version")).is_ok()
+}
+
+/// Builds what `arguments` ask for, for `target` or this machine, and gives the program.
+fn build(workspace: &Workspace, target: Option<&str>, arguments: &[&str]) -> Result<PathBuf> {
+    let mut command = workspace.cargo(arguments);
+    command.args(["--locked", "--message-format", "json-render-diagnostics"]);
+    if let Some(target) = target {
+        let name = target.replace('-', "_");
+        let linking = format!("CARGO_TARGET_{}", name.to_uppercase());
+        command.args(["--target", target]);
+        command.env(format!("CC_{name}"), COMPILER);
+        command.env(format!("{linking}_LINKER"), COMPILER);
+    }
+    println!("==> {}", shown(&command));
+    let messages = output_of(command.stderr(std::process::Stdio::inherit()))?;
+    program(&messages).ok_or_else(|| Error::Command {
+        command: shown(&command),
+        message: "it built no program".to_owned(),
+    })
+}
+
+/// The last program that cargo says it has built.
+fn program(messages: &str) -> Option<PathBuf> {
+    let built = |line: &str| -> Option<PathBuf> {
+        let message: serde_json::Value = serde_json::from_str(line).ok()?;
+        Some(PathBuf::from(message.get("executable")?.as_str()?))
+    };
+    messages.lines().rev().find_map(built)
+}
+
+fn emulated(emulator: &str, processor: &str, program: &Path) -> Command {
+    let mut command = Command::new(emulator);
+    command.args(["-cpu", processor, "-L", LIBRARIES]).arg(program);
+    command
+}
+
+/// The kernels that a process has, the fastest first.
+fn kernels(child: &mut Command) -> Result<Vec<String>> {
+    Ok(output_of(child.arg("kernels"))?.lines().map(str::to_owned).collect())
+}
+
+/// The slates that a process tells with `kernel`.
+fn tell(mut child: Command, kernel: &str, workspace: &Workspace) -> Result<Vec<String>> {
+    let scratch = workspace.metadata(true)?.target_directory.join("arm").join(kernel);
+    // What an earlier run left is in the way; nothing there is no error.
+    let _ = std::fs::remove_dir_all(&scratch);
+    std::fs::create_dir_all(&scratch)
+        .map_err(|source| Error::Write { path: scratch.clone(), source })?;
+    child.arg("slates").arg(&scratch).env(KERNEL, kernel);
+    let told = output_of(&mut child)?;
+    let mut lines = told.lines().map(str::to_owned);
+    let used = lines.next().unwrap_or_default();
+    if used != format!("kernel {kernel}") {
+        let message = format!("it was to use {kernel} and says `{used}`");
+        return Err(Error::Command { command: shown(&child), message });
+    }
+    Ok(lines.collect())
+}
+
+/// Whether all told the same; says where each differs from the first.
+fn compare(slates: &BTreeMap<String, Vec<String>>) -> bool {
+    let Some((first, expected)) = slates.iter().next_back() else { return false };
+    let mut same = !expected.is_empty();
+    for (name, found) in slates {
+        let differs = (0..expected.len().max(found.len()))
+            .filter(|at| expected.get(*at) != found.get(*at))
+            .collect::<Vec<_>>();
+        same &= differs.is_empty();
+        println!("{name:32} {} of {} slates differ from {first}", differs.len(), expected.len());
+        if let Some(at) = differs.first() {
+            println!("  {:?}\n  {:?}", found.get(*at), expected.get(*at));
+        }
+    }
+    same
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_program_is_the_last_that_cargo_built() {
+        let messages = "{\"reason\":\"compiler-artifact\",\"executable\":null}\n\
+                        {\"executable\":\"/t/a\"}\n{\"executable\":\"/t/b\"}\n{\"success\":true}";
+        assert_eq!(program(messages), Some(PathBuf::from("/t/b")));
+        assert_eq!(program("nothing"), None);
+    }
+
+    #[test]
+    fn slates_are_the_same_only_when_every_line_is() {
+        let lines = |text: &str| text.split(' ').map(str::to_owned).collect::<Vec<_>>();
+        let two = |a: &str, b: &str| {
+            compare(&BTreeMap::from([("a".to_owned(), lines(a)), ("b".to_owned(), lines(b))]))
+        };
+        assert!(two("x y", "x y"));
+        assert!(!two("x y", "x z"));
+        assert!(!two("x y", "x"));
+        assert!(!compare(&BTreeMap::new()));
+    }
+}

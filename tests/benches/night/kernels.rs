@@ -44,12 +44,12 @@ impl fmt::Display for Kernels {
 
 /// Rows through the ranker that the reasons of one slot ask for: three groups of features that
 /// differ between the slots (the history, popularity in the context and over all), the first split
-/// over the three named items and the rest, by four pairs of orders.
+/// over the three named items and the rest, by three pairs of orders.
 pub(crate) fn rows_of_a_slot() -> usize {
     let group = vec![1.0_f32];
     let members = Members { group: 0, by_pair: vec![vec![group.clone(); 4]] };
     let mut random = SeededRandom::new(Seed(1));
-    SlotGame::new(vec![group; 3], Some(members), 4, &mut random).rows()
+    SlotGame::new(vec![group; 3], Some(members), 3, &mut random).rows()
 }
 
 pub(crate) fn measure(world: &World) -> Kernels {

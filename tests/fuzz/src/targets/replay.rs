@@ -67,6 +67,7 @@ fn bundle(plan: Option<&str>) -> Option<Vec<u8>> {
         made_at_night: true,
         arm: None,
         fatigue_impressions: 0,
+        forgotten_through: 0,
         slots: Vec::new(),
         unmet: Vec::new(),
     };

@@ -1,5 +1,6 @@
 //! The file of slates for widgets: as it is, and with its length and checksum mended.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use noctule_core::base::{ContextId, Days, ItemId, Span, SurfaceId};
@@ -70,7 +71,7 @@ fn checksum(bytes: &[u8]) -> u32 {
 
 fn slate(context: &str) -> Option<Slate> {
     let reasons: Arc<[Reason]> =
-        Arc::from([Reason { kind: ReasonKind::Feature("price".into()), contribution: 0.5 }]);
+        Arc::from([Reason::exact(ReasonKind::Feature("price".into()), 0.5)]);
     let slot = |name: &str| {
         Some(Slot {
             item: ItemId::new(name).ok()?,
@@ -92,6 +93,7 @@ fn slate(context: &str) -> Option<Slate> {
         made_at_night: true,
         arm: Some("model".into()),
         fatigue_impressions: 0,
+        forgotten_through: 0,
         slots: vec![slot("luna")?, slot("sol")?],
         unmet: Vec::new(),
     })
@@ -102,7 +104,10 @@ fn seeds() -> Vec<Vec<u8>> {
     let when = Span { days: Days::Every, from: 600, until: 900 };
     let chosen: Vec<Chosen<'_>> = slates
         .iter()
-        .map(|slate| Chosen { slate, when, slots: (0..).zip(&slate.slots).collect() })
+        .map(|slate| {
+            let slots = (0..).zip(slate.slots.iter().map(Cow::Borrowed)).collect();
+            Chosen { slate, when, slots }
+        })
         .collect();
     (0..=chosen.len())
         .rev()

@@ -72,6 +72,27 @@ pub enum Error {
         limit: usize,
     },
 
+    /// Gaps, days and installations, or parts of groups, are more than memory is meant for.
+    #[error("{path}: more than {limit} runs of numbers, days and installations")]
+    TooManyParts {
+        /// The file with the first one too many.
+        path: PathBuf,
+        /// Parts that fit.
+        limit: usize,
+    },
+
+    /// A read-out has more groups, or more to remember, than memory is meant for.
+    #[error(
+        "{what}: more than {limit}; group by fewer columns (--by) or ask for fewer days \
+             (--since, --until)"
+    )]
+    TooManyGroups {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much fits.
+        limit: usize,
+    },
+
     /// More arms than experiments have: devices sent names that no release gave them.
     #[error("{found} arms, at most {limit} are reported on")]
     TooManyArms {

@@ -7,6 +7,7 @@
 //! | `policy` | are licences, sources, versions and what ships to phones as agreed? |
 //! | `bench` | how fast is it on this machine? |
 //! | `python` | builds the library and its Python bindings into `target/python` |
+//! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
@@ -16,6 +17,7 @@ mod cargo;
 mod error;
 mod policy;
 mod python;
+mod readers;
 mod servers;
 mod steps;
 mod test;
@@ -35,6 +37,7 @@ Usage: cargo dev TASK
   policy --write      brings tools/dev/policy.json up to date; leaves reasons for you to write
   bench [NAME...]     runs the benchmarks whose name contains NAME; all without one
   python              builds the library and its Python bindings into target/python
+  readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   servers             the registry against MLflow and an S3-compatible server, from PyPI
 
 Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
@@ -61,6 +64,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["policy"] => policy::run(&workspace),
         ["policy", "--write"] => policy::write(&workspace),
         ["bench", names @ ..] => bench::run(&workspace, names),
+        ["readers"] => readers::run(&workspace),
         ["servers"] => servers::run(&workspace),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {

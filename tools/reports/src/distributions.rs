@@ -137,6 +137,20 @@ mod tests {
     }
 
     #[test]
+    fn the_interval_of_wilson_agrees_with_scipy() {
+        // scipy.stats.binomtest(5, 50).proportion_ci(0.95, 'wilson'), and so on
+        for (successes, trials, confidence, low, high) in [
+            (5.0, 50.0, 0.95, 0.04347576493189041, 0.21360231437479654),
+            (0.0, 20.0, 0.95, 0.0, 0.16112515805281935),
+            (7.0, 7.0, 0.9, 0.7212373045474579, 1.0),
+        ] {
+            let found = wilson(successes, trials, confidence).unwrap();
+            assert!((found.0 - low).abs() < 1e-6 && (found.1 - high).abs() < 1e-6, "{found:?}");
+        }
+        assert_eq!(wilson(0.0, 0.0, 0.95), None);
+    }
+
+    #[test]
     fn t_quantiles_agree_with_scipy() {
         // python3 -c "from scipy.stats import t; print([t.ppf(p, v) for p, v in
         //   [(.975,1),(.975,2.5),(.975,9),(.995,59),(.975,3999),(.1,4)]])"

@@ -12,6 +12,8 @@ use noctule_reports::{
 use crate::error::{Error, Result};
 use crate::output::{Output, grouped};
 
+const FAILED: &str = "audit the feedback";
+
 /// Say what arrived of the feedback, what is missing, how late, and whose clock is off.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -40,8 +42,16 @@ pub(crate) struct Audit {
 
 /// Audits.
 pub(crate) fn run(asked: &Audit, output: Output) -> Result<()> {
-    let audit = audit_delivery(&asked.feedback, &asked.app, asked.confidence)
-        .map_err(Error::failed("audit the feedback"))?;
+    let audit =
+        audit_delivery(&asked.feedback, &asked.app, asked.confidence).map_err(
+            |error| match error {
+                // Settings have the names of their flags.
+                noctule_reports::Error::InvalidSetting { setting, reason } => {
+                    Error::failed(FAILED)(format!("--{setting}: {reason}"))
+                }
+                other => Error::failed(FAILED)(other),
+            },
+        )?;
     output.print(&audit, &text(&audit, asked))
 }
 

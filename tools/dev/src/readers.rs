@@ -1,8 +1,8 @@
 //! `cargo dev readers`: the queries of `tools/docs/feedback-schema.md`, run by those they are for.
 //!
-//! DuckDB, pandas and Spark come from PyPI into `target/readers` (1 GB) the first time, too much for
-//! every run of `cargo dev test`, whose test says aloud that it skips what is missing. Spark needs a
-//! Java runtime, which is not installed here.
+//! DuckDB, pandas and Spark come from PyPI into `target/readers` (920 MB) the first time, too much
+//! for every run of `cargo dev test`, whose test says aloud that it skips where they are missing.
+//! Spark needs a Java runtime, which this task does not install.
 
 use crate::cargo::{Workspace, succeeds};
 use crate::error::Result;

@@ -120,7 +120,8 @@ fn readers_find_the_columns_of_a_read_out_in_parquet() {
     let ask = "feedback noctule-demo/feedback --app town --by arm,position,day";
     let table = place.json(ask);
     place.text(&format!("{ask} --format parquet --output rates.parquet"));
-    let script = "import pandas; print(pandas.read_parquet('rates.parquet').to_json(orient='records', double_precision=15))";
+    let script = "import pandas; table = pandas.read_parquet('rates.parquet'); \
+                  print(table.to_json(orient='records', double_precision=15))";
     let mut command = Command::new(&python);
     let output = command.args(["-c", script]).current_dir(place.path("")).output().unwrap();
     assert!(output.status.success(), "{}", error_text(&output));

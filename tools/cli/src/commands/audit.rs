@@ -108,8 +108,12 @@ fn share(estimate: &Estimate) -> String {
     format!(" ({}{interval})", percent(estimate.value))
 }
 
+/// Three digits, and of a share too small for them what it is below: a bound is never nothing.
 fn percent(share: f64) -> String {
-    format!("{:.3} %", 100.0 * share)
+    match 100.0 * share {
+        percent if percent > 0.0 && percent < 0.001 => "below 0.001 %".into(),
+        percent => format!("{percent:.3} %"),
+    }
 }
 
 fn quantiles(lateness: &Lateness) -> String {
@@ -180,6 +184,12 @@ fn push_worst(text: &mut String, audit: &DeliveryAudit, most: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_share_is_not_told_as_none() {
+        let texts = [0.0, 1e-7, 0.123_45, 1.0].map(percent);
+        assert_eq!(texts, ["0.000 %", "below 0.001 %", "12.345 %", "100.000 %"]);
+    }
 
     #[test]
     fn a_length_of_time_is_told_in_the_unit_that_suits_it() {

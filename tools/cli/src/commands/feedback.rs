@@ -39,7 +39,8 @@ pub(crate) struct Feedback {
     #[arg(long, value_name = "KINDS", value_delimiter = ',')]
     kind: Vec<String>,
 
-    /// Only rows with this value in this column are counted; may be repeated.
+    /// Only rows with this value in this column are counted, with an empty one those without any;
+    /// may be repeated.
     #[arg(long, value_name = "COLUMN=VALUE", value_parser = only)]
     only: Vec<(Column, String)>,
 

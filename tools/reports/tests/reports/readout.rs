@@ -159,6 +159,11 @@ fn filters_choose_rows_and_not_what_accepted_them() {
     assert_eq!(rows(&settings), expected);
     let settings = ReadOutSettings { kinds: vec!["like".into()], ..by(&[]) };
     assert_eq!(rows(&settings), []);
+    // An empty value chooses the rows without one.
+    let only = |value: &str| vec![(Column::Experiment, value.to_owned())];
+    let settings = ReadOutSettings { only: only(""), ..by(&[Column::Experiment]) };
+    assert_eq!(rows(&settings), [(vec![Value::Unknown], 9, 6, 3)]);
+    assert_eq!(rows(&ReadOutSettings { only: only("other"), ..by(&[]) }), []);
 }
 
 #[test]

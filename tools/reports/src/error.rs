@@ -72,13 +72,13 @@ pub enum Error {
         limit: usize,
     },
 
-    /// Gaps, days and installations, or parts of groups, are more than memory is meant for.
-    #[error("{path}: more than {limit} runs of numbers, days and installations")]
+    /// Gaps, days and installations are more than memory is meant for.
+    #[error("{path}: gaps, days and installations so far take more than {limit} bytes")]
     TooManyParts {
         /// The file with the first one too many.
         path: PathBuf,
-        /// Parts that fit.
-        limit: usize,
+        /// Bytes that may be held.
+        limit: u64,
     },
 
     /// A read-out has more groups, or more to remember, than memory is meant for.

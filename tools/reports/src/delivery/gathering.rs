@@ -13,8 +13,15 @@ use crate::files::{Cells, Refused, day_folders, entries, scan};
 use crate::runs::Runs;
 use crate::sketch::Sketch;
 
-/// Runs, days and bins of lateness that are held: some three gigabytes.
-const PARTS_MAX: usize = 1 << 26;
+/// Bytes that may be held, by the estimates below: some five million installations of 100 events.
+const HELD_MAX: u64 = 16 << 30;
+
+/// What an installation takes with the first nodes of its maps, and what each run, day and bin of
+/// lateness adds. Rounded up: 40,000 installations of 100 events take less than these say.
+const INSTALLATION_BYTES: u64 = 2_048;
+const RUN_BYTES: u64 = 48;
+const DAY_BYTES: u64 = 160;
+const BIN_BYTES: u64 = 32;
 
 /// A step back of the clock that counts. Events of one screen may be told in any order.
 const STEP_BACK_MS: i64 = 60_000;
@@ -28,8 +35,8 @@ pub(super) struct Gathered {
     pub(super) rows: u64,
     pub(super) set_aside: u64,
     pub(super) installations: BTreeMap<Box<str>, Installation>,
-    /// Runs, days and bins held.
-    parts: usize,
+    /// Bytes held, by estimate.
+    held: u64,
 }
 
 /// What came of one installation.
@@ -73,7 +80,7 @@ pub(super) fn gather(directory: &Path, app: &str) -> Result<Gathered> {
             let mut before = None;
             scan(path, &COLUMNS, |cells| {
                 gathered.take(&decode(&cells)?, &mut before);
-                gathered.check(path).map_err(Refused::from)
+                gathered.check(path, HELD_MAX).map_err(Refused::from)
             })?;
         }
     }
@@ -100,11 +107,11 @@ impl Gathered {
         let day = Day::at(arrival.at_ms, 0);
         if !self.installations.contains_key(arrival.installation) {
             self.installations.insert(arrival.installation.into(), Installation::default());
-            self.parts += 1;
+            self.held += INSTALLATION_BYTES;
         }
         // It was inserted above when it was not there.
         let Some(installation) = self.installations.get_mut(arrival.installation) else { return };
-        let held = installation.runs.len() + installation.days.len();
+        let held = installation.bytes();
         installation.last_received_ms = installation.last_received_ms.max(arrival.received_ms);
         let is_new = installation.runs.insert(arrival.sequence, day);
         let received = installation.days.entry(day).or_default();
@@ -116,16 +123,24 @@ impl Gathered {
         } else {
             received.repeated += 1;
         }
-        let more = received.lateness.len() - bins;
+        self.held += BIN_BYTES * (received.lateness.len() - bins) as u64;
         // A number that closes a gap makes two runs one.
-        self.parts += more + installation.runs.len() + installation.days.len();
-        self.parts -= held;
+        self.held = self.held + installation.bytes() - held;
         remember(before, arrival);
     }
 
-    fn check(&self, path: &Path) -> Result<()> {
-        let (path, limit) = (path.to_path_buf(), PARTS_MAX);
-        if self.parts > limit { Err(Error::TooManyParts { path, limit }) } else { Ok(()) }
+    fn check(&self, path: &Path, limit: u64) -> Result<()> {
+        if self.held <= limit {
+            return Ok(());
+        }
+        Err(Error::TooManyParts { path: path.to_path_buf(), limit })
+    }
+}
+
+impl Installation {
+    /// What runs and days take.
+    fn bytes(&self) -> u64 {
+        RUN_BYTES * self.runs.len() as u64 + DAY_BYTES * self.days.len() as u64
     }
 }
 
@@ -185,5 +200,42 @@ fn lines_of(path: &Path) -> Result<u64> {
             return Ok(lines);
         }
         lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn held(arrivals: &[(&str, u64, i64)]) -> Gathered {
+        let (mut gathered, mut before) = (Gathered::default(), None);
+        for (installation, sequence, day) in arrivals {
+            let at_ms = day * 86_400_000;
+            let (sequence, received_ms) = (*sequence, at_ms + 1_000);
+            let arrival = Arrival { installation, sequence, at_ms, received_ms };
+            gathered.take(&arrival, &mut before);
+        }
+        gathered
+    }
+
+    #[test]
+    fn what_is_held_grows_with_installations_days_and_gaps_and_not_with_events() {
+        let one = held(&[("a", 1, 0)]).held;
+        let many: Vec<_> = (1..=1_000).map(|sequence| ("a", sequence, 0)).collect();
+        assert_eq!(held(&many).held, one);
+        assert_eq!(held(&[("a", 1, 0), ("a", 3, 0)]).held, one + RUN_BYTES);
+        assert_eq!(held(&[("a", 1, 0), ("a", 3, 0), ("a", 2, 0)]).held, one);
+        let day = RUN_BYTES + DAY_BYTES + BIN_BYTES;
+        assert_eq!(held(&[("a", 1, 0), ("a", 2, 1)]).held, one + day);
+        assert_eq!(held(&[("a", 1, 0), ("b", 1, 0)]).held, 2 * one);
+    }
+
+    #[test]
+    fn more_than_may_be_held_is_refused_with_the_file() {
+        let gathered = held(&[("a", 1, 0)]);
+        assert!(gathered.check("f.parquet".as_ref(), gathered.held).is_ok());
+        let error = gathered.check("f.parquet".as_ref(), gathered.held - 1).unwrap_err();
+        assert!(matches!(error, Error::TooManyParts { .. }), "{error}");
+        assert!(error.to_string().starts_with("f.parquet: "), "{error}");
     }
 }

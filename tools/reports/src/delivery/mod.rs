@@ -160,7 +160,7 @@ pub struct InstallationDay {
 ///
 /// # Errors
 /// Those of [`read_feedback`](crate::read_feedback), [`Error::InvalidSetting`], and
-/// [`Error::TooManyParts`] when gaps, days and installations are more than memory is meant for.
+/// [`Error::TooManyParts`] when gaps, days and installations would take more than 16 GB.
 ///
 /// ```no_run
 /// let audit = noctule_reports::audit_delivery("collected".as_ref(), "town", 0.95)?;

@@ -18,8 +18,8 @@ const GROUPS_MAX: usize = 100_000;
 /// Tallies of an installation in a group, and installations: together some two gigabytes.
 const TALLIES_MAX: usize = 1 << 24;
 
-/// Runs of sequence numbers of one day.
-const RUNS_MAX: usize = 1 << 25;
+/// Runs of sequence numbers of one day: some four gigabytes if each is another installation's.
+const RUNS_MAX: usize = 1 << 24;
 
 const COLUMNS: [(&str, bool); 11] = [
     ("installation", true),

@@ -128,7 +128,7 @@ pub struct ReadOut {
 /// # Errors
 /// Those of [`read_feedback`](crate::read_feedback); [`Error::InvalidSetting`];
 /// [`Error::TooManyGroups`] above 100,000 groups, 16 million tallies of a group and an
-/// installation, or 8 million accepting events a day.
+/// installation, 16 million runs of sequence numbers a day, or 8 million accepting events a day.
 ///
 /// ```no_run
 /// use noctule_reports::{Column, ReadOutSettings, read_out};

@@ -21,6 +21,9 @@ use crate::scoring::{ItemMatrix, top_k};
 /// The number attribute that says since when an item is in the catalogue, Unix milliseconds.
 pub const ADDED_ATTRIBUTE: &str = "added_ms";
 
+/// Places for items that may turn out not to be among the best, for budgets of a few.
+const SPARE_MIN: usize = 64;
+
 const DAY_MS: f64 = 24.0 * 60.0 * 60.0 * 1_000.0;
 
 /// The user's side of candidate generation.
@@ -128,7 +131,7 @@ impl Union {
 pub fn most_popular(popularity: &[f32], eligible: &[bool], count: usize) -> Vec<u32> {
     let pairs = (0u32..).zip(popularity.iter().zip(eligible));
     let pairs = pairs.filter(|(_, (_, eligible))| **eligible);
-    best_of(pairs.map(|(index, (share, _))| (index, f64::from(*share))).collect(), count)
+    best_of(pairs.map(|(index, (share, _))| (index, f64::from(*share))), count)
 }
 
 /// The `count` eligible items that were added last, at most `window` milliseconds before `now` and
@@ -143,16 +146,32 @@ pub fn newest(
 ) -> Vec<u32> {
     let pairs = (0u32..).zip(added.iter().zip(eligible)).filter(|(_, (_, eligible))| **eligible);
     let pairs = pairs.filter_map(|(index, (added, _))| Some((index, (*added)?)));
-    best_of(pairs.filter(|(_, at)| *at <= now && now - at <= window).collect(), count)
+    best_of(pairs.filter(|(_, at)| *at <= now && now - at <= window), count)
 }
 
 /// The `count` items of the largest value, best first; ties by index.
-fn best_of(mut items: Vec<(u32, f64)>, count: usize) -> Vec<u32> {
-    let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
-    if count < items.len() {
-        items.select_nth_unstable_by(count, order);
-        items.truncate(count);
+///
+/// Holds no more than twice as many at a time: when these are full, the better half stays, and what
+/// is no better than the least of them is passed over from there on.
+fn best_of(items: impl Iterator<Item = (u32, f64)>, count: usize) -> Vec<u32> {
+    if count == 0 {
+        return Vec::new();
     }
-    items.sort_unstable_by(order);
-    items.into_iter().map(|(index, _)| index).collect()
+    let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
+    let room = count.saturating_mul(2).max(SPARE_MIN);
+    let (mut best, mut least): (Vec<(u32, f64)>, Option<(u32, f64)>) = (Vec::new(), None);
+    for item in items {
+        if least.is_some_and(|least| order(&item, &least).is_gt()) {
+            continue;
+        }
+        best.push(item);
+        if best.len() == room {
+            best.select_nth_unstable_by(count - 1, order);
+            best.truncate(count);
+            least = best.last().copied();
+        }
+    }
+    best.sort_unstable_by(order);
+    best.truncate(count);
+    best.into_iter().map(|(index, _)| index).collect()
 }

@@ -44,7 +44,7 @@ pub fn needed(
         let members = catalogue.with_word(&group.attribute, &group.word).into_iter();
         let members = members.filter(|index| eligible.get(*index as usize) == Some(&true));
         let popular = |index: u32| popularity.get(index as usize).copied().unwrap_or(0.0);
-        let scored = members.map(|index| (index, f64::from(popular(index)))).collect();
+        let scored = members.map(|index| (index, f64::from(popular(index))));
         needed.extend(best_of(scored, count));
     }
     needed

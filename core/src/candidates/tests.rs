@@ -109,3 +109,27 @@ fn sources_come_back_from_their_bits_and_no_unknown_generator_does() {
         assert!(known.is_none() || count == bits.count_ones());
     }
 }
+
+mod best {
+    use proptest::prelude::*;
+
+    use super::super::most_popular;
+
+    proptest! {
+        /// Equal shares among them, as every item that nobody chose has.
+        #[test]
+        fn the_most_popular_are_those_of_a_full_sort(
+            shares in prop::collection::vec(0..50_u8, 0..700),
+            closed in prop::collection::vec(any::<bool>(), 700),
+            count in 0..400_usize,
+        ) {
+            let shares: Vec<f32> = shares.into_iter().map(|share| f32::from(share) / 64.0).collect();
+            let mut sorted: Vec<u32> =
+                (0..shares.len() as u32).filter(|index| !closed[*index as usize]).collect();
+            sorted.sort_by(|a, b| shares[*b as usize].total_cmp(&shares[*a as usize]).then(a.cmp(b)));
+            sorted.truncate(count);
+            let eligible: Vec<bool> = closed[..shares.len()].iter().map(|closed| !closed).collect();
+            prop_assert_eq!(most_popular(&shares, &eligible, count), sorted);
+        }
+    }
+}

@@ -14,6 +14,10 @@ use crate::scoring::TopK;
 /// memory until their slates are made.
 pub(super) const CONTEXTS_AT_ONCE: usize = 32;
 
+/// Bytes of codes from which on a search gives pages back as it goes, at the price of reading them
+/// in anew for the next one: beyond them the matrix alone would be most of what a night may hold.
+const GIVE_BACK_FROM: usize = 12 << 20;
+
 /// What was found for one context.
 #[derive(Debug)]
 pub(super) struct Found<'a> {
@@ -85,7 +89,7 @@ impl SlateMaker<'_> {
             threads,
             eligible: Some(&eligible),
             stop: Some(&stop),
-            file: Some(self.loaded.items.file()),
+            file: (matrix.code_bytes() >= GIVE_BACK_FROM).then(|| self.loaded.items.file()),
             ..TopK::new(self.plan.candidates.nearest.min(CANDIDATES_MAX))
         };
         let lists = match search.search(&matrix, &queries) {

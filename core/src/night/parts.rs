@@ -91,7 +91,7 @@ impl Explainer<'_> {
             };
             return placed.iter().map(of).collect();
         }
-        let mut components = HashMap::new();
+        let mut components = self.components(placed.len());
         let mut reasons = Vec::with_capacity(placed.len());
         let mut waiting: Vec<Asked<'_>> = Vec::new();
         for (at, placed_here) in placed.iter().enumerate() {
@@ -177,7 +177,7 @@ impl Explainer<'_> {
         let history = kinds.iter().position(|kind| *kind == ReasonKind::OtherHistory);
         let mut named = Vec::new();
         let members = history.and_then(|group| {
-            named = self.strongest(vector);
+            named = self.strongest(vector, components);
             let by_pair = self.members(&named, &groups[group], vector, components);
             (!named.is_empty()).then_some(Members { group, by_pair })
         });
@@ -186,9 +186,23 @@ impl Explainer<'_> {
         Asked { placed, kinds, named, game }
     }
 
+    /// What each item of the history adds to the user's vector, by its place, where that is exact
+    /// and cheaper than to split the scores of as many `slots` one by one.
+    fn components(&self, slots: usize) -> HashMap<usize, Vec<f32>> {
+        let items = self.user.items.len();
+        if self.attribution.sampled.is_some() || items > slots {
+            return HashMap::new();
+        }
+        (0..items).map(|item| (item, self.user.vector.component(item))).collect()
+    }
+
     /// The history items that do most for the product with `vector`: those worth a name.
-    fn strongest(&self, vector: &[f32]) -> Vec<usize> {
+    fn strongest(&self, vector: &[f32], components: &HashMap<usize, Vec<f32>>) -> Vec<usize> {
+        let all = components.len() == self.user.items.len();
         let mut worths: Vec<(usize, f64)> = match &self.attribution.sampled {
+            None if all => {
+                components.iter().map(|(item, adds)| (*item, dot(adds, vector))).collect()
+            }
             None => {
                 let shares = self.user.vector.contributions(vector);
                 let shares = shares.into_iter().take(self.user.items.len());

@@ -101,6 +101,12 @@ impl<'a> ItemMatrix<'a> {
         self.dimensions
     }
 
+    /// Bytes of all codes: what one search reads.
+    #[must_use]
+    pub fn code_bytes(&self) -> usize {
+        self.codes.stored()
+    }
+
     /// The vector of the item `index`, if there is such an item: borrowed where single precision
     /// is stored, converted otherwise.
     #[must_use]

@@ -12,13 +12,14 @@ fn cpu_ms() -> f64 {
     tasks.filter_map(of_task).sum::<f64>() / 1e6
 }
 
-/// The median of what `runs` runs of `work` take, milliseconds.
-pub(crate) fn median_ms(runs: usize, mut work: impl FnMut()) -> f64 {
+/// The median of what `runs` runs of `work` take, milliseconds; each run is `repeats` of it, since
+/// the scheduler counts in steps of a few milliseconds.
+pub(crate) fn median_ms(runs: usize, repeats: usize, mut work: impl FnMut()) -> f64 {
     let mut times: Vec<f64> = (0..runs)
         .map(|_| {
             let begun = cpu_ms();
-            work();
-            cpu_ms() - begun
+            (0..repeats).for_each(|_| work());
+            (cpu_ms() - begun) / repeats as f64
         })
         .collect();
     times.sort_unstable_by(f64::total_cmp);

@@ -5,8 +5,9 @@
 //! popular candidates each, a ranker of hidden layers over 92 features, reasons of every slot,
 //! diversity, exploration with propensities, each slate published in a transaction of its own.
 //!
-//! The *bare kernels* are: one fold-in a context, one search for all contexts, the ranker over the
-//! candidates, the ranker over the rows that the reasons ask for. The *plain* pipeline is given the
+//! The *bare kernels* are: every file of the release read and hashed once (a flipped bit must be
+//! noticed before its value is used), one fold-in a context, one search for all contexts, the ranker
+//! over the candidates, the ranker over the rows that the reasons ask for. The *plain* pipeline is given the
 //! users' vectors and the item matrix in memory; it multiplies, sorts, selects and ranks with
 //! candle, re-ranks with the same code, asks the ranker for as many rows for reasons, and writes
 //! each slate as JSON into SQLite. Times are medians; candle is held to one thread.
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 /// Nights in which every slate has to be made anew.
 fn nights(phone: &Phone, world: &World) -> f64 {
     let mut liked = 0;
-    median_ms(NIGHTS, || {
+    median_ms(NIGHTS, 3, || {
         liked += 1;
         let like = FeedbackEvent::new(EventKind::Like, world.item(7 * liked));
         phone.record(&[like]).unwrap();

@@ -40,7 +40,7 @@ pub(crate) fn measure(world: &World, scratch: &Path) -> f64 {
             Tensor::from_vec(values, (DIMENSIONS, 1), &Device::Cpu).unwrap()
         })
         .collect();
-    median_ms(NIGHTS, || {
+    median_ms(NIGHTS, 1, || {
         for (context, user) in users.iter().enumerate() {
             plain.slate(context, user).unwrap();
         }

@@ -26,7 +26,6 @@ pub(crate) struct World {
     pub(crate) embedding: Vec<f32>,
     pub(crate) popularity: Vec<f32>,
     pub(crate) by_context: Vec<Vec<f32>>,
-    pub(crate) architecture: Architecture,
 }
 
 impl World {
@@ -35,8 +34,9 @@ impl World {
         let mut random = SeededRandom::new(Seed(3));
         let embedding: Vec<f32> =
             (0..ITEMS * DIMENSIONS).map(|_| random.normal() as f32 * 0.3).collect();
-        let architecture = architecture();
-        let drawn = models::input(&town, architecture.clone(), 1.0);
+        let mut drawn = models::input(&town, architecture(), 1.0);
+        // The packer computes it from the vectors.
+        drawn.tensors.remove("gram");
         let form = VectorForm::default();
         let values = embedding.clone();
         let input = PackInput {
@@ -48,7 +48,7 @@ impl World {
         let release = scratch.join("release");
         pack(&input, &Town::key(), &release).unwrap();
         let (popularity, by_context) = (input.popularity, input.context_popularity);
-        Self { release, embedding, popularity, by_context, architecture }
+        Self { release, embedding, popularity, by_context }
     }
 
     pub(crate) fn item(&self, index: usize) -> ItemId {

@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    checks, collect, delta, doctor, evaluate, inspect, night, pack, recommend, record, registry,
-    replay, report, simulate, train, trust, update, verify,
+    audit, checks, collect, delta, doctor, evaluate, feedback, inspect, night, pack, recommend,
+    record, registry, replay, report, simulate, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -77,6 +77,10 @@ pub(crate) enum Command {
     Replay(replay::Replay),
     /// Report on the feedback that a collector wrote.
     Report(report::Report),
+    /// Count feedback and its acceptance by any columns.
+    Feedback(feedback::Feedback),
+    /// Say what arrived of the feedback, what is missing, how late, and whose clock is off.
+    Audit(audit::Audit),
     /// Make a town, or let a fleet of phones live in it.
     Simulate(simulate::Simulate),
 }

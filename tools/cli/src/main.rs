@@ -68,6 +68,8 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::ExportReplay(asked) => commands::replay::export(asked, output),
         Command::Replay(asked) => commands::replay::run(asked, output),
         Command::Report(asked) => commands::report::run(asked, output),
+        Command::Feedback(asked) => commands::feedback::run(asked, output),
+        Command::Audit(asked) => commands::audit::run(asked, output),
         Command::Simulate(asked) => commands::simulate::run(asked, output),
     }
 }

@@ -18,6 +18,11 @@ impl Output {
         Self { json }
     }
 
+    /// Whether JSON was asked for.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints `value` as JSON, or else `text`, which may be of several lines.
     pub(crate) fn print(self, value: &impl Serialize, text: &str) -> Result<()> {
         if self.json {

@@ -8,6 +8,7 @@
 //! | `bench` | how fast is it on this machine? |
 //! | `python` | builds the library and its Python bindings into `target/python` |
 //! | `arm` | are kernels right and slates the same on 64-bit Arm, emulated? |
+//! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
@@ -18,6 +19,7 @@ mod cargo;
 mod error;
 mod policy;
 mod python;
+mod readers;
 mod servers;
 mod steps;
 mod test;
@@ -38,6 +40,7 @@ Usage: cargo dev TASK
   bench [NAME...]     runs the benchmarks whose name contains NAME; all without one
   python              builds the library and its Python bindings into target/python
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
+  readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   servers             the registry against MLflow and an S3-compatible server, from PyPI
 
 Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
@@ -65,6 +68,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["policy", "--write"] => policy::write(&workspace),
         ["bench", names @ ..] => bench::run(&workspace, names),
         ["arm"] => arm::run(&workspace),
+        ["readers"] => readers::run(&workspace),
         ["servers"] => servers::run(&workspace),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {

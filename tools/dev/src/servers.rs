@@ -32,7 +32,8 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     succeeds(&mut tests)
 }
 
-fn install(folder: &Path, program: &str, packages: &[&str]) -> Result<bool> {
+/// Installs packages into a virtual environment unless its `program` is there already.
+pub(crate) fn install(folder: &Path, program: &str, packages: &[&str]) -> Result<bool> {
     if folder.join("bin").join(program).exists() {
         return Ok(true);
     }

@@ -69,15 +69,20 @@ pub fn audit(feedback: &Feedback, expected: Option<u64>) -> Audit {
         installations_with_gaps: with_gaps,
         expected,
         lost,
-        lost_share_at_most: share_at_most(lost, expected.unwrap_or(events.saturating_add(missing))),
+        lost_share_at_most: share_at_most(
+            lost,
+            expected.unwrap_or(events.saturating_add(missing)),
+            0.95,
+        ),
     }
 }
 
-fn share_at_most(lost: u64, of: u64) -> Option<f64> {
+/// The upper bound of Clopper and Pearson on the share of which `lost` among `of` were seen.
+pub(crate) fn share_at_most(lost: u64, of: u64, confidence: f64) -> Option<f64> {
     match of {
         0 => None,
         of if lost >= of => Some(1.0),
-        of => Some(beta_quantile(0.95, lost as f64 + 1.0, (of - lost) as f64)),
+        of => Some(beta_quantile(confidence, lost as f64 + 1.0, (of - lost) as f64)),
     }
 }
 

@@ -81,7 +81,7 @@ fn push_row(
 }
 
 /// Quotes what would break the row, and disarms what a spreadsheet would take for a formula.
-fn field(text: &str) -> String {
+pub(crate) fn field(text: &str) -> String {
     let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains(['"', ',', '\n', '\r']) {

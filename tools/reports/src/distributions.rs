@@ -36,6 +36,20 @@ pub fn student_t_quantile(probability: f64, degrees: f64) -> f64 {
     bisect(0.0, high, |t| cumulative(t) < probability)
 }
 
+/// Wilson's interval of a share (JASA 22, 1927); none without trials.
+pub(crate) fn wilson(successes: f64, trials: f64, confidence: f64) -> Option<(f64, f64)> {
+    if trials <= 0.0 {
+        return None;
+    }
+    let z = student_t_quantile(0.5 + confidence / 2.0, f64::INFINITY);
+    let share = successes / trials;
+    let scale = 1.0 + z * z / trials;
+    let centre = (share + z * z / (2.0 * trials)) / scale;
+    let variance = share * (1.0 - share) / trials + z * z / (4.0 * trials * trials);
+    let half = z * variance.sqrt() / scale;
+    Some(((centre - half).max(0.0), (centre + half).min(1.0)))
+}
+
 /// The quantile of the beta distribution with shapes `a` and `b` at `probability`.
 pub(crate) fn beta_quantile(probability: f64, a: f64, b: f64) -> f64 {
     bisect(0.0, 1.0, |x| incomplete_beta(x, a, b) < probability)
@@ -120,6 +134,20 @@ mod tests {
 
     fn close(value: f64, expected: f64) {
         assert!((value - expected).abs() <= 1e-8 * expected.abs().max(1.0), "{value} {expected}");
+    }
+
+    #[test]
+    fn the_interval_of_wilson_agrees_with_scipy() {
+        // scipy.stats.binomtest(5, 50).proportion_ci(0.95, 'wilson'), and so on
+        for (successes, trials, confidence, low, high) in [
+            (5.0, 50.0, 0.95, 0.04347576493189041, 0.21360231437479654),
+            (0.0, 20.0, 0.95, 0.0, 0.16112515805281935),
+            (7.0, 7.0, 0.9, 0.7212373045474579, 1.0),
+        ] {
+            let found = wilson(successes, trials, confidence).unwrap();
+            assert!((found.0 - low).abs() < 1e-6 && (found.1 - high).abs() < 1e-6, "{found:?}");
+        }
+        assert_eq!(wilson(0.0, 0.0, 0.95), None);
     }
 
     #[test]

@@ -72,6 +72,27 @@ pub enum Error {
         limit: usize,
     },
 
+    /// Gaps, days and installations are more than memory is meant for.
+    #[error("{path}: gaps, days and installations so far take more than {limit} bytes")]
+    TooManyParts {
+        /// The file with the first one too many.
+        path: PathBuf,
+        /// Bytes that may be held.
+        limit: u64,
+    },
+
+    /// A read-out has more groups, or more to remember, than memory is meant for.
+    #[error(
+        "{what}: more than {limit}; group by fewer columns (--by) or ask for fewer days \
+             (--since, --until)"
+    )]
+    TooManyGroups {
+        /// What there is too much of.
+        what: &'static str,
+        /// How much fits.
+        limit: usize,
+    },
+
     /// More arms than experiments have: devices sent names that no release gave them.
     #[error("{found} arms, at most {limit} are reported on")]
     TooManyArms {

@@ -4,6 +4,8 @@
 //! Parquet -> read_feedback -> Feedback -> ab_report -> AbReport -> JSON (serde)
 //!                                |                        |----> render_csv
 //!                                +-> audit                +----> render_html (one page)
+//!         -> read_out        counts and rates by any columns, rows not kept
+//!         -> audit_delivery  what arrived, by installation and day, rows not kept
 //! ```
 //!
 //! `tools/docs/reports.md` says what is counted and how the intervals are made.
@@ -12,19 +14,28 @@ mod ab;
 mod audit;
 mod coverage;
 mod csv;
+mod delivery;
 mod distributions;
 mod error;
 mod estimates;
 mod feedback;
+mod files;
 mod page;
 mod reading;
+mod readout;
 mod report;
+mod runs;
+mod sketch;
 mod visits;
 
 pub use ab::{AbSettings, ab_report};
 pub use audit::{Audit, audit};
 pub use coverage::Coverage;
 pub use csv::render_csv;
+pub use delivery::{
+    Clock, DayDelivery, DeliveryAudit, InstallationDay, InstallationDelivery, Lateness, Loss,
+    audit_delivery,
+};
 pub use distributions::student_t_quantile;
 pub use error::{Error, Result};
 pub use estimates::{Estimate, Tally, difference, paired_change, rate};
@@ -35,4 +46,7 @@ pub use page::{
     render_html,
 };
 pub use reading::read_feedback;
+pub use readout::{
+    Column, Interval, ReadOut, ReadOutRow, ReadOutSettings, Value, day_of, read_out,
+};
 pub use report::{AbReport, ArmReport, Comparison, ContextRate, NightRate, PositionRate};

@@ -1,10 +1,12 @@
 //! The commands, one a file.
 
+pub(crate) mod audit;
 pub(crate) mod checks;
 pub(crate) mod collect;
 pub(crate) mod delta;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
+pub(crate) mod feedback;
 pub(crate) mod inspect;
 pub(crate) mod night;
 pub(crate) mod pack;

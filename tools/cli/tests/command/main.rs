@@ -7,6 +7,7 @@ mod checks;
 mod demo;
 mod mistakes;
 mod pytorch;
+mod readers;
 mod replay;
 mod roll_out;
 mod runner;

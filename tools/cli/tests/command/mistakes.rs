@@ -23,6 +23,11 @@ fn a_wrong_command_line_exits_with_2() {
         "inspect release --colour",
         "registry list",
         "registry --at r show town",
+        "feedback f --app town --by colour",
+        "feedback f --app town --only arm",
+        "feedback f --app town --since yesterday",
+        "feedback f --app town --format parquet",
+        "audit f",
     ] {
         let output = place.command(line).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{line:?}: {}", error_text(&output));
@@ -46,6 +51,8 @@ fn every_command_has_help_with_an_example() {
         "collect",
         "registry",
         "report",
+        "feedback",
+        "audit",
         "simulate town",
         "simulate fleet",
     ] {
@@ -69,6 +76,8 @@ fn a_missing_file_is_named() {
         ("pack nowhere --app town --key k --output release", "nowhere"),
         ("record profile --app town nowhere.jsonl", "nowhere.jsonl"),
         ("report nowhere --app town", "nowhere"),
+        ("feedback nowhere --app town", "nowhere"),
+        ("audit nowhere --app town", "nowhere"),
         ("night profile --app town --release nowhere --public-key k.pub", "nowhere"),
         ("demo --data nowhere", "nowhere"),
         ("registry --at nowhere list", "nowhere"),
@@ -77,6 +86,29 @@ fn a_missing_file_is_named() {
         assert!(error.contains(name), "{line}: {error}");
     }
     assert!(!place.path("model").exists() && !place.path("release").exists());
+}
+
+#[test]
+fn a_wrong_setting_of_a_read_out_is_named_by_its_flag_with_what_is_allowed() {
+    let place = Workplace::new();
+    for (flags, expected) in [
+        ("--by arm,arm", "--by: arm is there twice"),
+        ("--kind Click", "--kind: \"Click\" is no kind: 1 to 32 of a-z, 0-9 and _"),
+        ("--accepted-by ", "--accepted-by: \"\" is no kind"),
+        ("--only position=first", "--only: position=first: a position is a number from 0"),
+        ("--since 2026-11-21 --until 2026-11-20", "--since: 2026-11-21 is after 2026-11-20"),
+        ("--confidence 95", "--confidence: 95 is not above 0 and below 1"),
+        ("--format csv --json", "--format: another form than JSON"),
+    ] {
+        // The line is split at spaces, so that an empty value needs its own sign.
+        let flags = flags.replace("--accepted-by ", "--accepted-by=");
+        let error = place.failure(&format!("feedback f --app town {flags}"));
+        assert!(error.contains(expected), "{error}");
+    }
+    assert!(place.failure("audit f --app town --confidence 0").contains("--confidence: 0 is not"));
+    let output = place.command("feedback f --app town --by colour").output().unwrap();
+    let error = error_text(&output);
+    assert!(error.contains("--by") && error.contains("day, surface, context, arm"), "{error}");
 }
 
 #[test]

@@ -27,6 +27,7 @@ pub(crate) struct Event {
     pub(crate) generation: Option<u64>,
     pub(crate) propensity: Option<f64>,
     pub(crate) at_ms: i64,
+    pub(crate) received_ms: i64,
     pub(crate) arm: Option<&'static str>,
     pub(crate) experiment: Option<&'static str>,
 }
@@ -52,6 +53,8 @@ impl Phone {
     ) {
         let hour = ["breakfast", "lunch", "dinner"].iter().position(|name| *name == context);
         let shown = kind == "impression";
+        let hour = 8 + 5 * hour.unwrap_or(0) as i64;
+        let at_ms = MIDNIGHT_MS + day * DAY_MS + hour * 3_600_000;
         self.events.push(Event {
             installation: self.name.clone(),
             sequence: self.events.len() as u64 + 1,
@@ -61,7 +64,8 @@ impl Phone {
             position: shown.then_some(0),
             generation: Some(day as u64 + 1),
             propensity: shown.then_some(0.9),
-            at_ms: MIDNIGHT_MS + day * DAY_MS + (8 + 5 * hour.unwrap_or(0) as i64) * 3_600_000,
+            at_ms,
+            received_ms: at_ms,
             arm: self.arm,
             experiment: None,
         });
@@ -184,7 +188,8 @@ fn value(event: &Event, column: &str) -> Value {
         "position" => integer(event.position.map(i64::from)),
         "generation" => integer(event.generation.map(|generation| generation as i64)),
         "propensity" => event.propensity.map_or(Value::None, Value::Float),
-        "at_ms" | "received_ms" => integer(Some(event.at_ms)),
+        "at_ms" => integer(Some(event.at_ms)),
+        "received_ms" => integer(Some(event.received_ms)),
         "arm" => text(event.arm),
         "experiment" => text(event.experiment),
         _ => Value::None,

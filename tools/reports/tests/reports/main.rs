@@ -13,3 +13,9 @@ mod counting;
 
 /// The page and the other outputs.
 mod page;
+
+/// What arrived: gaps, repeats, lateness, clocks.
+mod delivery;
+
+/// Counts and rates by any columns.
+mod readout;

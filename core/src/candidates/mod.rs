@@ -159,7 +159,8 @@ fn best_of(items: impl Iterator<Item = (u32, f64)>, count: usize) -> Vec<u32> {
     }
     let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
     let room = count.saturating_mul(2).max(SPARE_MIN);
-    let (mut best, mut least): (Vec<(u32, f64)>, Option<(u32, f64)>) = (Vec::new(), None);
+    let mut best: Vec<(u32, f64)> = Vec::new();
+    let mut least: Option<(u32, f64)> = None;
     for item in items {
         if least.is_some_and(|least| order(&item, &least).is_gt()) {
             continue;

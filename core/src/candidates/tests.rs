@@ -123,10 +123,11 @@ mod best {
             closed in prop::collection::vec(any::<bool>(), 700),
             count in 0..400_usize,
         ) {
-            let shares: Vec<f32> = shares.into_iter().map(|share| f32::from(share) / 64.0).collect();
+            let shares: Vec<f32> = shares.into_iter().map(f32::from).collect();
             let mut sorted: Vec<u32> =
                 (0..shares.len() as u32).filter(|index| !closed[*index as usize]).collect();
-            sorted.sort_by(|a, b| shares[*b as usize].total_cmp(&shares[*a as usize]).then(a.cmp(b)));
+            // Stable: equal ones stay by their index.
+            sorted.sort_by(|a, b| shares[*b as usize].total_cmp(&shares[*a as usize]));
             sorted.truncate(count);
             let eligible: Vec<bool> = closed[..shares.len()].iter().map(|closed| !closed).collect();
             prop_assert_eq!(most_popular(&shares, &eligible, count), sorted);

@@ -58,8 +58,8 @@ impl SlateMaker<'_> {
         self.make_while(surface, (index, context), &NearestItems::default(), &|| Ok(()))
     }
 
-    /// As [`Self::make`], with what [`Self::nearest_items`] found before, and asking `go_on` between
-    /// the stages and inside the long ones.
+    /// As [`Self::make`], with what [`Self::nearest_items`] found before, and asking `go_on`
+    /// between the stages and inside the long ones.
     ///
     /// # Errors
     /// As [`Self::make`], and those of `go_on`.

@@ -43,8 +43,8 @@ impl fmt::Display for Kernels {
         let Self { hashing, fold_in, search, candidates, reasons } = self;
         write!(
             f,
-            "hashing {hashing:.1}, fold-in {fold_in:.1}, search {search:.1}, ranker over candidates {candidates:.1}, \
-             over reasons {reasons:.1}"
+            "hashing {hashing:.1}, fold-in {fold_in:.1}, search {search:.1}, ranker over \
+             candidates {candidates:.1}, over reasons {reasons:.1}"
         )
     }
 }

@@ -6,11 +6,12 @@
 //! diversity, exploration with propensities, each slate published in a transaction of its own.
 //!
 //! The *bare kernels* are: every file of the release read and hashed once (a flipped bit must be
-//! noticed before its value is used), one fold-in a context, one search for all contexts, the ranker
-//! over the candidates, the ranker over the rows that the reasons ask for. The *plain* pipeline is given the
-//! users' vectors and the item matrix in memory; it multiplies, sorts, selects and ranks with
-//! candle, re-ranks with the same code, asks the ranker for as many rows for reasons, and writes
-//! each slate as JSON into SQLite. Times are medians; candle is held to one thread.
+//! noticed before its value is used), one fold-in a context, one search for all contexts, the
+//! ranker over the candidates, the ranker over the rows that the reasons ask for. The *plain*
+//! pipeline is given the users' vectors and the item matrix in memory, and hashes nothing; it
+//! multiplies, sorts, selects and ranks with candle, re-ranks with the same code, asks the ranker
+//! for as many rows for reasons, and writes each slate as JSON into SQLite. Times are medians;
+//! candle is held to one thread.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 

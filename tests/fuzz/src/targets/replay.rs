@@ -1,6 +1,6 @@
 //! A bundle for replay: as it is, and with the lengths and checksums of its blobs mended.
 
-use noctule_core::base::{ContextId, ItemId, Profile, SurfaceId};
+use noctule_core::base::{ContextId, ItemId, Profile, SurfaceId, limits};
 use noctule_core::release::Policy;
 use noctule_core::replay::{Bundle, Inputs};
 use noctule_core::slates::{Slate, SlateKey, stored};
@@ -18,7 +18,8 @@ pub(super) const TARGET: Target = Target {
     shape: Shape::Plain,
     tokens: &["noctrply\u{1}\u{0}\u{0}\u{0}", "\u{0}", "{\"surfaces\":[],\"contexts\":[]}"],
     bytes_max: 64 * 1024,
-    declared_bytes: 4 << 20,
+    // What the lists of a blob may claim before their values are there.
+    declared_bytes: limits::BLOB_BYTES_MAX,
 };
 
 fn execute(bytes: &[u8]) -> u64 {

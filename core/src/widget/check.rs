@@ -7,7 +7,8 @@ use crate::base::{Error, Result, WidgetRefusal};
 
 impl FlatSlates<'_> {
     pub(super) fn check(self) -> Result<()> {
-        let (mut slots, mut reasons) = (0, 0);
+        let (mut slots, mut reasons) = (0_u64, 0_u64);
+        let there = |records: &[u8], size: usize| (records.len() / size) as u64;
         for number in 0..self.slates.len() / SLATE {
             let check = Check { record: "slate", number };
             let bytes = record(self.slates, number, SLATE);
@@ -25,8 +26,8 @@ impl FlatSlates<'_> {
             self.check_reason(record(self.reasons, number, REASON), &check)?;
         }
         let head = Check { record: "head", number: 0 };
-        head.that(slots == self.slots.len() / SLOT, "slots", "are not those of the slates")?;
-        head.that(reasons == self.reasons.len() / REASON, "reasons", "are not those of the slots")
+        head.that(slots == there(self.slots, SLOT), "slots", "are not those of the slates")?;
+        head.that(reasons == there(self.reasons, REASON), "reasons", "are not those of the slots")
     }
 
     fn check_slate(self, bytes: &[u8], check: &Check) -> Result<()> {
@@ -69,11 +70,9 @@ impl FlatSlates<'_> {
         field: &'static str,
         check: &Check,
     ) -> Result<()> {
-        let Range32 { first, count } = range_at(record, at);
-        let end = first as usize + count as usize;
-        let text = self.text.get(first as usize..end);
+        let text = self.text_of(range_at(record, at));
         check.that(text.is_some(), field, "lies outside the texts or inside a character")?;
-        check.that(may_be_empty || count > 0, field, "is empty")
+        check.that(may_be_empty || text.is_some_and(|text| !text.is_empty()), field, "is empty")
     }
 }
 
@@ -96,9 +95,10 @@ impl Check {
     }
 
     /// Records belong to one owner after the other, without gaps.
-    fn follows(&self, field: &'static str, range: Range32, next: &mut usize) -> Result<()> {
-        self.that(range.first as usize == *next, field, "do not follow those before")?;
-        *next += range.count as usize;
+    /// Counted in 64 bits, which no file overflows where addresses have 32.
+    fn follows(&self, field: &'static str, range: Range32, next: &mut u64) -> Result<()> {
+        self.that(u64::from(range.first) == *next, field, "do not follow those before")?;
+        *next += u64::from(range.count);
         Ok(())
     }
 }

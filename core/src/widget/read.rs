@@ -150,9 +150,12 @@ impl<'a> FlatSlates<'a> {
 
     /// The text of the place at `at`; empty where that leads nowhere, which a checked file has not.
     fn text_at(self, record: &[u8], at: usize) -> &'a str {
-        let Range32 { first, count } = range_at(record, at);
-        let end = first as usize + count as usize;
-        self.text.get(first as usize..end).unwrap_or_default()
+        self.text_of(range_at(record, at)).unwrap_or_default()
+    }
+
+    pub(super) fn text_of(self, Range32 { first, count }: Range32) -> Option<&'a str> {
+        let first = first as usize;
+        self.text.get(first..first.checked_add(count as usize)?)
     }
 }
 

@@ -150,14 +150,14 @@ impl Shelf {
 
     fn items(&self, plan: &Plan, slate: &Slate, limit: Option<usize>) -> Vec<RecommendedItem> {
         let today = self.today();
-        let tired = |slot: &Slot| {
-            slate.fatigue_impressions > 0 && today.shown(&slot.item) >= slate.fatigue_impressions
-        };
-        let shown = kept(&today, plan, slate).into_iter();
-        let (behind, mut order): (Vec<_>, Vec<_>) = shown.partition(|(_, slot)| tired(slot));
-        order.extend(behind);
-        let places = (0u32..).zip(order).take(limit.unwrap_or(usize::MAX));
-        places.map(|(position, (published, slot))| item(&slot, position, published)).collect()
+        match without_forgotten(slate, &today) {
+            // Without a copy of the slate: as almost every answer is made.
+            None => arranged(&today, plan, slate, (0u32..).zip(&slate.slots), limit),
+            Some(slots) => {
+                let slots = slots.iter().map(|(place, slot)| (*place, slot));
+                arranged(&today, plan, slate, slots, limit)
+            }
+        }
     }
 
     fn today(&self) -> RwLockReadGuard<'_, Today> {
@@ -165,24 +165,40 @@ impl Shelf {
     }
 }
 
-/// The slots of `slate`, each with its published place, without what was forgotten since, and
-/// without the items that the user hid or, unless the plan keeps them, chose since.
-fn kept<'s>(today: &Today, plan: &Plan, slate: &'s Slate) -> Vec<(u32, Cow<'s, Slot>)> {
-    let may_be_shown = |slot: &Slot| {
-        let consumed =
-            plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms);
-        !today.is_hidden(&slot.item) && !consumed
+/// The items of `slots`, each with its published place, that may be shown, the tiring ones behind.
+fn arranged<'a>(
+    today: &Today,
+    plan: &Plan,
+    slate: &Slate,
+    slots: impl Iterator<Item = (u32, &'a Slot)>,
+    limit: Option<usize>,
+) -> Vec<RecommendedItem> {
+    let tired = |slot: &Slot| {
+        slate.fatigue_impressions > 0 && today.shown(&slot.item) >= slate.fatigue_impressions
     };
-    match without_forgotten(slate, today) {
-        Some(slots) => {
-            let slots = slots.into_iter().filter(|(_, slot)| may_be_shown(slot));
-            slots.map(|(place, slot)| (place, Cow::Owned(slot))).collect()
-        }
-        None => {
-            let slots = (0u32..).zip(&slate.slots).filter(|(_, slot)| may_be_shown(slot));
-            slots.map(|(place, slot)| (place, Cow::Borrowed(slot))).collect()
-        }
-    }
+    let shown = slots.filter(|(_, slot)| may_be_shown(today, plan, slate, slot));
+    let (behind, mut order): (Vec<_>, Vec<_>) = shown.partition(|(_, slot)| tired(slot));
+    order.extend(behind);
+    let places = (0u32..).zip(order).take(limit.unwrap_or(usize::MAX));
+    places.map(|(position, (published, slot))| item(slot, position, published)).collect()
+}
+
+/// The slots of `slate`, each with its published place, that may be shown, without what was
+/// forgotten since.
+fn kept<'s>(today: &Today, plan: &Plan, slate: &'s Slate) -> Vec<(u32, Cow<'s, Slot>)> {
+    let slots: Vec<(u32, Cow<'s, Slot>)> = match without_forgotten(slate, today) {
+        Some(slots) => slots.into_iter().map(|(place, slot)| (place, Cow::Owned(slot))).collect(),
+        None => (0u32..).zip(slate.slots.iter().map(Cow::Borrowed)).collect(),
+    };
+    slots.into_iter().filter(|(_, slot)| may_be_shown(today, plan, slate, slot)).collect()
+}
+
+/// Whether the user did not hide the item and, unless the plan keeps those, did not choose it since
+/// the slate was made.
+fn may_be_shown(today: &Today, plan: &Plan, slate: &Slate, slot: &Slot) -> bool {
+    let consumed =
+        plan.consumed != Consumed::Keep && today.was_chosen_since(&slot.item, slate.created_ms);
+    !today.is_hidden(&slot.item) && !consumed
 }
 
 fn item(slot: &Slot, position: u32, published_at: u32) -> RecommendedItem {

@@ -31,7 +31,8 @@ pub use widget::WidgetStatus;
 use crate::base::ids::check_app;
 use crate::base::{Error, GeoPoint, Profile, Result, WeekMinute};
 use crate::delivery::Session;
-use crate::feedback::{self, FeedbackEvent, rows as events};
+use crate::feedback::recorder::{self, Stamp};
+use crate::feedback::{self, Durability, EventKind, FeedbackEvent, rows as events};
 use crate::learning::forgotten::rows as forgotten;
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, Treatment};
@@ -40,6 +41,10 @@ use crate::release::{Experiment, Plan, Policy};
 use crate::serving::{RecommendRequest, Recommendations, Shelf, Snapshot, Today};
 use crate::slates::rows as slates;
 use crate::store::{Identity, Store};
+use crate::upload::standing::rows as standing;
+
+/// After so many events it is looked whether there are too many.
+const COUNT_EVERY: u64 = 256;
 
 /// One profile: a directory with its database, its releases and its slates.
 ///
@@ -62,6 +67,8 @@ use crate::store::{Identity, Store};
 pub struct Noctule {
     config: Config,
     store: Store,
+    /// Number of this opening: events are stamped with it.
+    run: u32,
     shelf: Shelf,
     closed: AtomicBool,
     /// The active release is on probation and nothing was served since this was opened.
@@ -112,12 +119,14 @@ impl Noctule {
         if let Some(plan) = &config.plan {
             plan.validate()?;
         }
+        config.retention.check()?;
         let store = Store::open(&config.directory)?;
         // Overwriting needs free space. Without it the profile serves all the same, and the next
         // opening tries again.
         let _ = erase::finish_scrub(&store);
-        let identity = store.write("opening the profile", |transaction| {
-            Identity::load_or_create(transaction, config.seed)
+        let (identity, run) = store.write("opening the profile", |transaction| {
+            let identity = Identity::load_or_create(transaction, config.seed)?;
+            Ok((identity, recorder::rows::begin_run(transaction)?))
         })?;
         versions::agree(&store, &config.directory)?;
         widget::settle(&store, &config)?;
@@ -131,6 +140,7 @@ impl Noctule {
         let noctule = Self {
             config,
             store,
+            run,
             shelf: Shelf::default(),
             closed: AtomicBool::new(false),
             unserved: AtomicBool::new(opening.unserved),
@@ -166,31 +176,58 @@ impl Noctule {
         Ok(answer)
     }
 
-    /// Stores `events`, all or none; when it returns they are on the disk.
+    /// Stores `events`, all or none: record a screen in one call. When it returns they survive the
+    /// end of the process; and also a loss of power, unless all of them are impressions, which are
+    /// many and each worth little (see [`Noctule::record_as`]).
     ///
-    /// An event about an item that no release knows is stored and sent like any other.
+    /// An event about an item that no release knows is stored and sent like any other, and so is a
+    /// click on something that was never shown.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] with the event and the field; [`Error::StorageFull`];
     /// [`Error::Storage`]; [`Error::Closed`]. Nothing is stored then.
     pub fn record(&self, events: &[FeedbackEvent]) -> Result<Receipt> {
-        let now_ms = self.config.clock.now_ms();
-        feedback::check(events, now_ms)?;
+        let passing = events.iter().all(|event| event.kind == EventKind::Impression);
+        let durability = if passing { Durability::ProcessEnd } else { Durability::PowerLoss };
+        self.record_as(durability, events)
+    }
+
+    /// As [`Noctule::record`], and what is stored survives what `durability` says.
+    ///
+    /// # Errors
+    /// As [`Noctule::record`].
+    pub fn record_as(&self, durability: Durability, events: &[FeedbackEvent]) -> Result<Receipt> {
+        let clock = &self.config.clock;
+        let now_ms = clock.now_ms();
+        feedback::check(events, &self.config.event_kinds, now_ms)?;
         let (release, treatment) = {
             let state = self.state();
             let release = state.installed.first().map(|active| active.release.to_string());
             (release, state.treatment())
         };
         let arm = treatment.arm.as_deref();
-        let stamp = events::Stamp { now_ms, release: release.as_deref(), arm };
+        let stamp = Stamp {
+            now_ms,
+            run_ms: clock.monotonic_ms(),
+            run: self.run,
+            zone_minutes: clock.offset_minutes(),
+            release: release.as_deref(),
+            arm,
+        };
         let recording = lock(&self.recording);
-        let range = self.store.write("recording feedback", |transaction| {
-            events::append(transaction, events, stamp)
+        let range = self.store.write_as(durability, "recording feedback", |transaction| {
+            let range = events::append(transaction, events, stamp)?;
+            // Now and then, so that a screen costs no count of all that is there.
+            if range.is_some_and(|(first, last)| first / COUNT_EVERY != (last + 1) / COUNT_EVERY) {
+                standing::retain(transaction, self.config.retention, now_ms)?;
+            }
+            Ok(range)
         })?;
         self.shelf.note(|today| {
             for event in events {
                 let at_ms = event.at_ms.unwrap_or(now_ms);
-                feedback::apply(today, &event.kind, &event.item, at_ms);
+                let undoes = event.undoes.as_ref();
+                feedback::apply(today, &event.kind, undoes, &event.item, at_ms);
             }
         });
         drop(recording);

@@ -6,13 +6,14 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Refusal, SystemClock, json};
 use noctule_core::release::Plan;
 
-use crate::{RecommenderError, WidgetPolicy};
+use crate::kinds::core_kinds;
+use crate::{KindSchema, RecommenderError, WidgetPolicy};
 
 /// No zone is further from UTC: 18 hours, the bound of ISO 8601 libraries.
 const UTC_OFFSET_MINUTES_MAX: i32 = 18 * 60;
 
 /// What [`crate::Recommender::open`] needs to know.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+#[derive(Debug, Clone, PartialEq, uniffi::Record)]
 pub struct Config {
     /// The profile directory: one user, one process at a time. Made when its parent exists.
     pub directory: String,
@@ -42,6 +43,9 @@ pub struct Config {
     /// Keeps a file of the current slates for extensions of the app.
     #[uniffi(default = None)]
     pub widget: Option<WidgetPolicy>,
+    /// The fields of the app's own kinds of events. A kind without fields needs no declaration.
+    #[uniffi(default = [])]
+    pub event_kinds: Vec<KindSchema>,
 }
 
 /// Which releases to follow, how often to look, and what may go over a metered network.
@@ -81,6 +85,7 @@ impl TryFrom<Config> for noctule_core::Config {
             trusted_root: config.trusted_root,
             delivery: config.delivery.map(Into::into),
             widget: config.widget.map(TryInto::try_into).transpose()?,
+            event_kinds: core_kinds(config.event_kinds)?,
             clock: Arc::new(SystemClock { offset_minutes }),
             ..Self::new(config.directory, config.app)
         })
@@ -139,6 +144,7 @@ mod tests {
             trusted_root: None,
             delivery: None,
             widget: None,
+            event_kinds: Vec::new(),
         }
     }
 

@@ -10,9 +10,10 @@ use crate::feedback::core_events;
 use crate::progress::Listening;
 use crate::replay::key;
 use crate::{
-    Budget, CancelToken, Conditions, Config, Consent, Decision, Diagnosis, FeedbackEvent, GeoPoint,
-    Network, NightJournal, NightReport, ProgressListener, Receipt, RecommendRequest,
-    Recommendations, ReleaseName, Releases, Result, Status, Transfer, TransferOutcome,
+    Budget, CancelToken, Conditions, Config, Consent, Decision, Diagnosis, Durability,
+    FeedbackEvent, GeoPoint, Network, NightJournal, NightReport, ProgressListener, Receipt,
+    RecommendRequest, Recommendations, ReleaseName, Releases, Result, Status, Transfer,
+    TransferOutcome,
 };
 
 /// One profile: a directory with its database, its releases and its slates.
@@ -152,13 +153,25 @@ impl Recommender {
         Ok(self.noctule.recommend(&request.try_into()?)?.into())
     }
 
-    /// Stores `events`, all or none; when it returns they are on the disk.
+    /// Stores `events`, all or none: record a screen in one call. When it returns they survive the
+    /// end of the process; and also a loss of power, unless all of them are impressions, or
+    /// `durability` says otherwise.
     ///
     /// # Errors
     /// `InvalidInput` with the event and the field; `Storage`, `StorageFull`, `Closed`. Nothing is
     /// stored then.
-    pub fn record(&self, events: Vec<FeedbackEvent>) -> Result<Receipt> {
-        Ok(self.noctule.record(&core_events(events)?)?.into())
+    #[uniffi::method(default(durability = None))]
+    pub fn record(
+        &self,
+        events: Vec<FeedbackEvent>,
+        durability: Option<Durability>,
+    ) -> Result<Receipt> {
+        let events = core_events(events)?;
+        let receipt = match durability {
+            Some(durability) => self.noctule.record_as(durability.into(), &events)?,
+            None => self.noctule.record(&events)?,
+        };
+        Ok(receipt.into())
     }
 
     /// Forgets what the user did with `items`, which a reason named: gone from reasons and scores

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::base::{Clock, SystemClock};
 use crate::delivery::DeliveryPolicy;
+use crate::feedback::{KindSchemas, Retention};
 use crate::night::schedule::SchedulePolicy;
 use crate::release::Plan;
 use crate::widget::WidgetPolicy;
@@ -30,6 +31,13 @@ pub struct Config {
     /// Keeps a file of the current slates for extensions of the app that must not open SQLite: see
     /// [`crate::widget`]. None by default: the file is a second place with data of the user.
     pub widget: Option<WidgetPolicy>,
+    /// The fields of the app's own kinds of events. A kind without fields needs no declaration.
+    pub event_kinds: KindSchemas,
+    /// How much feedback is kept on the device.
+    pub retention: Retention,
+    /// Ed25519 public keys of the collector. With any, only an acknowledgement that one of them
+    /// signed removes feedback from the device; without, the app's connection vouches for it.
+    pub collector_keys: Vec<[u8; 32]>,
     /// What [`crate::Noctule::schedule`] goes by.
     pub schedule: SchedulePolicy,
     /// Tells the time.
@@ -50,6 +58,9 @@ impl Config {
             delivery: None,
             plan: None,
             widget: None,
+            event_kinds: KindSchemas::default(),
+            retention: Retention::default(),
+            collector_keys: Vec::new(),
             schedule: SchedulePolicy::default(),
             clock: Arc::new(SystemClock::default()),
             seed: None,

@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
 use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step, StopReason};
-use crate::feedback::rows as events;
+use crate::feedback::{recorder, rows as events};
 use crate::learning::forgotten::rows as forgotten;
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::rows::{self as journal, Spent};
@@ -17,7 +17,7 @@ use crate::release::activation::rows as states;
 use crate::replay::rows::{Origin, StandIns};
 use crate::serving::Today;
 use crate::slates::{Slate, SlateKey, rows as slates};
-use crate::upload::QueueState;
+use crate::upload::standing::rows as standing;
 
 /// Events that are learned in one transaction: a hundredth of a second, in which nothing can be
 /// recorded and no cancellation is answered.
@@ -210,8 +210,10 @@ impl Noctule {
             })?;
             let (profile, read) = labels.finish();
             profiles::save(transaction, &profile)?;
-            let delivered = QueueState::load(transaction)?.acknowledged_through;
-            events::remove_through(transaction, delivered.min(profile.learned_through))?;
+            standing::remove_settled(transaction, profile.learned_through)?;
+            let now_ms = self.config.clock.now_ms();
+            standing::retain(transaction, self.config.retention, now_ms)?;
+            recorder::rows::tidy_stamps(transaction)?;
             forgotten::tidy(transaction, slates_through)?;
             Ok((profile, read))
         })

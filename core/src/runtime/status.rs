@@ -3,9 +3,8 @@
 use super::{Noctule, WidgetStatus};
 use crate::base::Result;
 use crate::exam::{self, ExamReport};
-use crate::feedback::rows as events;
 use crate::release::{Policy, Reverted, activation};
-use crate::upload::QueueState;
+use crate::upload::standing::rows as standing;
 
 /// How far a release on its way is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,6 +34,11 @@ pub struct Status {
     pub pending_events: u64,
     /// Events that the collector refused one by one.
     pub rejected: u64,
+    /// Events of those that wait which are in batches that the collector refused as a whole: set
+    /// aside, and sent again after an update of the library or a week.
+    pub set_aside: u64,
+    /// Events that were given up for room or age before they were delivered.
+    pub evicted: u64,
     /// Slates on the shelf.
     pub slates: u32,
     /// The release that is on its way, if one is.
@@ -58,15 +62,10 @@ impl Noctule {
     /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`],
     /// [`crate::base::Error::Closed`].
     pub fn status(&self) -> Result<Status> {
-        let (recorded, queue, exam, activation) = self.store.read(|connection| {
+        let (feedback, exam, activation) = self.store.read(|connection| {
             let exam = exam::rows::load(connection)?;
             let activation = activation::rows::load(connection)?;
-            Ok((
-                events::last_sequence(connection)?,
-                QueueState::load(connection)?,
-                exam,
-                activation,
-            ))
+            Ok((standing::standing(connection)?, exam, activation))
         })?;
         let delivery = self.delivery_status()?;
         let state = self.state();
@@ -76,9 +75,11 @@ impl Noctule {
             arm: treatment.arm,
             policy: treatment.policy,
             installation: state.identity.installation.to_string(),
-            recorded,
-            pending_events: recorded.saturating_sub(queue.acknowledged_through),
-            rejected: queue.rejected,
+            recorded: feedback.recorded,
+            pending_events: feedback.pending,
+            rejected: feedback.rejected,
+            set_aside: feedback.set_aside,
+            evicted: feedback.evicted,
             slates: self.shelf.snapshot().slates.len() as u32,
             delivery,
             damaged: state.damaged.clone(),

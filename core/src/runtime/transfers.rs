@@ -3,8 +3,8 @@
 use super::{Noctule, lock};
 use crate::base::{Network, Result, Seed, SeededRandom, Transfer, TransferOutcome};
 use crate::delivery::FETCH_ID;
-use crate::feedback::rows as events;
 use crate::learning::rows as profiles;
+use crate::upload::standing::rows as standing;
 use crate::upload::{QueueState, Sender};
 
 impl Noctule {
@@ -66,9 +66,10 @@ impl Noctule {
         let mut random = self.backoff_random(id);
         self.store.write("finishing a transfer", |transaction| {
             let mut queue = QueueState::load(transaction)?;
-            if queue.finished(transaction, id, outcome, now_ms, &mut random)? {
+            let keys = &self.config.collector_keys;
+            if queue.finished(transaction, (id, outcome), keys, now_ms, &mut random)? {
                 let learned = self.profile(profiles::load(transaction))?.learned_through;
-                events::remove_through(transaction, learned.min(queue.acknowledged_through))?;
+                standing::remove_settled(transaction, learned)?;
             }
             Ok(())
         })

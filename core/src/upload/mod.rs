@@ -5,6 +5,7 @@ pub mod wire;
 pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary, RejectedEvent};
 
 mod rows;
+pub mod standing;
 
 pub use rows::{QueueState, Sender};
 

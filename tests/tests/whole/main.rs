@@ -7,6 +7,7 @@ mod delivery;
 mod delivery_kill;
 mod delivery_refusals;
 mod determinism;
+mod envelope;
 mod erasure;
 mod exam;
 mod faithful;

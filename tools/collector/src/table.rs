@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use noctule_core::base::{ContextId, SurfaceId};
+use noctule_core::feedback::{Details, EventKind};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{ByteArray, ByteArrayType, DataType, DoubleType, Int32Type, Int64Type};
@@ -43,6 +44,15 @@ message noctule_feedback {
   optional binary arm (STRING);
   optional binary experiment (STRING);
   optional binary exam (STRING);
+  optional int64 visible_ms;
+  optional binary undoes (STRING);
+  optional binary details (JSON);
+  optional binary made_from (STRING);
+  optional int32 zone_minutes;
+  optional int32 session;
+  optional int32 run;
+  optional int64 run_ms;
+  optional int64 dropped;
 }
 ";
 
@@ -99,7 +109,22 @@ fn write_columns(
     columns.maybe_text(|row| row.event.release.as_deref())?;
     columns.maybe_text(|row| row.event.arm.as_deref())?;
     columns.maybe_text(|row| row.experiment.as_deref())?;
-    columns.maybe_text(|row| row.exam.as_deref())
+    columns.maybe_text(|row| row.exam.as_deref())?;
+    columns.optional::<Int64Type>(|row| row.event.visible_ms.map(u64::cast_signed))?;
+    columns.maybe_text(|row| row.event.undoes.as_ref().map(EventKind::as_str))?;
+    columns.optional::<ByteArrayType>(|row| details(&row.event.details))?;
+    columns.maybe_text(|row| row.event.made_from.as_deref())?;
+    columns.optional::<Int32Type>(|row| row.event.zone_minutes)?;
+    columns.optional::<Int32Type>(|row| row.event.session.map(u32::cast_signed))?;
+    columns.optional::<Int32Type>(|row| row.event.run.map(u32::cast_signed))?;
+    columns.optional::<Int64Type>(|row| row.event.run_ms.map(u64::cast_signed))?;
+    columns.optional::<Int64Type>(|row| row.dropped.map(u64::cast_signed))
+}
+
+/// The fields of an own kind as JSON; validation has let none in that cannot be written.
+fn details(details: &Details) -> Option<ByteArray> {
+    let json = (!details.is_empty()).then(|| serde_json::to_string(details).ok());
+    json.flatten().map(|json| json.as_str().into())
 }
 
 /// Writes one column after the other.

@@ -160,6 +160,7 @@ impl Writer {
         let mut new = Vec::new();
         let mut fits = true;
         // Once a batch, with its first new event: the report is the device's, not the event's.
+        let mut dropped = (header.dropped > 0).then_some(header.dropped);
         let mut exam = header.exam.as_ref().and_then(|exam| serde_json::to_string(exam).ok());
         for event in &batch.events {
             let key = (header.app.clone(), header.installation, event.sequence);
@@ -169,15 +170,16 @@ impl Writer {
             }
             fits &= push_line(
                 &mut encoded,
-                &Line::Event(StoredEvent {
+                &Line::Event(Box::new(StoredEvent {
                     app: Cow::Borrowed(&header.app),
                     installation: header.installation,
                     batch_id: header.batch_id,
                     experiment: header.experiment.as_deref().map(Cow::Borrowed),
                     exam: exam.take().map(Cow::Owned),
+                    dropped: dropped.take(),
                     received_ms,
                     event: Cow::Borrowed(event),
-                }),
+                })),
             );
             new.push(key);
         }
@@ -208,6 +210,7 @@ impl Writer {
             accepted: batch.events.len() as u32,
             repeated,
             rejected: batch.rejected.into_iter().map(|rejection| rejection.answer).collect(),
+            signature: None,
         };
         group.waiting.push(Waiting { answer, stored, reply });
     }

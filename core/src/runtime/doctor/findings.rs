@@ -13,6 +13,8 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
     findings.extend(widget(facts));
     findings.extend(reverted(facts));
     findings.push(feedback(facts));
+    findings.extend(set_aside(facts));
+    findings.extend(evicted(facts));
     findings.push(sizes(facts));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
@@ -136,6 +138,28 @@ fn feedback(facts: &Facts) -> Finding {
         ),
         _ => found,
     }
+}
+
+fn set_aside(facts: &Facts) -> Option<Finding> {
+    let set_aside = facts.status.set_aside;
+    let text = format!(
+        "{set_aside} events are in batches that the collector refuses as a whole; they are kept"
+    );
+    let found = found(Level::Problem, "feedback", text).advise(
+        "See the collector's log for the reason. They are sent again after an update of the \
+         library, and once a week.",
+    );
+    (set_aside > 0).then_some(found)
+}
+
+fn evicted(facts: &Facts) -> Option<Finding> {
+    let evicted = facts.status.evicted;
+    let text = format!("{evicted} events were given up for room or age before they were delivered");
+    let found = found(Level::Note, "feedback", text).advise(
+        "The collector is told how many. Keep more with the settings of retention, or see why \
+         nothing was sent for so long.",
+    );
+    (evicted > 0).then_some(found)
 }
 
 fn sizes(facts: &Facts) -> Finding {

@@ -23,6 +23,8 @@ fn facts() -> Facts {
         recorded: 10,
         pending_events: 2,
         rejected: 0,
+        set_aside: 0,
+        evicted: 0,
         slates: 6,
         delivery: None,
         damaged: vec![],

@@ -45,12 +45,12 @@ CREATE TABLE slate_origins (
     PRIMARY KEY (surface, context)
 ) STRICT, WITHOUT ROWID;
 
--- Feedback, in the order in which it was recorded. AUTOINCREMENT: a sequence number is never used
--- again, also after rows were deleted, so that the collector sees every gap.
+-- Feedback, in the order in which it was recorded.
 CREATE TABLE events (
-    sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
+    sequence   INTEGER PRIMARY KEY,
     id         BLOB NOT NULL,
     at_ms      INTEGER NOT NULL,
+    run_ms     INTEGER,          -- monotonic, since the run of the stamp began
     kind       TEXT NOT NULL,
     item       TEXT NOT NULL,
     surface    TEXT,
@@ -59,9 +59,38 @@ CREATE TABLE events (
     generation INTEGER,
     propensity REAL,
     dwell_ms   INTEGER,
-    release    TEXT,
-    arm        TEXT
+    visible_ms INTEGER,
+    undoes     TEXT,
+    details    TEXT,             -- JSON of the app's own fields
+    stamp      INTEGER NOT NULL  -- of stamps
 ) STRICT;
+
+-- What many events have in common, kept once.
+CREATE TABLE stamps (
+    id           INTEGER PRIMARY KEY,
+    key          TEXT NOT NULL UNIQUE, -- all of the following in one text, to be found by
+    release      TEXT,
+    arm          TEXT,
+    zone_minutes INTEGER NOT NULL,
+    run          INTEGER NOT NULL,     -- of the library: counts openings
+    session      INTEGER NOT NULL,     -- counts visits
+    day          INTEGER NOT NULL,     -- of the recording, never before that of an earlier event
+    made_from    TEXT                  -- digest of what the slate was made from
+) STRICT;
+
+-- How far recording is. A sequence number is never used again, also after rows were deleted, so
+-- that the collector sees every gap.
+CREATE TABLE recorder (
+    one           INTEGER PRIMARY KEY CHECK (one = 1),
+    last_sequence INTEGER NOT NULL,
+    session       INTEGER NOT NULL,
+    last_at_ms    INTEGER NOT NULL,
+    last_run      INTEGER NOT NULL,
+    last_run_ms   INTEGER,
+    day           INTEGER NOT NULL,
+    evicted       INTEGER NOT NULL     -- events given up for room or age, ever
+) STRICT;
+INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0);
 
 -- Items whose history the user asked to be forgotten: what was recorded of them up to `through` is
 -- not learned, and slates that were made before say nothing of them.

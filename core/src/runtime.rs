@@ -124,7 +124,9 @@ impl Noctule {
         // Overwriting needs free space. Without it the profile serves all the same, and the next
         // opening tries again.
         let _ = erase::finish_scrub(&store);
-        let (identity, run) = store.write("opening the profile", |transaction| {
+        // What later stands on these is committed with them: opening waits for no drive.
+        let opened = Durability::ProcessEnd;
+        let (identity, run) = store.write_as(opened, "opening the profile", |transaction| {
             let identity = Identity::load_or_create(transaction, config.seed)?;
             Ok((identity, recorder::rows::begin_run(transaction)?))
         })?;

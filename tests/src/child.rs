@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod mishap;
 mod starved;
 
 use std::net::SocketAddr;
@@ -77,6 +78,10 @@ fn main() {
             let random = SeededRandom::new(Seed(seed.parse().unwrap()));
             let number = seed.parse::<u64>().unwrap() << 24;
             Worker { phone, releases: Path::new(releases), random, number }.work();
+        }
+        ["mishap", directory, releases, seed, now_ms] => {
+            let (directory, releases) = (Path::new(directory), Path::new(releases));
+            mishap::live(directory, releases, seed.parse().unwrap(), number(now_ms));
         }
         ["switch", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();

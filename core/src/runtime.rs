@@ -19,7 +19,7 @@ mod versions;
 mod widget;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use activation::Releases;
 pub use config::Config;
@@ -67,8 +67,8 @@ const COUNT_EVERY: u64 = 256;
 pub struct Noctule {
     config: Config,
     store: Store,
-    /// Number of this opening: events are stamped with it.
-    run: u32,
+    /// Number of this run, once something was recorded in it: events are stamped with it.
+    run: OnceLock<u32>,
     shelf: Shelf,
     closed: AtomicBool,
     /// The active release is on probation and nothing was served since this was opened.
@@ -124,11 +124,8 @@ impl Noctule {
         // Overwriting needs free space. Without it the profile serves all the same, and the next
         // opening tries again.
         let _ = erase::finish_scrub(&store);
-        // What later stands on these is committed with them: opening waits for no drive.
-        let opened = Durability::ProcessEnd;
-        let (identity, run) = store.write_as(opened, "opening the profile", |transaction| {
-            let identity = Identity::load_or_create(transaction, config.seed)?;
-            Ok((identity, recorder::rows::begin_run(transaction)?))
+        let identity = store.write("opening the profile", |transaction| {
+            Identity::load_or_create(transaction, config.seed)
         })?;
         versions::agree(&store, &config.directory)?;
         widget::settle(&store, &config)?;
@@ -142,7 +139,7 @@ impl Noctule {
         let noctule = Self {
             config,
             store,
-            run,
+            run: OnceLock::new(),
             shelf: Shelf::default(),
             closed: AtomicBool::new(false),
             unserved: AtomicBool::new(opening.unserved),
@@ -208,23 +205,33 @@ impl Noctule {
             (release, state.treatment())
         };
         let arm = treatment.arm.as_deref();
-        let stamp = Stamp {
-            now_ms,
-            run_ms: clock.monotonic_ms(),
-            run: self.run,
-            zone_minutes: clock.offset_minutes(),
-            release: release.as_deref(),
-            arm,
-        };
         let recording = lock(&self.recording);
-        let range = self.store.write_as(durability, "recording feedback", |transaction| {
-            let range = events::append(transaction, events, stamp)?;
-            // Now and then, so that a screen costs no count of all that is there.
-            if range.is_some_and(|(first, last)| first / COUNT_EVERY != (last + 1) / COUNT_EVERY) {
-                standing::retain(transaction, self.config.retention, now_ms)?;
-            }
-            Ok(range)
-        })?;
+        let (range, run) =
+            self.store.write_as(durability, "recording feedback", |transaction| {
+                let run = match self.run.get() {
+                    Some(run) => *run,
+                    None => recorder::rows::next_run(transaction)?,
+                };
+                let stamp = Stamp {
+                    now_ms,
+                    run_ms: clock.monotonic_ms(),
+                    run,
+                    zone_minutes: clock.offset_minutes(),
+                    release: release.as_deref(),
+                    arm,
+                };
+                let range = events::append(transaction, events, stamp)?;
+                // Now and then, so that a screen costs no count of all that is there.
+                if range
+                    .is_some_and(|(first, last)| first / COUNT_EVERY != (last + 1) / COUNT_EVERY)
+                {
+                    standing::retain(transaction, self.config.retention, now_ms)?;
+                }
+                Ok((range, run))
+            })?;
+        if range.is_some() {
+            self.run.get_or_init(|| run);
+        }
         self.shelf.note(|today| {
             for event in events {
                 let at_ms = event.at_ms.unwrap_or(now_ms);

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod mishap;
+mod sender;
 mod starved;
 
 use std::net::SocketAddr;
@@ -79,14 +80,29 @@ fn main() {
             let number = seed.parse::<u64>().unwrap() << 24;
             Worker { phone, releases: Path::new(releases), random, number }.work();
         }
-        ["mishap", directory, releases, seed, now_ms] => {
-            let (directory, releases) = (Path::new(directory), Path::new(releases));
-            mishap::live(directory, releases, seed.parse().unwrap(), number(now_ms));
-        }
+        ["mishap" | "send" | "drain", ..] => feedback(&args),
         ["switch", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
             say("ready");
             switch(&phone, Path::new(releases), seed.parse().unwrap());
+        }
+        _ => panic!("unknown arguments {args:?}"),
+    }
+}
+
+/// Records and sends until something happens to it, or nothing is left.
+fn feedback(args: &[&str]) {
+    match *args {
+        ["mishap", directory, releases, seed, now_ms] => {
+            let (directory, releases) = (Path::new(directory), Path::new(releases));
+            mishap::live(directory, releases, seed.parse().unwrap(), number(now_ms));
+        }
+        ["send", directory, address, seed, now_ms] => {
+            let (address, seed) = (address.parse().unwrap(), seed.parse().unwrap());
+            sender::work(Path::new(directory), address, seed, number(now_ms));
+        }
+        ["drain", directory, address, now_ms] => {
+            sender::drain(Path::new(directory), address.parse().unwrap(), number(now_ms));
         }
         _ => panic!("unknown arguments {args:?}"),
     }

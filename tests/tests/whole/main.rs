@@ -23,6 +23,7 @@ mod night_cut;
 mod night_kill;
 mod nights;
 mod profiles;
+mod queue_model;
 mod read_only;
 mod refused_releases;
 mod replay;

@@ -1,13 +1,16 @@
 //! How far recording is, and what many events have in common.
 
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Stamp;
 use crate::base::limits::SESSION_GAP_MS;
 use crate::base::{Day, Error, Result};
 use crate::feedback::FeedbackEvent;
 
-/// The one row that says how far recording is.
+/// How far recording is: what the one row says, and what was recorded since that row was written.
+///
+/// The row is written when something begins, a session, a run, a day; in between an event itself
+/// says how far recording is, so that a screen costs no page but that of its events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Recorder {
     pub(crate) last_sequence: u64,
@@ -17,28 +20,50 @@ pub(crate) struct Recorder {
     last_run_ms: Option<u64>,
     /// The newest day on which anything was recorded.
     pub(crate) day: i64,
+    /// What the row says of session, run and day.
+    written: (u32, u32, i64),
 }
 
 impl Recorder {
     pub(crate) fn load(connection: &Connection) -> Result<Self> {
-        connection
+        let failed = || Error::storage("reading how far recording is");
+        let mut recorder = connection
             .prepare_cached(
                 "SELECT last_sequence, session, last_at_ms, last_run, last_run_ms, day \
                  FROM recorder",
             )
+            .and_then(|mut query| query.query_row([], Self::of_row))
+            .map_err(failed())?;
+        let newest: Option<(u64, i64, Option<u64>)> = connection
+            .prepare_cached(
+                "SELECT sequence, at_ms, run_ms FROM events ORDER BY sequence DESC LIMIT 1",
+            )
             .and_then(|mut query| {
-                query.query_row([], |row| {
-                    Ok(Self {
-                        last_sequence: row.get(0)?,
-                        session: row.get(1)?,
-                        last_at_ms: row.get(2)?,
-                        last_run: row.get(3)?,
-                        last_run_ms: row.get(4)?,
-                        day: row.get(5)?,
-                    })
-                })
+                let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                query.query_row([], columns).optional()
             })
-            .map_err(Error::storage("reading how far recording is"))
+            .map_err(failed())?;
+        if let Some((sequence, at_ms, run_ms)) = newest
+            && sequence > recorder.last_sequence
+        {
+            recorder.last_sequence = sequence;
+            recorder.last_at_ms = at_ms;
+            recorder.last_run_ms = run_ms;
+        }
+        Ok(recorder)
+    }
+
+    fn of_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+        let (session, last_run, day) = (row.get(1)?, row.get(3)?, row.get(5)?);
+        Ok(Self {
+            last_sequence: row.get(0)?,
+            session,
+            last_at_ms: row.get(2)?,
+            last_run,
+            last_run_ms: row.get(4)?,
+            day,
+            written: (session, last_run, day),
+        })
     }
 
     /// Begins another session when the last event is too long ago, at the moment of `stamp`.
@@ -62,7 +87,11 @@ impl Recorder {
         self.last_run_ms = stamp.run_ms;
     }
 
+    /// Writes the row, if anything has begun.
     pub(crate) fn save(&self, transaction: &Transaction<'_>) -> Result<()> {
+        if self.written == (self.session, self.last_run, self.day) {
+            return Ok(());
+        }
         transaction
             .prepare_cached(
                 "UPDATE recorder SET last_sequence = ?1, session = ?2, last_at_ms = ?3, \
@@ -84,15 +113,12 @@ impl Recorder {
     }
 }
 
-/// Counts one opening of the profile and gives its number, from 1.
+/// The number of the next run of the library, from 1: one in which nothing is recorded has none.
 ///
 /// # Errors
-/// [`Error::Storage`], [`Error::StorageFull`].
-pub fn begin_run(transaction: &Transaction<'_>) -> Result<u32> {
-    const KEY: &str = "run";
-    let run = crate::store::meta::number(transaction, KEY)?.saturating_add(1);
-    crate::store::meta::put_number(transaction, KEY, run)?;
-    Ok(u32::try_from(run).unwrap_or(u32::MAX))
+/// [`Error::Storage`].
+pub fn next_run(connection: &Connection) -> Result<u32> {
+    Recorder::load(connection).map(|recorder| recorder.last_run.saturating_add(1))
 }
 
 /// The digest of what the slate of an event was made from, when that slate is still on the shelf.
@@ -172,8 +198,15 @@ mod tests {
     const MINUTE: i64 = 60_000;
 
     fn fresh() -> Recorder {
-        let last_run_ms = None;
-        Recorder { last_sequence: 0, session: 0, last_at_ms: 0, last_run: 0, last_run_ms, day: 0 }
+        Recorder {
+            last_sequence: 0,
+            session: 0,
+            last_at_ms: 0,
+            last_run: 0,
+            last_run_ms: None,
+            day: 0,
+            written: (0, 0, 0),
+        }
     }
 
     fn sessions(moments: &[(i64, Option<u64>, u32)]) -> Vec<u32> {

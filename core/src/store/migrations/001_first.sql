@@ -78,8 +78,9 @@ CREATE TABLE stamps (
     made_from    TEXT                  -- digest of what the slate was made from
 ) STRICT;
 
--- How far recording is. A sequence number is never used again, also after rows were deleted, so
--- that the collector sees every gap.
+-- How far recording was when a session, a run or a day began; what was recorded since says the
+-- rest. A sequence number is never used again, also after rows were deleted, so that the collector
+-- sees every gap.
 CREATE TABLE recorder (
     one           INTEGER PRIMARY KEY CHECK (one = 1),
     last_sequence INTEGER NOT NULL,
@@ -91,6 +92,13 @@ CREATE TABLE recorder (
     evicted       INTEGER NOT NULL     -- events given up for room or age, ever
 ) STRICT;
 INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0);
+
+-- Whatever removes events, their numbers stay used.
+CREATE TRIGGER events_gone AFTER DELETE ON events
+WHEN old.sequence > (SELECT last_sequence FROM recorder)
+BEGIN
+    UPDATE recorder SET last_sequence = old.sequence;
+END;
 
 -- Items whose history the user asked to be forgotten: what was recorded of them up to `through` is
 -- not learned, and slates that were made before say nothing of them.

@@ -56,6 +56,8 @@ pub mod experiments;
 
 pub mod monitoring;
 
+pub mod consent;
+
 pub mod upload;
 
 pub mod delivery;

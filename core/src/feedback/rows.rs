@@ -118,6 +118,30 @@ pub fn last_sequence(connection: &Connection) -> Result<u64> {
         .map_err(Error::storage("reading the last sequence number"))
 }
 
+/// How many events are there from `first` to `last`.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn count_between(connection: &Connection, first: u64, last: u64) -> Result<u64> {
+    let last = i64::try_from(last).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("SELECT count(*) FROM events WHERE sequence BETWEEN ?1 AND ?2")
+        .and_then(|mut query| query.query_row(params![first, last], |row| row.get(0)))
+        .map_err(Error::storage("counting feedback"))
+}
+
+/// Removes the event `sequence`; tells whether it was there.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn remove(transaction: &Transaction<'_>, sequence: u64) -> Result<bool> {
+    transaction
+        .prepare_cached("DELETE FROM events WHERE sequence = ?1")
+        .and_then(|mut delete| delete.execute([sequence]))
+        .map(|removed| removed > 0)
+        .map_err(Error::storage("removing an event"))
+}
+
 /// Removes the events up to and including `through`.
 ///
 /// # Errors

@@ -2,10 +2,11 @@
 
 use super::{Noctule, WidgetStatus};
 use crate::base::Result;
+use crate::consent::DataConsent;
 use crate::exam::{self, ExamReport};
 use crate::feedback::rows as events;
 use crate::release::{Policy, Reverted, activation};
-use crate::upload::QueueState;
+use crate::upload::{QueueState, deletions};
 
 /// How far a release on its way is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,9 +30,14 @@ pub struct Status {
     pub policy: Policy,
     /// Pseudonym of the installation.
     pub installation: String,
-    /// Events ever recorded under this pseudonym.
+    /// What the user allows.
+    pub consent: DataConsent,
+    /// Deletion requests that the collector has not answered yet: [`Noctule::next_transfer`] hands
+    /// them out whatever the consent.
+    pub deletions_pending: u32,
+    /// Events recorded since the last erasure.
     pub recorded: u64,
-    /// Events of those that wait for an acknowledgement.
+    /// Events that are here and will be sent, or were and wait for an acknowledgement.
     pub pending_events: u64,
     /// Events that the collector refused one by one.
     pub rejected: u64,
@@ -58,15 +64,19 @@ impl Noctule {
     /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`],
     /// [`crate::base::Error::Closed`].
     pub fn status(&self) -> Result<Status> {
-        let (recorded, queue, exam, activation) = self.store.read(|connection| {
-            let exam = exam::rows::load(connection)?;
-            let activation = activation::rows::load(connection)?;
-            Ok((
-                events::last_sequence(connection)?,
-                QueueState::load(connection)?,
-                exam,
-                activation,
-            ))
+        let may_send = self.consent().may_send();
+        let (recorded, pending_events, queue, deletions) = self.store.read(|connection| {
+            let queue = QueueState::load(connection)?;
+            let sent = queue.sent_through(connection)?;
+            let pending = match may_send {
+                true => events::count_between(connection, sent + 1, u64::MAX)?,
+                false => 0,
+            };
+            let deletions = deletions::rows::pending(connection)?;
+            Ok((events::last_sequence(connection)?, pending, queue, deletions))
+        })?;
+        let (exam, activation) = self.store.read(|connection| {
+            Ok((exam::rows::load(connection)?, activation::rows::load(connection)?))
         })?;
         let delivery = self.delivery_status()?;
         let state = self.state();
@@ -76,8 +86,10 @@ impl Noctule {
             arm: treatment.arm,
             policy: treatment.policy,
             installation: state.identity.installation.to_string(),
+            consent: state.consent,
+            deletions_pending: deletions.len() as u32,
             recorded,
-            pending_events: recorded.saturating_sub(queue.acknowledged_through),
+            pending_events,
             rejected: queue.rejected,
             slates: self.shelf.snapshot().slates.len() as u32,
             delivery,

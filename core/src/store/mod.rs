@@ -6,10 +6,11 @@
 
 pub mod blob;
 mod connection;
-mod identity;
+pub mod identity;
 mod lock;
 pub mod meta;
 mod migrations;
+pub mod pseudonyms;
 
 pub use connection::Store;
 pub use identity::Identity;

@@ -12,11 +12,12 @@ use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
 use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary};
+use super::withheld::rows as withheld;
 use crate::base::limits::BATCH_EVENTS_MAX;
 use crate::base::{Error, Pause, Result, SeededRandom, Transfer, TransferOutcome, UploadRequest};
 use crate::exam::rows as exam;
 use crate::feedback::rows as events;
-use crate::store::{blob, meta};
+use crate::store::{blob, meta, pseudonyms};
 
 const FORMAT: u8 = 1;
 const STATE: &str = "upload";
@@ -26,7 +27,8 @@ const STATE: &str = "upload";
 pub struct Sender {
     /// The app.
     pub app: String,
-    /// Pseudonym of the installation.
+    /// Pseudonym of the installation. Events from before it was taken go out under the one they were
+    /// recorded under.
     pub installation: Uuid,
     /// The experiment of the active release.
     pub experiment: Option<String>,
@@ -67,6 +69,42 @@ impl QueueState {
         meta::put(transaction, STATE, &blob::encode("the upload queue", FORMAT, self)?)
     }
 
+    /// Sequence number of the last event that was acknowledged or is never sent.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Damaged`].
+    pub fn sent_through(&self, connection: &Connection) -> Result<u64> {
+        Ok(self.acknowledged_through.max(withheld::through(connection)?))
+    }
+
+    /// Sends nothing of what is there now, neither now nor later.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
+    pub fn withhold_all(&mut self, transaction: &Transaction<'_>) -> Result<()> {
+        let last = events::last_sequence(transaction)?;
+        withheld::withhold_through(transaction, self.acknowledged_through, last)?;
+        self.batch = None;
+        self.save(transaction)
+    }
+
+    /// Withholds the event `sequence`, which is removed; a batch that has it is made anew under
+    /// another name, without it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
+    pub fn withhold(&mut self, transaction: &Transaction<'_>, sequence: u64) -> Result<()> {
+        if sequence <= self.sent_through(transaction)? {
+            return Ok(());
+        }
+        withheld::withhold(transaction, sequence, sequence)?;
+        if self.batch.is_some_and(|(_, first, last)| (first..=last).contains(&sequence)) {
+            self.batch = None;
+            self.save(transaction)?;
+        }
+        Ok(())
+    }
+
     /// What to do at `now_ms`. A new batch is written to the state before it is handed out.
     ///
     /// # Errors
@@ -77,7 +115,8 @@ impl QueueState {
         sender: &Sender,
         now_ms: i64,
     ) -> Result<Transfer> {
-        if events::last_sequence(transaction)? <= self.acknowledged_through {
+        let sent_through = self.sent_through(transaction)?;
+        if events::last_sequence(transaction)? <= sent_through {
             return Ok(Transfer::Done);
         }
         if let Some(until_ms) = self.pause.until(now_ms) {
@@ -87,7 +126,7 @@ impl QueueState {
             Some((_, first, last)) => (first - 1, (last - first + 1) as usize),
             None => {
                 let limit = self.events_max.map_or(BATCH_EVENTS_MAX, |max| max as usize);
-                (self.acknowledged_through, limit)
+                (sent_through, limit)
             }
         };
         let mut batch = Vec::new();
@@ -95,10 +134,21 @@ impl QueueState {
             batch.push(event);
             Ok(())
         })?;
-        let (Some(first), Some(last)) = (batch.first(), batch.last()) else {
+        if let Some((_, _, last)) = self.batch {
+            batch.retain(|event| event.sequence <= last);
+            if batch.is_empty() {
+                // What it was made of is gone.
+                self.batch = None;
+                return self.next(transaction, sender, now_ms);
+            }
+        }
+        let Some(first) = batch.first().map(|event| event.sequence) else {
             return Ok(Transfer::Done);
         };
-        let (first, last) = (first.sequence, last.sequence);
+        let scope = Scope::of(transaction, sender, first)?;
+        // No batch has events of two pseudonyms.
+        batch.retain(|event| event.sequence <= scope.end);
+        let last = batch.last().map_or(first, |event| event.sequence);
         let id = match self.batch {
             Some((id, ..)) => Uuid::from_bytes(id),
             None => Uuid::now_v7(),
@@ -107,19 +157,28 @@ impl QueueState {
             self.batch = Some((id.into_bytes(), first, last));
             self.save(transaction)?;
         }
+        if let Some(pseudonym) = &scope.pseudonym {
+            pseudonyms::note_handed_out(transaction, pseudonym)?;
+        }
+        let ranges = withheld::ranges(transaction, scope.base, last)?;
+        batch.iter_mut().for_each(|event| event.sequence -= scope.base);
         let header = BatchHeader {
             schema: BATCH_SCHEMA,
             batch_id: id,
             app: sender.app.clone(),
-            installation: sender.installation,
-            first_sequence: first,
-            last_sequence: last,
+            installation: scope.installation,
+            first_sequence: first - scope.base,
+            last_sequence: last - scope.base,
             events: batch.len() as u32,
             experiment: sender.experiment.clone(),
             exam: exam::load(transaction)?.map(|exam| Box::new(ExamSummary::from(&exam))),
             sent_at_ms: now_ms,
             library: env!("CARGO_PKG_VERSION").to_owned(),
-            dropped: 0,
+            dropped: scope.pseudonym.map_or(0, |pseudonym| pseudonym.dropped),
+            dropped_ranges: ranges
+                .iter()
+                .map(|(first, last)| (first - scope.base, last - scope.base))
+                .collect(),
         };
         Ok(Transfer::Upload(UploadRequest {
             id: id.to_string(),
@@ -148,7 +207,7 @@ impl QueueState {
         if Uuid::from_bytes(batch).to_string() != id {
             return Ok(false);
         }
-        let sent = last - first + 1;
+        let sent = events::count_between(transaction, first, last)?;
         let acknowledged = acknowledgement(outcome).filter(|acknowledged| {
             // Every event of the batch is accounted for, or the answer is about something else.
             let told = u64::from(acknowledged.accepted) + acknowledged.rejected.len() as u64;
@@ -159,6 +218,7 @@ impl QueueState {
             self.rejected += acknowledged.rejected.len() as u64;
             self.batch = None;
             self.pause.over();
+            withheld::remove_through(transaction, last)?;
             self.save(transaction)?;
             return Ok(true);
         }
@@ -170,6 +230,29 @@ impl QueueState {
         }
         self.save(transaction)?;
         Ok(false)
+    }
+}
+
+/// Under which pseudonym the events of a batch go out.
+struct Scope {
+    installation: Uuid,
+    /// Their sequence numbers on the wire are less by this.
+    base: u64,
+    /// Sequence number of the last event that may be among them.
+    end: u64,
+    /// None in a store without an identity.
+    pseudonym: Option<pseudonyms::Pseudonym>,
+}
+
+impl Scope {
+    fn of(connection: &Connection, sender: &Sender, first: u64) -> Result<Self> {
+        let installation = sender.installation;
+        let Some((pseudonym, end)) = pseudonyms::of_event(connection, first)? else {
+            return Ok(Self { installation, base: 0, end: u64::MAX, pseudonym: None });
+        };
+        let installation = pseudonym.installation;
+        let end = end.unwrap_or(u64::MAX);
+        Ok(Self { installation, base: pseudonym.base, end, pseudonym: Some(pseudonym) })
     }
 }
 

@@ -28,6 +28,7 @@ const ROOMS: &[&str] = &[
     "replay",
     "experiments",
     "monitoring",
+    "consent",
     "upload",
     "delivery",
     "runtime",

@@ -11,6 +11,7 @@ mod exam;
 mod forget;
 mod install;
 mod night;
+mod pseudonym;
 mod replay;
 mod schedule;
 mod status;
@@ -121,6 +122,7 @@ impl Noctule {
     /// that did not end is finished, and a consent that `config` no longer has is withdrawn.
     pub fn open(config: Config) -> Result<Self> {
         check_app("app", &config.app)?;
+        pseudonym::check(&config)?;
         if let Some(plan) = &config.plan {
             plan.validate()?;
         }
@@ -206,6 +208,7 @@ impl Noctule {
             self.check_open()?;
             return Ok(Receipt { first_sequence: 0, last_sequence: 0, stored: false });
         }
+        self.rotate_pseudonym()?;
         let range = self.store.write("recording feedback", |transaction| {
             events::append(transaction, events, stamp)
         })?;

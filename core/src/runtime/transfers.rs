@@ -24,6 +24,7 @@ impl Noctule {
     /// [`crate::base::Error::Damaged`], [`crate::base::Error::Closed`].
     pub fn next_transfer(&self, network: Network) -> Result<Transfer> {
         let upload = self.next_upload()?;
+        self.scrub_soon();
         if matches!(upload, Transfer::Upload(_)) {
             return Ok(upload);
         }
@@ -36,6 +37,7 @@ impl Noctule {
     fn next_upload(&self) -> Result<Transfer> {
         // An erasure in between would send the new user's events under the old pseudonym.
         let _recording = lock(&self.recording);
+        self.rotate_pseudonym()?;
         let sender = {
             let state = self.state();
             Sender {

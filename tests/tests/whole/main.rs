@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod activation;
+mod consent;
 mod delivery;
 mod delivery_kill;
 mod delivery_refusals;

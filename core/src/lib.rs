@@ -62,6 +62,8 @@ pub mod upload;
 
 pub mod delivery;
 
+pub mod export;
+
 pub mod runtime;
 
 pub use base::{Error, Result};

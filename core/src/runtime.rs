@@ -8,6 +8,7 @@ mod delivery;
 mod doctor;
 mod erase;
 mod exam;
+mod export;
 mod forget;
 mod install;
 mod night;
@@ -127,6 +128,7 @@ impl Noctule {
             plan.validate()?;
         }
         let store = Store::open(&config.directory)?;
+        export::tidy(&store)?;
         erase::finish_pending(&store, &config)?;
         let consent = consent::settle(&store, &config)?;
         // Overwriting needs free space. Without it the profile serves all the same, and the next

@@ -256,6 +256,15 @@ impl Recommender {
         Ok(self.noctule.set_consent(consent.into())?)
     }
 
+    /// Writes everything that the device knows of its user to the file at `path`, as readable JSON:
+    /// whole or not at all. Personal data. May take seconds.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a path in the profile directory; `Storage`, `StorageFull`, `Closed`.
+    pub fn export_to(&self, path: &str) -> Result<()> {
+        Ok(self.noctule.export_to(Path::new(path))?)
+    }
+
     /// Removes the events with these sequence numbers, as receipts tell them, and gives how many
     /// were still here. They are not learned, and not sent when they were not yet.
     ///

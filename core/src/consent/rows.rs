@@ -3,7 +3,7 @@
 use rusqlite::{Connection, Transaction};
 
 use super::DataConsent;
-use crate::base::Result;
+use crate::base::{Error, Result};
 use crate::store::{blob, meta, pseudonyms};
 
 /// Version of the stored byte.
@@ -25,20 +25,28 @@ pub enum Stored {
 /// The stored consent.
 ///
 /// # Errors
-/// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`].
+/// [`Error::Storage`], [`Error::Damaged`].
 pub fn load(connection: &Connection) -> Result<Stored> {
     let Some(bytes) = meta::get(connection, KEY)? else {
         let is_new = pseudonyms::current(connection)?.is_none();
         return Ok(if is_new { Stored::Nothing } else { Stored::Unreadable });
     };
-    let decoded = blob::decode::<u8>("the consent", FORMAT, &bytes);
-    Ok(decoded.ok().and_then(of_byte).map_or(Stored::Unreadable, Stored::Known))
+    Ok(decode(&bytes).map_or(Stored::Unreadable, Stored::Known))
+}
+
+/// The consent of such bytes.
+///
+/// # Errors
+/// [`Error::Damaged`].
+pub fn decode(bytes: &[u8]) -> Result<DataConsent> {
+    let byte = blob::decode("the consent", FORMAT, bytes)?;
+    of_byte(byte).ok_or_else(|| Error::damaged("the consent", format!("{byte} is none")))
 }
 
 /// Replaces the stored consent.
 ///
 /// # Errors
-/// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`].
+/// [`Error::Storage`], [`Error::StorageFull`].
 pub fn save(transaction: &Transaction<'_>, consent: DataConsent) -> Result<()> {
     let byte: u8 = match consent {
         DataConsent::NotGiven => 0,

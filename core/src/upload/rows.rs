@@ -9,6 +9,7 @@ use bincode::{Decode, Encode};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rusqlite::{Connection, Transaction};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary};
@@ -35,7 +36,7 @@ pub struct Sender {
 }
 
 /// What is known between two calls.
-#[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize)]
 pub struct QueueState {
     /// Events up to here have been acknowledged.
     pub acknowledged_through: u64,
@@ -49,6 +50,17 @@ pub struct QueueState {
 }
 
 impl QueueState {
+    /// Key of the state among the values of which there is one.
+    pub const KEY: &str = STATE;
+
+    /// The state of such bytes.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        blob::decode("the upload queue", FORMAT, bytes)
+    }
+
     /// Reads the state. One that is damaged begins anew: events that are still here are sent again,
     /// and the collector drops what it has.
     ///
@@ -56,7 +68,7 @@ impl QueueState {
     /// [`Error::Storage`].
     pub fn load(connection: &Connection) -> Result<Self> {
         match meta::get(connection, STATE)? {
-            Some(bytes) => Ok(blob::decode("the upload queue", FORMAT, &bytes).unwrap_or_default()),
+            Some(bytes) => Ok(Self::decode(&bytes).unwrap_or_default()),
             None => Ok(Self::default()),
         }
     }

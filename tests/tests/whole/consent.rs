@@ -15,7 +15,7 @@ use noctule_tests::town::{DAY_MS, NOW_MS};
 use noctule_tests::{Collector, Phone, Town};
 
 /// Tables with rows about the user; slates count where they are made from those.
-const PERSONAL: [&str; 7] = [
+pub(crate) const PERSONAL: [&str; 7] = [
     "events",
     "forgotten",
     "slate_inputs",
@@ -30,7 +30,7 @@ pub(crate) fn open(directory: &Path, consent: DataConsent) -> Phone {
 }
 
 /// A phone whose user agreed to everything and whose collector has something, and that pseudonym.
-fn used(scratch: &Path) -> (Phone, String) {
+pub(crate) fn used(scratch: &Path) -> (Phone, String) {
     let phone = Phone::with(&Town::default(), scratch);
     phone.set_place(Some(GeoPoint::new(22.1, -100.6).unwrap())).unwrap();
     phone.record(&[event("like", "item-7"), event("hide", "item-1")]).unwrap();
@@ -42,7 +42,7 @@ fn used(scratch: &Path) -> (Phone, String) {
 }
 
 /// Rows of `tables` in the profile that nobody has open.
-fn rows(directory: &Path, tables: &[&str]) -> u64 {
+pub(crate) fn rows(directory: &Path, tables: &[&str]) -> u64 {
     let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
     let count = |table: &&str| {
         let sql = format!("SELECT count(*) FROM {table}");
@@ -100,7 +100,8 @@ fn without_consent_a_night_makes_the_slates_of_a_stranger_and_the_answer_says_so
     for slate in busy.slates(3) {
         assert_eq!((slate.tier, slate.personalised), (Tier::Fresh, false));
     }
-    let agreed = Phone::with(&Town::default(), &scratch.path().join("agreed"));
+    let agreed = open(&scratch.path().join("agreed"), Full);
+    agreed.install_release(&release).unwrap();
     agreed.record(&[event("like", "item-7")]).unwrap();
     agreed.whole_night();
     assert!(agreed.slates(3).iter().all(|slate| slate.personalised));

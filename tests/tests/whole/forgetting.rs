@@ -229,7 +229,7 @@ fn a_kill_while_forgetting_leaves_all_or_nothing_forgotten() {
 }
 
 /// Copies a profile that nobody has open.
-fn copy(from: &std::path::Path, to: &std::path::Path) {
+pub(crate) fn copy(from: &std::path::Path, to: &std::path::Path) {
     for entry in std::fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();
         let target = to.join(entry.file_name());

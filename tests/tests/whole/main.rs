@@ -4,12 +4,15 @@
 
 mod activation;
 mod consent;
+mod consent_kill;
+mod deletions;
 mod delivery;
 mod delivery_kill;
 mod delivery_refusals;
 mod determinism;
 mod erasure;
 mod exam;
+mod export;
 mod faithful;
 mod forgetting;
 mod full_disk;
@@ -23,6 +26,7 @@ mod night_cut;
 mod night_kill;
 mod nights;
 mod profiles;
+mod pseudonyms;
 mod read_only;
 mod refused_releases;
 mod replay;

@@ -31,6 +31,7 @@ const ROOMS: &[&str] = &[
     "consent",
     "upload",
     "delivery",
+    "export",
     "runtime",
 ];
 

@@ -271,8 +271,8 @@ impl Recommender {
     /// # Errors
     /// `InvalidInput` for more than 10,000 numbers; `Storage`, `StorageFull`, `Closed`. Nothing is
     /// removed then.
-    pub fn forget_events(&self, sequences: Vec<u64>) -> Result<u64> {
-        Ok(self.noctule.forget_events(&sequences)?)
+    pub fn forget_events(&self, sequences: &[u64]) -> Result<u64> {
+        Ok(self.noctule.forget_events(sequences)?)
     }
 
     /// Forgets the user: feedback, also what was not sent yet, profile, slates, what they were made

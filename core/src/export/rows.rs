@@ -80,7 +80,7 @@ fn each(
 
 fn object(table: &str, row: &Row<'_>) -> Result<Value> {
     let mut object = Map::new();
-    for (index, column) in row.as_ref().column_names().into_iter().enumerate() {
+    for (index, column) in row.as_ref().column_names().enumerate() {
         let value = match row.get_ref(index).map_err(reading())? {
             ValueRef::Null => continue,
             ValueRef::Integer(number) => Value::from(number),

@@ -110,6 +110,38 @@ mod tests {
         })
     }
 
+    /// The files as they stand are what a kill leaves.
+    fn copied(from: &std::path::Path) -> tempfile::TempDir {
+        let left = tempfile::tempdir().unwrap();
+        for entry in std::fs::read_dir(from).unwrap() {
+            let entry = entry.unwrap();
+            // The index of the log is rebuilt by whoever opens the log first.
+            if !entry.file_name().to_string_lossy().ends_with("-shm") {
+                std::fs::copy(entry.path(), left.path().join(entry.file_name())).unwrap();
+            }
+        }
+        left
+    }
+
+    #[test]
+    fn an_erasure_that_was_begun_is_finished_at_the_next_opening() {
+        let scratch = tempfile::tempdir().unwrap();
+        let canary = "canary-4712";
+        let config = |path: &std::path::Path| Config::new(path, "town", DataConsent::Full);
+        let noctule = Noctule::open(config(scratch.path())).unwrap();
+        let like = FeedbackEvent::new(EventKind::Like, ItemId::new(canary).unwrap());
+        noctule.record(&[like]).unwrap();
+        let before = noctule.status().unwrap().installation;
+        let begun = |t: &rusqlite::Transaction<'_>| meta::put_number(t, ERASURE_PENDING, 1);
+        noctule.store.write("test", begun).unwrap();
+        let left = copied(scratch.path());
+        assert!(holds(left.path(), canary));
+        let again = Noctule::open(config(left.path())).unwrap();
+        assert!(!holds(left.path(), canary));
+        let status = again.status().unwrap();
+        assert!(status.recorded == 0 && status.installation != before);
+    }
+
     #[test]
     fn an_erasure_killed_before_the_overwriting_is_finished_at_the_next_opening() {
         let scratch = tempfile::tempdir().unwrap();
@@ -127,15 +159,7 @@ mod tests {
             })
             .unwrap();
         assert!(holds(scratch.path(), canary), "the write-ahead log still has it");
-        // A copy of the files as they stand is what a kill leaves.
-        let left = tempfile::tempdir().unwrap();
-        for entry in std::fs::read_dir(scratch.path()).unwrap() {
-            let entry = entry.unwrap();
-            // The index of the log is rebuilt by whoever opens the log first.
-            if !entry.file_name().to_string_lossy().ends_with("-shm") {
-                std::fs::copy(entry.path(), left.path().join(entry.file_name())).unwrap();
-            }
-        }
+        let left = copied(scratch.path());
         assert!(holds(left.path(), canary));
         let again = Noctule::open(Config::new(left.path(), "town", DataConsent::Full)).unwrap();
         assert!(!holds(left.path(), canary));

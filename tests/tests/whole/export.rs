@@ -56,8 +56,8 @@ fn what_was_recorded_learned_and_made_is_in_the_export() {
     assert_eq!(values["upload"]["acknowledged_through"], 0);
     let made = column(&tables["slates"], "body");
     assert_eq!(made.len(), 6);
-    let home = tables["slates"].as_array().unwrap().iter();
-    let home = home.filter(|row| row["surface"] == "home" && row["context"] == "part-0").next();
+    let mut slates = tables["slates"].as_array().unwrap().iter();
+    let home = slates.find(|row| row["surface"] == "home" && row["context"] == "part-0");
     check_slate(&phone, &home.unwrap()["body"]);
 }
 

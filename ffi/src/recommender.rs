@@ -155,8 +155,8 @@ impl Recommender {
         Ok(self.noctule.recommend(&request.try_into()?)?.into())
     }
 
-    /// Stores `events`, all or none; when it returns they are on the disk. Without the user's consent
-    /// nothing is stored, which the receipt says; it is no error.
+    /// Stores `events`, all or none; when it returns they are on the disk. Without the user's
+    /// consent nothing is stored, which the receipt says; it is no error.
     ///
     /// # Errors
     /// `InvalidInput` with the event and the field; `Storage`, `StorageFull`, `Closed`. Nothing is
@@ -276,8 +276,8 @@ impl Recommender {
     }
 
     /// Forgets the user: feedback, also what was not sent yet, profile, slates, what they were made
-    /// from, the file for widgets, and the pseudonym. The release and the consent stay. The collector
-    /// is asked to delete what it has: `next_transfer` says so until it has answered.
+    /// from, the file for widgets, and the pseudonym. The release and the consent stay. The
+    /// collector is asked to delete what it has: `next_transfer` says so until it has answered.
     ///
     /// # Errors
     /// `AlreadyRunning` while a night runs: cancel it first; `Storage`, `StorageFull`, `Closed`.

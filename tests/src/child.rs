@@ -67,14 +67,7 @@ fn main() {
             say("begin nothing");
             wait_for_the_end();
         }
-        ["erase", directory, now_ms] => {
-            let phone = Phone::open_at(Path::new(directory), number(now_ms)).unwrap();
-            say("ready");
-            say("begin erase");
-            phone.erase().unwrap();
-            say("begin nothing");
-            wait_for_the_end();
-        }
+        ["erase", directory, now_ms] => erase(Path::new(directory), number(now_ms)),
         ["withdraw", directory, now_ms] => withdraw(Path::new(directory), number(now_ms)),
         ["rotate", directory, now_ms] => rotate(Path::new(directory), number(now_ms)),
         ["slates", scratch] => {
@@ -185,6 +178,16 @@ fn widget(directory: &Path, now_ms: i64) {
         phone.record(&[event("hide", first.item)]).unwrap();
         say(&format!("hid {}", first.item));
     }
+}
+
+/// Erases the user once.
+fn erase(directory: &Path, now_ms: i64) {
+    let phone = Phone::open_at(directory, now_ms).unwrap();
+    say("ready");
+    say("begin erase");
+    phone.erase().unwrap();
+    say("begin nothing");
+    wait_for_the_end();
 }
 
 /// Withdraws the consent, and then asks for the deletion as often as anybody waits for.

@@ -12,7 +12,8 @@ use std::fmt;
 ///
 /// ```
 /// use noctule_core::consent::DataConsent;
-/// assert!(DataConsent::NotGiven < DataConsent::OnDevice && DataConsent::OnDevice < DataConsent::Full);
+/// assert!(DataConsent::NotGiven < DataConsent::OnDevice);
+/// assert!(DataConsent::OnDevice < DataConsent::Full);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum DataConsent {

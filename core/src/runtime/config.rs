@@ -39,17 +39,18 @@ pub struct Config {
     pub schedule: SchedulePolicy,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
-    /// Takes another pseudonym for feedback every so many days, so that what is recorded later cannot
-    /// be put together with what was sent before. Arms of experiments stay. What was sent under a
-    /// pseudonym that is gone from the device cannot be deleted by [`crate::Noctule::erase`].
+    /// Takes another pseudonym for feedback every so many days, so that what is recorded later
+    /// cannot be put together with what was sent before. Arms of experiments stay. What was sent
+    /// under a pseudonym that is gone from the device cannot be deleted by
+    /// [`crate::Noctule::erase`].
     pub rotate_pseudonym_days: Option<u32>,
     /// Makes the installation's pseudonym and its random draws repeatable: for simulations.
     pub seed: Option<u64>,
 }
 
 impl Config {
-    /// A profile of `app` in `directory` of a user who allows `consent`, with the system's clock and
-    /// nothing trusted yet.
+    /// A profile of `app` in `directory` of a user who allows `consent`, with the system's clock
+    /// and nothing trusted yet.
     pub fn new(
         directory: impl Into<PathBuf>,
         app: impl Into<String>,

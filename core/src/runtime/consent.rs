@@ -57,8 +57,8 @@ impl Noctule {
 
     /// Changes what the user allows; durable when it returns.
     ///
-    /// - [`DataConsent::NotGiven`]: from the begin of the call nothing is recorded, learned or sent.
-    ///   A night that runs is cancelled, and then everything that is known of the user is removed
+    /// - [`DataConsent::NotGiven`]: from the begin of the call nothing is recorded, learned or
+    ///   sent. A night that runs is cancelled, and then everything that is known of the user is removed
     ///   as by [`Noctule::erase`], with a request to the collector when a batch was ever handed
     ///   out. Slates that are the same for everybody take the place of the others where the release
     ///   is whole; otherwise the next night makes them.

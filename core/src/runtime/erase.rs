@@ -132,8 +132,7 @@ mod tests {
         let like = FeedbackEvent::new(EventKind::Like, ItemId::new(canary).unwrap());
         noctule.record(&[like]).unwrap();
         let before = noctule.status().unwrap().installation;
-        let begun = |t: &rusqlite::Transaction<'_>| meta::put_number(t, ERASURE_PENDING, 1);
-        noctule.store.write("test", begun).unwrap();
+        noctule.store.write("test", |t| meta::put_number(t, ERASURE_PENDING, 1)).unwrap();
         let left = copied(scratch.path());
         assert!(holds(left.path(), canary));
         let again = Noctule::open(config(left.path())).unwrap();

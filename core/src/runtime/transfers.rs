@@ -10,8 +10,8 @@ use crate::store::{meta, pseudonyms};
 use crate::upload::{QueueState, Sender, deletions};
 
 impl Noctule {
-    /// What the app's HTTP client should do next: requests to delete go first, then feedback, if the
-    /// user allows it, then a new release comes.
+    /// What the app's HTTP client should do next: requests to delete go first, then feedback, if
+    /// the user allows it, then a new release comes.
     ///
     /// Call it again after [`Noctule::transfer_finished`], until it says `Done` or to wait. When
     /// the last byte of a release is there, this call verifies, examines and activates it, which

@@ -17,7 +17,7 @@ use super::withheld::rows as withheld;
 use crate::base::limits::BATCH_EVENTS_MAX;
 use crate::base::{Error, Pause, Result, SeededRandom, Transfer, TransferOutcome, UploadRequest};
 use crate::exam::rows as exam;
-use crate::feedback::rows as events;
+use crate::feedback::{RecordedEvent, rows as events};
 use crate::store::{blob, meta, pseudonyms};
 
 const FORMAT: u8 = 1;
@@ -28,8 +28,8 @@ const STATE: &str = "upload";
 pub struct Sender {
     /// The app.
     pub app: String,
-    /// Pseudonym of the installation. Events from before it was taken go out under the one they were
-    /// recorded under.
+    /// Pseudonym of the installation. Events from before it was taken go out under the one that
+    /// they were recorded under.
     pub installation: Uuid,
     /// The experiment of the active release.
     pub experiment: Option<String>,
@@ -134,26 +134,7 @@ impl QueueState {
         if let Some(until_ms) = self.pause.until(now_ms) {
             return Ok(Transfer::Wait { until_ms });
         }
-        let (after, limit) = match self.batch {
-            Some((_, first, last)) => (first - 1, (last - first + 1) as usize),
-            None => {
-                let limit = self.events_max.map_or(BATCH_EVENTS_MAX, |max| max as usize);
-                (sent_through, limit)
-            }
-        };
-        let mut batch = Vec::new();
-        events::each_after(transaction, after, limit, |event| {
-            batch.push(event);
-            Ok(())
-        })?;
-        if let Some((_, _, last)) = self.batch {
-            batch.retain(|event| event.sequence <= last);
-            if batch.is_empty() {
-                // What it was made of is gone.
-                self.batch = None;
-                return self.next(transaction, sender, now_ms);
-            }
-        }
+        let mut batch = self.events(transaction, sent_through)?;
         let Some(first) = batch.first().map(|event| event.sequence) else {
             return Ok(Transfer::Done);
         };
@@ -172,7 +153,10 @@ impl QueueState {
         if let Some(pseudonym) = &scope.pseudonym {
             pseudonyms::note_handed_out(transaction, pseudonym)?;
         }
-        let ranges = withheld::ranges(transaction, scope.base, last)?;
+        let mut ranges = withheld::ranges(transaction, scope.base, last)?;
+        ranges.iter_mut().for_each(|(first, last)| {
+            (*first, *last) = (*first - scope.base, *last - scope.base);
+        });
         batch.iter_mut().for_each(|event| event.sequence -= scope.base);
         let header = BatchHeader {
             schema: BATCH_SCHEMA,
@@ -187,10 +171,7 @@ impl QueueState {
             sent_at_ms: now_ms,
             library: env!("CARGO_PKG_VERSION").to_owned(),
             dropped: scope.pseudonym.map_or(0, |pseudonym| pseudonym.dropped),
-            dropped_ranges: ranges
-                .iter()
-                .map(|(first, last)| (first - scope.base, last - scope.base))
-                .collect(),
+            dropped_ranges: ranges,
         };
         Ok(Transfer::Upload(UploadRequest {
             id: id.to_string(),
@@ -199,6 +180,32 @@ impl QueueState {
             body: body(&header, &batch)
                 .map_err(|error| Error::damaged("an upload batch", error.to_string()))?,
         }))
+    }
+
+    /// The events of the batch under way; those that come next when there is none, or nothing of it
+    /// is here any more.
+    fn events(
+        &mut self,
+        transaction: &Transaction<'_>,
+        sent_through: u64,
+    ) -> Result<Vec<RecordedEvent>> {
+        let read = |after, limit, through| {
+            let mut batch = Vec::new();
+            events::each_after(transaction, after, limit, |event| {
+                batch.extend((event.sequence <= through).then_some(event));
+                Ok(())
+            })?;
+            Ok::<_, Error>(batch)
+        };
+        if let Some((_, first, last)) = self.batch {
+            let batch = read(first - 1, (last - first + 1) as usize, last)?;
+            if !batch.is_empty() {
+                return Ok(batch);
+            }
+            self.batch = None;
+        }
+        let limit = self.events_max.map_or(BATCH_EVENTS_MAX, |max| max as usize);
+        read(sent_through, limit, u64::MAX)
     }
 
     /// Takes note of how transfer `id` ended at `now_ms`; true when a batch was acknowledged.
@@ -275,10 +282,7 @@ fn acknowledgement(outcome: &TransferOutcome) -> Option<Acknowledgement> {
     }
 }
 
-fn body(
-    header: &BatchHeader,
-    batch: &[crate::feedback::RecordedEvent],
-) -> std::io::Result<Vec<u8>> {
+fn body(header: &BatchHeader, batch: &[RecordedEvent]) -> std::io::Result<Vec<u8>> {
     let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
     serde_json::to_writer(&mut gzip, header)?;
     gzip.write_all(b"\n")?;

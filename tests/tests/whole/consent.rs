@@ -14,6 +14,8 @@ use noctule_tests::phone::event;
 use noctule_tests::town::{DAY_MS, NOW_MS};
 use noctule_tests::{Collector, Phone, Town};
 
+use crate::rows::{change, number, rows};
+
 /// Tables with rows about the user; slates count where they are made from those.
 pub(crate) const PERSONAL: [&str; 7] = [
     "events",
@@ -41,16 +43,6 @@ pub(crate) fn used(scratch: &Path) -> (Phone, String) {
     (phone, installation)
 }
 
-/// Rows of `tables` in the profile that nobody has open.
-pub(crate) fn rows(directory: &Path, tables: &[&str]) -> u64 {
-    let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
-    let count = |table: &&str| {
-        let sql = format!("SELECT count(*) FROM {table}");
-        database.query_row(&sql, [], |row| row.get::<_, u64>(0)).unwrap()
-    };
-    tables.iter().map(count).sum()
-}
-
 /// The only thing that `phone` may send: the request to delete `installation`.
 fn only_deletion(phone: &Phone, installation: &str) -> String {
     let Transfer::Upload(request) = phone.next_transfer(Network::Metered).unwrap() else {
@@ -76,9 +68,8 @@ fn without_consent_nothing_is_recorded_learned_or_sent() {
     assert_eq!((status.consent, status.recorded, status.arm), (NotGiven, 0, None));
     drop(phone);
     assert_eq!(rows(&directory, &["events", "forgotten", "withheld", "deletions"]), 0);
-    let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
-    let profile = "SELECT count(*) FROM meta WHERE key IN ('profile', 'good_hours')";
-    assert_eq!(database.query_row(profile, [], |row| row.get::<_, u64>(0)).unwrap(), 0);
+    let learned = "SELECT count(*) FROM meta WHERE key IN ('profile', 'good_hours')";
+    assert_eq!(number(&directory, learned), 0);
 }
 
 #[test]
@@ -174,9 +165,6 @@ fn opening_with_less_withdraws_and_removes_the_file_for_widgets() {
     assert_ne!(std::fs::read(&file).ok(), Some(before));
     drop(phone);
     assert_eq!(rows(&directory, &PERSONAL), 0);
-    let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
-    database.execute("DELETE FROM deletions", []).unwrap();
-    drop(database);
     assert_eq!(with_widget(OnDevice).consent(), NotGiven);
 }
 
@@ -191,9 +179,7 @@ fn a_consent_that_cannot_be_read_counts_as_none_until_the_app_says_otherwise() {
         let (phone, _) = used(home.path());
         let directory = phone.directory().to_path_buf();
         drop(phone);
-        let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
-        assert_eq!(database.execute(spoil, []).unwrap(), 1);
-        drop(database);
+        change(&directory, spoil, []);
         let phone = open(&directory, Full);
         assert_eq!(phone.consent(), NotGiven);
         assert!(phone.slates(3).iter().all(|slate| slate.items.is_empty()));
@@ -264,9 +250,7 @@ fn a_damaged_queue_sends_nothing_that_was_recorded_for_this_device() {
     phone.set_consent(Full).unwrap();
     let directory = phone.directory().to_path_buf();
     drop(phone);
-    let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
-    database.execute("UPDATE meta SET value = x'00' WHERE key = 'upload'", []).unwrap();
-    drop(database);
+    change(&directory, "UPDATE meta SET value = x'00' WHERE key = 'upload'", []);
     let phone = open(&directory, Full);
     assert_eq!(phone.next_transfer(Network::Unmetered).unwrap(), Transfer::Done);
 }

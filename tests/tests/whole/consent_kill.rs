@@ -8,9 +8,10 @@ use noctule_core::upload::{Network, Transfer};
 use noctule_tests::town::{DAY_MS, NOW_MS};
 use noctule_tests::{Collector, Phone};
 
-use crate::consent::{PERSONAL, rows, used};
+use crate::consent::{PERSONAL, used};
 use crate::forgetting::copy;
 use crate::kill::{Working, kills};
+use crate::rows::rows;
 
 const SEED: u64 = 20_261_130;
 /// Kills of one profile, the first of them in its withdrawal.

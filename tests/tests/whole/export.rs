@@ -13,6 +13,7 @@ use noctule_tests::{Phone, Town};
 use serde_json::Value;
 
 use crate::consent::used;
+use crate::rows::{change, names, rows};
 
 /// What SQLite keeps for itself, and the single values, which have a place of their own.
 const NOT_TABLES: [&str; 2] = ["meta", "sqlite_"];
@@ -92,27 +93,20 @@ fn no_table_and_no_value_of_the_database_is_missing() {
     let document = export(&phone, scratch.path());
     let directory = phone.directory().to_path_buf();
     drop(phone);
-    let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
-    let names = |sql: &str| -> BTreeSet<String> {
-        let mut query = database.prepare(sql).unwrap();
-        let names = query.query_map([], |row| row.get(0)).unwrap();
-        names.collect::<Result<_, _>>().unwrap()
-    };
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect();
-    let mut tables = names("SELECT name FROM sqlite_master WHERE type = 'table'");
+    let mut tables = names(&directory, "SELECT name FROM sqlite_master WHERE type = 'table'");
     tables.retain(|name| !NOT_TABLES.iter().any(|other| name.starts_with(other)));
     assert!(tables.len() >= 11, "{tables:?}");
     let exported: BTreeSet<String> = keys(&document["tables"]);
     assert_eq!(exported, tables);
     for table in &tables {
-        let sql = format!("SELECT count(*) FROM {table}");
-        let rows = database.query_row(&sql, [], |row| row.get::<_, usize>(0)).unwrap();
-        assert_eq!(document["tables"][table].as_array().unwrap().len(), rows, "{table}");
+        let written = document["tables"][table].as_array().unwrap().len();
+        assert_eq!(written as u64, rows(&directory, &[table.as_str()]), "{table}");
     }
     let mut exported: BTreeSet<String> = keys(&document["values"]);
     // Where the export itself was being written.
     exported.remove("export_path");
-    assert_eq!(exported, names("SELECT key FROM meta"));
+    assert_eq!(exported, names(&directory, "SELECT key FROM meta"));
 }
 
 #[test]
@@ -164,10 +158,8 @@ fn what_a_killed_export_left_is_removed_by_the_next_opening() {
     // As a kill in the middle of the next one leaves it.
     let half = path.with_file_name("mine.json.new");
     std::fs::write(&half, "half of it").unwrap();
-    let database = rusqlite::Connection::open(directory.join("noctule.sqlite")).unwrap();
-    let sql = "INSERT INTO meta VALUES ('export_path', ?1)";
-    database.execute(sql, [path.to_str().unwrap().as_bytes()]).unwrap();
-    drop(database);
+    let begun = "INSERT INTO meta VALUES ('export_path', ?1)";
+    change(&directory, begun, [path.to_str().unwrap().as_bytes()]);
     let _phone = Phone::open(&directory);
     assert!(!half.exists() && path.exists());
 }

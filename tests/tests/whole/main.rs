@@ -30,6 +30,7 @@ mod pseudonyms;
 mod read_only;
 mod refused_releases;
 mod replay;
+mod rows;
 mod scheduled;
 mod spoiled;
 mod switching;

@@ -58,10 +58,10 @@ impl Noctule {
     /// Changes what the user allows; durable when it returns.
     ///
     /// - [`DataConsent::NotGiven`]: from the begin of the call nothing is recorded, learned or
-    ///   sent. A night that runs is cancelled, and then everything that is known of the user is removed
-    ///   as by [`Noctule::erase`], with a request to the collector when a batch was ever handed
-    ///   out. Slates that are the same for everybody take the place of the others where the release
-    ///   is whole; otherwise the next night makes them.
+    ///   sent. A night that runs is cancelled, and then everything that is known of the user is
+    ///   removed as by [`Noctule::erase`], with a request to the collector when a batch was ever
+    ///   handed out. Slates that are the same for everybody take the place of the others where the
+    ///   release is whole; otherwise the next night makes them.
     /// - [`DataConsent::OnDevice`]: what waited to be sent never is, and what was kept for that
     ///   alone is removed. What was sent stays with the collector.
     /// - [`DataConsent::Full`]: what is recorded from now on is sent; what was recorded under less

@@ -3,13 +3,16 @@
 mod activation;
 mod arrival;
 mod config;
+mod consent;
 mod delivery;
 mod doctor;
 mod erase;
 mod exam;
+mod export;
 mod forget;
 mod install;
 mod night;
+mod pseudonym;
 mod replay;
 mod schedule;
 mod status;
@@ -29,7 +32,8 @@ pub use status::{DeliveryStatus, Status};
 pub use widget::WidgetStatus;
 
 use crate::base::ids::check_app;
-use crate::base::{Error, GeoPoint, Profile, Result, WeekMinute};
+use crate::base::{CancelToken, Error, GeoPoint, Profile, Result, WeekMinute};
+use crate::consent::DataConsent;
 use crate::delivery::Session;
 use crate::feedback::recorder::{self, Stamp};
 use crate::feedback::{self, Durability, EventKind, FeedbackEvent, rows as events};
@@ -54,11 +58,14 @@ const COUNT_EVERY: u64 = 256;
 ///
 /// ```
 /// use noctule_core::base::{Budget, CancelToken, NoProgress, SurfaceId};
+/// use noctule_core::consent::DataConsent;
 /// use noctule_core::serving::{EmptyReason, RecommendRequest};
 /// use noctule_core::{Config, Noctule};
 ///
 /// let directory = tempfile::tempdir()?;
-/// let noctule = Noctule::open(Config::new(directory.path().join("profile"), "town"))?;
+/// // What the user chose when the app asked.
+/// let consent = DataConsent::Full;
+/// let noctule = Noctule::open(Config::new(directory.path().join("profile"), "town", consent))?;
 /// noctule.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress)?;
 /// let answer = noctule.recommend(&RecommendRequest::new(SurfaceId::new("home")?))?;
 /// assert_eq!(answer.empty_reason, Some(EmptyReason::NoRelease));
@@ -84,11 +91,15 @@ pub struct Noctule {
     asked: Mutex<schedule::LastAsked>,
     /// How the file for widgets stands; held while it is replaced.
     widget: Mutex<WidgetStatus>,
+    /// Stops the night that runs, for whoever withdraws the consent.
+    night: Mutex<Option<CancelToken>>,
 }
 
 /// What is known of the active release without opening it.
 struct State {
     identity: Identity,
+    /// What the user allows, as far as it is known.
+    consent: DataConsent,
     installed: Vec<Installed>,
     loaded: Option<Arc<LoadedRelease>>,
     experiment: Option<Experiment>,
@@ -103,6 +114,8 @@ pub struct Receipt {
     pub first_sequence: u64,
     /// Sequence number of the last event; 0 when there was none.
     pub last_sequence: u64,
+    /// False when nothing was stored, since the user did not allow it.
+    pub stored: bool,
 }
 
 impl Noctule {
@@ -113,19 +126,25 @@ impl Noctule {
     /// [`Error::DirectoryMissing`], [`Error::DirectoryInUse`], [`Error::NotADatabase`],
     /// [`Error::SchemaTooNew`], [`Error::File`], [`Error::Storage`]. A damaged slate is no error:
     /// see [`Status::damaged`]. A release that was opened three times without a completed night or
-    /// a served slate is given up here for the previous one: see [`Status::reverted`].
+    /// a served slate is given up here for the previous one: see [`Status::reverted`]. An erasure
+    /// that did not end is finished, and a consent that `config` no longer has is withdrawn.
     pub fn open(config: Config) -> Result<Self> {
         check_app("app", &config.app)?;
+        pseudonym::check(&config)?;
         if let Some(plan) = &config.plan {
             plan.validate()?;
         }
         config.retention.check()?;
         let store = Store::open(&config.directory)?;
+        export::tidy(&store)?;
+        erase::finish_pending(&store, &config)?;
+        let consent = consent::settle(&store, &config)?;
         // Overwriting needs free space. Without it the profile serves all the same, and the next
         // opening tries again.
         let _ = erase::finish_scrub(&store);
+        let now_ms = config.clock.now_ms();
         let identity = store.write("opening the profile", |transaction| {
-            Identity::load_or_create(transaction, config.seed)
+            Identity::load_or_create(transaction, config.seed, now_ms)
         })?;
         versions::agree(&store, &config.directory)?;
         widget::settle(&store, &config)?;
@@ -135,7 +154,7 @@ impl Noctule {
             Ok((releases::installed(connection)?, releases::active_experiment(connection)?))
         })?;
         let damaged = opening.damaged.iter().map(ToString::to_string).collect();
-        let state = State { identity, installed, loaded: None, experiment, damaged };
+        let state = State { identity, consent, installed, loaded: None, experiment, damaged };
         let noctule = Self {
             config,
             store,
@@ -149,6 +168,7 @@ impl Noctule {
             delivery: Mutex::new(Session::default()),
             asked: Mutex::default(),
             widget: Mutex::default(),
+            night: Mutex::default(),
         };
         noctule.fill_shelf()?;
         if let Some(reason) = opening.revert {
@@ -182,6 +202,9 @@ impl Noctule {
     /// An event about an item that no release knows is stored and sent like any other, and so is a
     /// click on something that was never shown.
     ///
+    /// Without the user's consent nothing is stored and nothing is changed, which the receipt says;
+    /// it is no error, so that an app needs not care.
+    ///
     /// # Errors
     /// [`Error::InvalidInput`] with the event and the field; [`Error::StorageFull`];
     /// [`Error::Storage`]; [`Error::Closed`]. Nothing is stored then.
@@ -206,6 +229,13 @@ impl Noctule {
         };
         let arm = treatment.arm.as_deref();
         let recording = lock(&self.recording);
+        let consent = self.state().consent;
+        if !consent.may_record() {
+            self.check_open()?;
+            return Ok(Receipt { first_sequence: 0, last_sequence: 0, stored: false });
+        }
+        let may_send = consent.may_send();
+        self.rotate_pseudonym()?;
         let (range, run) =
             self.store.write_as(durability, "recording feedback", |transaction| {
                 let run = match self.run.get() {
@@ -225,7 +255,7 @@ impl Noctule {
                 if range
                     .is_some_and(|(first, last)| first / COUNT_EVERY != (last + 1) / COUNT_EVERY)
                 {
-                    standing::retain(transaction, self.config.retention, now_ms)?;
+                    standing::retain(transaction, self.config.retention, now_ms, may_send)?;
                 }
                 Ok((range, run))
             })?;
@@ -242,15 +272,19 @@ impl Noctule {
         drop(recording);
         self.refresh_widget_after(events);
         let (first_sequence, last_sequence) = range.unwrap_or((0, 0));
-        Ok(Receipt { first_sequence, last_sequence })
+        Ok(Receipt { first_sequence, last_sequence, stored: true })
     }
 
-    /// Tells where the user is, for nearness; `None` forgets it.
+    /// Tells where the user is, for nearness; `None` forgets it. Without the user's consent nothing
+    /// is stored.
     ///
     /// # Errors
     /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Closed`].
     pub fn set_place(&self, place: Option<GeoPoint>) -> Result<()> {
         let _recording = lock(&self.recording);
+        if !self.state().consent.may_record() {
+            return self.check_open();
+        }
         self.store.write("setting the place", |transaction| {
             let mut profile = self.profile(profiles::load(transaction))?;
             profile.place = place;
@@ -290,12 +324,30 @@ impl Noctule {
         }
     }
 
-    /// Reads plan, slates and the day's feedback into memory.
+    /// The profile that slates are made from: one of which nothing is known without consent.
+    fn profile_in_use(&self) -> Result<Profile> {
+        let (consent, seed) = {
+            let state = self.state();
+            (state.consent, state.identity.seed)
+        };
+        if consent.may_record() {
+            self.profile(self.store.read(profiles::load))
+        } else {
+            Ok(Profile::unknown(seed))
+        }
+    }
+
+    /// Reads plan, slates and the day's feedback into memory. Without consent only slates that are
+    /// the same for everybody.
     fn fill_shelf(&self) -> Result<()> {
         let recording = lock(&self.recording);
         let (plan, slates, damaged, today) = self.store.read(|connection| {
             let plan = releases::active_plan(connection)?;
-            let (slates, damaged) = slates::load_all(connection)?;
+            let (mut slates, damaged) = slates::load_all(connection)?;
+            if !self.state().consent.may_record() {
+                slates.retain(|slate| !slate.personalised);
+                return Ok((plan, slates, damaged, Today::default()));
+            }
             let profile = self.profile(profiles::load(connection))?;
             let forgotten = forgotten::load(connection)?;
             let mut today = Today::of(&profile, &forgotten);
@@ -318,13 +370,17 @@ impl Noctule {
 }
 
 impl State {
-    /// How this installation is treated by the experiment of the active release.
+    /// How this installation is treated: by the experiment of the active release, or like everybody
+    /// without consent.
     fn treatment(&self) -> Treatment {
-        let installation = self.identity.installation.to_string();
+        if !self.consent.may_record() {
+            return Treatment { policy: Policy::Baseline, arm: None };
+        }
+        let assignment = self.identity.assignment.to_string();
         let arm = self
             .experiment
             .as_ref()
-            .and_then(|experiment| crate::experiments::assign(experiment, &installation));
+            .and_then(|experiment| crate::experiments::assign(experiment, &assignment));
         match arm {
             Some(arm) => Treatment { policy: arm.policy, arm: Some(arm.name.clone()) },
             None => Treatment { policy: Policy::Model, arm: None },

@@ -7,7 +7,7 @@ use noctule_core::base::{Refusal, SystemClock, json};
 use noctule_core::release::Plan;
 
 use crate::kinds::core_kinds;
-use crate::{KindSchema, RecommenderError, WidgetPolicy};
+use crate::{DataConsent, KindSchema, RecommenderError, WidgetPolicy};
 
 /// No zone is further from UTC: 18 hours, the bound of ISO 8601 libraries.
 const UTC_OFFSET_MINUTES_MAX: i32 = 18 * 60;
@@ -19,6 +19,9 @@ pub struct Config {
     pub directory: String,
     /// The app; releases for another are refused, and feedback is sent under this name.
     pub app: String,
+    /// What the user allows. Less than what is stored withdraws it at once; more counts for a new
+    /// profile only: call `set_consent` when the user agrees.
+    pub consent: DataConsent,
     /// Ed25519 public keys whose signature on a release counts, 64 hexadecimal digits each. Without
     /// any, no release passes.
     pub trusted_keys: Vec<String>,
@@ -46,6 +49,9 @@ pub struct Config {
     /// The fields of the app's own kinds of events. A kind without fields needs no declaration.
     #[uniffi(default = [])]
     pub event_kinds: Vec<KindSchema>,
+    /// Takes another pseudonym for feedback every so many days.
+    #[uniffi(default = None)]
+    pub rotate_pseudonym_days: Option<u32>,
 }
 
 /// Which releases to follow, how often to look, and what may go over a metered network.
@@ -87,7 +93,8 @@ impl TryFrom<Config> for noctule_core::Config {
             widget: config.widget.map(TryInto::try_into).transpose()?,
             event_kinds: core_kinds(config.event_kinds)?,
             clock: Arc::new(SystemClock { offset_minutes }),
-            ..Self::new(config.directory, config.app)
+            rotate_pseudonym_days: config.rotate_pseudonym_days,
+            ..Self::new(config.directory, config.app, config.consent.into())
         })
     }
 }
@@ -137,6 +144,7 @@ mod tests {
         Config {
             directory: "profile".into(),
             app: "town".into(),
+            consent: DataConsent::OnDevice,
             trusted_keys: vec!["0a".repeat(31) + "Ff"],
             utc_offset_minutes: -360,
             plan: None,
@@ -145,6 +153,7 @@ mod tests {
             delivery: None,
             widget: None,
             event_kinds: Vec::new(),
+            rotate_pseudonym_days: Some(30),
         }
     }
 

@@ -131,12 +131,14 @@ pub struct Receipt {
     pub first_sequence: u64,
     /// Sequence number of the last event; 0 when there was none.
     pub last_sequence: u64,
+    /// False when nothing was stored, since the user did not allow it.
+    pub stored: bool,
 }
 
 impl From<noctule_core::Receipt> for Receipt {
     fn from(receipt: noctule_core::Receipt) -> Self {
-        let noctule_core::Receipt { first_sequence, last_sequence } = receipt;
-        Self { first_sequence, last_sequence }
+        let noctule_core::Receipt { first_sequence, last_sequence, stored } = receipt;
+        Self { first_sequence, last_sequence, stored }
     }
 }
 

@@ -10,6 +10,7 @@
 mod answer;
 mod cancel;
 mod config;
+mod consent;
 mod doctor;
 mod error;
 mod feedback;
@@ -29,6 +30,7 @@ mod widget;
 pub use answer::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier};
 pub use cancel::CancelToken;
 pub use config::{Config, DeliveryPolicy};
+pub use consent::DataConsent;
 pub use doctor::{Diagnosis, Finding, FindingLevel};
 pub use error::RecommenderError;
 pub use feedback::{EventKind, FeedbackEvent, Receipt};

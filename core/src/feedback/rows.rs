@@ -165,6 +165,18 @@ pub fn last_sequence(connection: &Connection) -> Result<u64> {
     Recorder::load(connection).map(|recorder| recorder.last_sequence)
 }
 
+/// Removes the event `sequence`; tells whether it was there.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn remove(transaction: &Transaction<'_>, sequence: u64) -> Result<bool> {
+    transaction
+        .prepare_cached("DELETE FROM events WHERE sequence = ?1")
+        .and_then(|mut delete| delete.execute([sequence]))
+        .map(|removed| removed > 0)
+        .map_err(Error::storage("removing an event"))
+}
+
 /// How many events were ever given up for room or age before they were delivered.
 ///
 /// # Errors

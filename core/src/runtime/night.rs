@@ -69,10 +69,13 @@ impl Noctule {
             Ok((run, states::on_probation(transaction, begun)?))
         })?;
         self.check_cut_nights(cut)?;
+        *lock(&self.night) = Some(cancel.clone());
         let result = self.night(run, &spending, progress);
+        *lock(&self.night) = None;
         self.refresh_widget();
         self.end_run(run, result.as_ref(), &spending, cancel)?;
         let judged = self.judge_night(result.as_ref());
+        self.finish_withdrawal()?;
         let report = result?;
         judged.map(|()| report)
     }
@@ -172,6 +175,9 @@ impl Noctule {
     /// Brings the profile up to date with what was recorded, some events a transaction, so that a
     /// kill costs no more than those. Stops early when the work has to.
     fn learn(&self, spending: &Spending<'_>) -> Result<(Profile, u64)> {
+        if !self.state().consent.may_record() {
+            return Ok((self.profile_in_use()?, 0));
+        }
         let mut all = 0;
         let profile = loop {
             let (profile, read) = self.learn_some()?;
@@ -196,6 +202,11 @@ impl Noctule {
         let shelf = self.shelf.snapshot();
         let made_with = shelf.slates.values().map(|published| published.slate().forgotten_through);
         let slates_through = made_with.min().unwrap_or(u64::MAX);
+        let consent = self.state().consent;
+        if !consent.may_record() {
+            // Withdrawn since the night began.
+            return Ok((self.profile_in_use()?, 0));
+        }
         self.store.write("learning", |transaction| {
             let mut before = self.profile(profiles::load(transaction))?;
             // A profile that began anew after damage has forgotten everything already.
@@ -210,9 +221,10 @@ impl Noctule {
             })?;
             let (profile, read) = labels.finish();
             profiles::save(transaction, &profile)?;
-            standing::remove_settled(transaction, profile.learned_through)?;
+            let may_send = consent.may_send();
+            standing::remove_settled(transaction, profile.learned_through, may_send)?;
             let now_ms = self.config.clock.now_ms();
-            standing::retain(transaction, self.config.retention, now_ms)?;
+            standing::retain(transaction, self.config.retention, now_ms, may_send)?;
             recorder::rows::tidy_stamps(transaction)?;
             forgotten::tidy(transaction, slates_through)?;
             Ok((profile, read))
@@ -256,6 +268,10 @@ impl SlateKeeper for Keeper<'_> {
 
     fn publish(&self, mut slate: Slate, inputs: &[u8]) -> Result<()> {
         let noctule = self.noctule;
+        if slate.personalised && !noctule.state().consent.may_record() {
+            // Withdrawn since the slate was begun.
+            return Err(Error::Cancelled);
+        }
         noctule.store.check_present()?;
         let mut beside: Option<StandIns> = match self.changes.take() {
             true => Some(noctule.change_over(self.maker.loaded, true)?),

@@ -7,10 +7,11 @@
 
 pub mod blob;
 mod connection;
-mod identity;
+pub mod identity;
 mod lock;
 pub mod meta;
 mod migrations;
+pub mod pseudonyms;
 
 pub use connection::{Durability, Store};
 pub use identity::Identity;

@@ -11,14 +11,16 @@ use bincode::{Decode, Encode};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use rusqlite::{Connection, Transaction};
+use serde::Serialize;
 use uuid::Uuid;
 
 use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary};
+use super::withheld::rows as withheld;
 use crate::base::limits::BATCH_EVENTS_MAX;
 use crate::base::{Error, Pause, Result, SeededRandom, Transfer, TransferOutcome, UploadRequest};
 use crate::exam::rows as exam;
 use crate::feedback::{RecordedEvent, rows as events};
-use crate::store::{blob, meta};
+use crate::store::{blob, meta, pseudonyms};
 
 const FORMAT: u8 = 1;
 const STATE: &str = "upload";
@@ -28,14 +30,15 @@ const STATE: &str = "upload";
 pub struct Sender {
     /// The app.
     pub app: String,
-    /// Pseudonym of the installation.
+    /// Pseudonym of the installation. Events from before it was taken go out under the one that
+    /// they were recorded under.
     pub installation: Uuid,
     /// The experiment of the active release.
     pub experiment: Option<String>,
 }
 
 /// What is known between two calls.
-#[derive(Debug, Clone, Default, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Encode, Decode, Serialize)]
 pub struct QueueState {
     /// Events up to here have been acknowledged or set aside.
     pub acknowledged_through: u64,
@@ -49,7 +52,7 @@ pub struct QueueState {
 }
 
 /// The batch under way.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 struct Batch {
     id: [u8; 16],
     first: u64,
@@ -63,7 +66,7 @@ struct Batch {
 }
 
 /// A batch that the collector refuses as a whole.
-#[derive(Debug, Clone, PartialEq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Encode, Decode, Serialize)]
 struct SetAside {
     first: u64,
     last: u64,
@@ -86,6 +89,17 @@ const SET_ASIDE_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
 const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 
 impl QueueState {
+    /// Key of the state among the values of which there is one.
+    pub const KEY: &str = STATE;
+
+    /// The state of such bytes.
+    ///
+    /// # Errors
+    /// [`Error::Damaged`].
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        blob::decode("the upload queue", FORMAT, bytes)
+    }
+
     /// Reads the state. One that is damaged begins anew: events that are still here are sent again,
     /// and the collector drops what it has.
     ///
@@ -93,7 +107,7 @@ impl QueueState {
     /// [`Error::Storage`].
     pub fn load(connection: &Connection) -> Result<Self> {
         match meta::get(connection, STATE)? {
-            Some(bytes) => Ok(blob::decode("the upload queue", FORMAT, &bytes).unwrap_or_default()),
+            Some(bytes) => Ok(Self::decode(&bytes).unwrap_or_default()),
             None => Ok(Self::default()),
         }
     }
@@ -113,11 +127,56 @@ impl QueueState {
         self.set_aside.iter().map(|kept| (kept.first, kept.last)).collect()
     }
 
-    /// All events up to here are delivered.
-    #[must_use]
-    pub fn delivered_through(&self) -> u64 {
-        let firsts = self.set_aside.iter().map(|kept| kept.first - 1);
-        firsts.min().map_or(self.acknowledged_through, |end| end.min(self.acknowledged_through))
+    /// Sequence number of the last event that was acknowledged, set aside, or is never sent.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Damaged`].
+    pub fn sent_through(&self, connection: &Connection) -> Result<u64> {
+        Ok(self.acknowledged_through.max(withheld::through(connection)?))
+    }
+
+    /// All events up to here are delivered, or never sent.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::Damaged`].
+    pub fn delivered_through(&self, connection: &Connection) -> Result<u64> {
+        let sent = self.sent_through(connection)?;
+        let firsts = self.set_aside.iter().map(|kept| kept.first.saturating_sub(1));
+        Ok(firsts.min().map_or(sent, |end| end.min(sent)))
+    }
+
+    /// Sends nothing of what is there now, neither now nor later.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
+    pub fn withhold_all(&mut self, transaction: &Transaction<'_>) -> Result<()> {
+        for (first, last) in self.kept() {
+            withheld::withhold(transaction, first, last)?;
+        }
+        self.set_aside.clear();
+        let last = events::last_sequence(transaction)?;
+        withheld::withhold_through(transaction, self.acknowledged_through, last)?;
+        self.batch = None;
+        self.save(transaction)
+    }
+
+    /// Withholds the event `sequence`, which is removed; a batch that has it is made anew under
+    /// another name, without it.
+    ///
+    /// # Errors
+    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
+    pub fn withhold(&mut self, transaction: &Transaction<'_>, sequence: u64) -> Result<()> {
+        let is_kept = self.kept().iter().any(|(first, last)| (*first..=*last).contains(&sequence));
+        if sequence <= self.sent_through(transaction)? && !is_kept {
+            return Ok(());
+        }
+        withheld::withhold(transaction, sequence, sequence)?;
+        let holds = |batch: &Batch| (batch.first..=batch.last).contains(&sequence);
+        if self.batch.as_ref().is_some_and(holds) {
+            self.batch = None;
+            self.save(transaction)?;
+        }
+        Ok(())
     }
 
     /// What to do at `now_ms`. A new batch is written to the state before it is handed out.
@@ -130,9 +189,10 @@ impl QueueState {
         sender: &Sender,
         now_ms: i64,
     ) -> Result<Transfer> {
+        let sent_through = self.sent_through(transaction)?;
         if self.batch.is_none()
             && !self.is_due(now_ms)
-            && events::last_sequence(transaction)? <= self.acknowledged_through
+            && events::last_sequence(transaction)? <= sent_through
         {
             return Ok(Transfer::Done);
         }
@@ -141,16 +201,19 @@ impl QueueState {
         }
         // A batch of which nothing is left is over; there are as many as were set aside, and one.
         for _ in 0..SET_ASIDE_MAX + 2 {
-            let range = self.choose(now_ms);
+            let range = self.choose(sent_through, now_ms);
             let mut batch = Vec::new();
             events::each_in(transaction, range, |event| {
                 batch.push(event);
                 Ok(())
             })?;
-            if let (Some(first), Some(last)) = (batch.first(), batch.last()) {
-                let bounds = (first.sequence, last.sequence);
-                let id = self.hand_out(transaction, bounds, batch.len() as u32, now_ms)?;
-                return self.request(transaction, sender, id, &batch, now_ms);
+            if let Some(first) = batch.first().map(|event| event.sequence) {
+                let scope = Scope::of(transaction, sender, first)?;
+                // No batch has events of two pseudonyms.
+                batch.retain(|event| event.sequence <= scope.end);
+                let last = batch.last().map_or(first, |event| event.sequence);
+                let id = self.hand_out(transaction, (first, last), batch.len() as u32, now_ms)?;
+                return request(transaction, sender, &scope, id, batch, now_ms);
             }
             match self.batch.take() {
                 Some(of_nothing) => self.settle(&of_nothing),
@@ -168,7 +231,7 @@ impl QueueState {
 
     /// Which events come next: those of the batch under way, of one that is to be tried again, or
     /// new ones.
-    fn choose(&self, now_ms: i64) -> events::Range {
+    fn choose(&self, sent_through: u64, now_ms: i64) -> events::Range {
         let whole = |first: u64, last| events::Range {
             after: first - 1,
             through: last,
@@ -181,7 +244,7 @@ impl QueueState {
             return whole(due.first, due.last);
         }
         let limit = self.events_max.map_or(BATCH_EVENTS_MAX, |max| max as usize);
-        events::Range { after: self.acknowledged_through, through: u64::MAX, limit }
+        events::Range { after: sent_through, through: u64::MAX, limit }
     }
 
     fn due(&self, now_ms: i64) -> Option<&SetAside> {
@@ -223,42 +286,6 @@ impl QueueState {
         Ok(id)
     }
 
-    fn request(
-        &self,
-        transaction: &Transaction<'_>,
-        sender: &Sender,
-        id: Uuid,
-        batch: &[RecordedEvent],
-        now_ms: i64,
-    ) -> Result<Transfer> {
-        let (first, last) = match batch {
-            [only] => (only.sequence, only.sequence),
-            [first, .., last] => (first.sequence, last.sequence),
-            [] => return Ok(Transfer::Done),
-        };
-        let header = BatchHeader {
-            schema: BATCH_SCHEMA,
-            batch_id: id,
-            app: sender.app.clone(),
-            installation: sender.installation,
-            first_sequence: first,
-            last_sequence: last,
-            events: batch.len() as u32,
-            experiment: sender.experiment.clone(),
-            exam: exam::load(transaction)?.map(|exam| Box::new(ExamSummary::from(&exam))),
-            sent_at_ms: now_ms,
-            library: LIBRARY.to_owned(),
-            dropped: events::evicted(transaction)?,
-        };
-        Ok(Transfer::Upload(UploadRequest {
-            id: id.to_string(),
-            path: "/v1/batches",
-            headers: vec![("content-type", "application/x-ndjson"), ("content-encoding", "gzip")],
-            body: body(&header, batch)
-                .map_err(|error| Error::damaged("an upload batch", error.to_string()))?,
-        }))
-    }
-
     /// Takes note of how the transfer with this id ended at `now_ms`; true when a batch was
     /// acknowledged. With `keys`, an acknowledgement counts when one of them signed it.
     ///
@@ -288,6 +315,7 @@ impl QueueState {
         });
         if let Some(acknowledged) = acknowledged {
             self.settle(&batch);
+            withheld::remove_through(transaction, batch.last)?;
             self.rejected += acknowledged.rejected.len() as u64;
             self.pause.over();
             self.save(transaction)?;
@@ -341,6 +369,72 @@ impl QueueState {
         self.pause.over();
         true
     }
+}
+
+/// Under which pseudonym the events of a batch go out.
+struct Scope {
+    installation: Uuid,
+    /// Their sequence numbers on the wire are less by this.
+    base: u64,
+    /// Sequence number of the last event that may be among them.
+    end: u64,
+    /// None in a store without an identity.
+    pseudonym: Option<pseudonyms::Pseudonym>,
+}
+
+impl Scope {
+    fn of(connection: &Connection, sender: &Sender, first: u64) -> Result<Self> {
+        let installation = sender.installation;
+        let Some((pseudonym, end)) = pseudonyms::of_event(connection, first)? else {
+            return Ok(Self { installation, base: 0, end: u64::MAX, pseudonym: None });
+        };
+        let installation = pseudonym.installation;
+        let end = end.unwrap_or(u64::MAX);
+        Ok(Self { installation, base: pseudonym.base, end, pseudonym: Some(pseudonym) })
+    }
+}
+
+/// The request that carries `batch`.
+fn request(
+    transaction: &Transaction<'_>,
+    sender: &Sender,
+    scope: &Scope,
+    id: Uuid,
+    mut batch: Vec<RecordedEvent>,
+    now_ms: i64,
+) -> Result<Transfer> {
+    if let Some(pseudonym) = &scope.pseudonym {
+        pseudonyms::note_handed_out(transaction, pseudonym)?;
+    }
+    let last = batch.last().map_or(scope.base, |event| event.sequence);
+    let mut ranges = withheld::ranges(transaction, scope.base, last)?;
+    ranges.iter_mut().for_each(|(first, last)| {
+        (*first, *last) = (*first - scope.base, *last - scope.base);
+    });
+    batch.iter_mut().for_each(|event| event.sequence -= scope.base);
+    let bounds = |event: Option<&RecordedEvent>| event.map_or(0, |event| event.sequence);
+    let header = BatchHeader {
+        schema: BATCH_SCHEMA,
+        batch_id: id,
+        app: sender.app.clone(),
+        installation: scope.installation,
+        first_sequence: bounds(batch.first()),
+        last_sequence: bounds(batch.last()),
+        events: batch.len() as u32,
+        experiment: sender.experiment.clone(),
+        exam: exam::load(transaction)?.map(|exam| Box::new(ExamSummary::from(&exam))),
+        sent_at_ms: now_ms,
+        library: LIBRARY.to_owned(),
+        dropped: scope.pseudonym.map_or(0, |pseudonym| pseudonym.dropped),
+        dropped_ranges: ranges,
+    };
+    Ok(Transfer::Upload(UploadRequest {
+        id: id.to_string(),
+        path: "/v1/batches",
+        headers: vec![("content-type", "application/x-ndjson"), ("content-encoding", "gzip")],
+        body: body(&header, &batch)
+            .map_err(|error| Error::damaged("an upload batch", error.to_string()))?,
+    }))
 }
 
 fn acknowledgement(outcome: &TransferOutcome) -> Option<Acknowledgement> {

@@ -42,8 +42,12 @@ pub struct BatchHeader {
     pub sent_at_ms: i64,
     /// Version of this library.
     pub library: String,
-    /// Events that the device dropped before they were sent, since it was installed.
+    /// Events under this pseudonym that the device dropped before they were sent.
     pub dropped: u64,
+    /// Sequence numbers of such events, first and last of each range, up to `last_sequence`: those
+    /// that no acknowledged batch has named yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_ranges: Vec<(u64, u64)>,
 }
 
 /// What a device tells of an exam.

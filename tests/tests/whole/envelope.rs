@@ -1,7 +1,7 @@
 //! What every event carries: numbers, clocks, visits, and what its slate was made from.
 
-use noctule_core::base::ContextId;
-use noctule_core::base::SurfaceId;
+use noctule_core::base::{ContextId, SurfaceId};
+use noctule_core::consent::DataConsent;
 use noctule_core::feedback::{
     Detail, Details, EventKind, FeedbackEvent, FieldSchema, FieldType, KindSchema, KindSchemas,
 };
@@ -48,7 +48,7 @@ fn sessions_and_runs_are_counted_over_restarts() {
 fn the_system_clock_brings_a_clock_that_nobody_can_set() {
     let scratch = tempfile::tempdir().unwrap();
     let phone = Phone::open_as(scratch.path(), NOW_MS, |config: &mut Config| {
-        config.clock = Config::new("", "town").clock;
+        config.clock = Config::new("", "town", DataConsent::Full).clock;
     })
     .unwrap();
     phone.record(&[event("like", "a")]).unwrap();

@@ -109,7 +109,7 @@ async fn store(service: &Arc<Service>, request: Request) -> Result<Acknowledgeme
 /// Waits until the batch is durable.
 async fn acknowledge(service: &Service, batch: Batch) -> Result<Acknowledgement, Problem> {
     let (reply, answer) = oneshot::channel();
-    let command = Command::Store { batch, received_ms: now_ms(), reply };
+    let command = Command::Store { batch: Box::new(batch), received_ms: now_ms(), reply };
     let stopping = || Problem::Later(RETRY_SOON_S, "the collector is stopping");
     service.commands.send(command).map_err(|_| stopping())?;
     match answer.await {

@@ -137,6 +137,7 @@ mod tests {
             sent_at_ms: 0,
             library: "0.1.0".into(),
             dropped: 0,
+            dropped_ranges: Vec::new(),
         }
     }
 

@@ -35,7 +35,7 @@ pub(crate) struct NotStored;
 /// Work for the journal thread.
 pub(crate) enum Command {
     Store {
-        batch: Batch,
+        batch: Box<Batch>,
         received_ms: i64,
         reply: oneshot::Sender<Result<Acknowledgement, NotStored>>,
     },
@@ -127,7 +127,7 @@ impl Writer {
             while let Some(command) = next.take() {
                 match command {
                     Command::Store { batch, received_ms, reply } => {
-                        self.add(&mut group, batch, received_ms, reply);
+                        self.add(&mut group, *batch, received_ms, reply);
                         let full = group.waiting.len() >= GROUP_BATCHES
                             || group.lines.len() as u64 >= SEGMENT_BYTES;
                         next = if full { None } else { inbox.try_recv().ok() };

@@ -1,6 +1,7 @@
 //! From facts to sentences.
 
 use super::{Facts, Finding, Level, nights};
+use crate::consent::DataConsent;
 
 /// Events that wait for so long are no longer a day's.
 const MANY_EVENTS: u64 = 20_000;
@@ -12,6 +13,8 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
     findings.extend(slates_unmet(facts));
     findings.extend(widget(facts));
     findings.extend(reverted(facts));
+    findings.push(consent(facts));
+    findings.extend(deletions(facts));
     findings.push(feedback(facts));
     findings.extend(set_aside(facts));
     findings.extend(evicted(facts));
@@ -121,6 +124,29 @@ fn widget(facts: &Facts) -> Option<Finding> {
     }
     let level = if left_out > 0 { Level::Note } else { Level::Fine };
     Some(found(level, about, text))
+}
+
+fn consent(facts: &Facts) -> Finding {
+    let text = match facts.status.consent {
+        DataConsent::NotGiven => {
+            "without consent: nothing is recorded, learned or sent, and slates are the same for \
+             everybody"
+        }
+        DataConsent::OnDevice => "consent for this device: nothing that is recorded is sent",
+        DataConsent::Full => "consent to record, to learn and to send",
+    };
+    found(Level::Fine, "consent", text.into())
+}
+
+fn deletions(facts: &Facts) -> Option<Finding> {
+    let pending = facts.status.deletions_pending;
+    let text =
+        format!("{pending} requests to delete what was sent wait for the collector's answer");
+    let found = found(Level::Note, "consent", text).advise(
+        "They are asked again until the collector says that it deletes: see that the app carries \
+         out what next_transfer says, also without consent.",
+    );
+    (pending > 0).then_some(found)
 }
 
 fn feedback(facts: &Facts) -> Finding {

@@ -132,3 +132,28 @@ CREATE TABLE night_refusals (
     count  INTEGER NOT NULL,
     UNIQUE (day, reason)
 ) STRICT;
+
+-- Pseudonyms under which feedback is sent: the newest, and older ones until all that was recorded
+-- under them has arrived.
+CREATE TABLE pseudonyms (
+    number       INTEGER PRIMARY KEY NOT NULL,
+    installation BLOB NOT NULL UNIQUE,
+    base         INTEGER NOT NULL,            -- sequence number of the last event before it
+    since_ms     INTEGER NOT NULL,
+    handed_out   INTEGER NOT NULL DEFAULT 0,  -- whether a batch under it ever was
+    dropped      INTEGER NOT NULL DEFAULT 0   -- events under it that are never sent
+) STRICT;
+
+-- Sequence numbers of events that are never sent, until a batch has told the collector so.
+CREATE TABLE withheld (
+    first INTEGER PRIMARY KEY NOT NULL,
+    last  INTEGER NOT NULL
+) STRICT;
+
+-- Requests to the collector to delete what it has under a pseudonym, until it says that it did.
+CREATE TABLE deletions (
+    installation    BLOB PRIMARY KEY NOT NULL,
+    transfer        BLOB NOT NULL,
+    requested_at_ms INTEGER NOT NULL,
+    pause           BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

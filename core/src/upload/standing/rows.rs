@@ -4,6 +4,7 @@ use rusqlite::{Connection, Transaction};
 
 use crate::base::Result;
 use crate::feedback::{Retention, retention, rows as events};
+use crate::store::pseudonyms::{self, Pseudonym};
 use crate::upload::QueueState;
 
 /// How the feedback stands.
@@ -21,17 +22,19 @@ pub struct Standing {
     pub evicted: u64,
 }
 
-/// Counts.
+/// Counts; where nothing `may_send`, nothing waits.
 ///
 /// # Errors
-/// [`crate::base::Error::Storage`].
-pub fn standing(connection: &Connection) -> Result<Standing> {
+/// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`].
+pub fn standing(connection: &Connection, may_send: bool) -> Result<Standing> {
     let queue = QueueState::load(connection)?;
-    let mut set_aside = 0;
-    for (first, last) in queue.kept() {
-        set_aside += events::count_in(connection, first.saturating_sub(1), last)?;
+    let (mut set_aside, mut waiting) = (0, 0);
+    if may_send {
+        for (first, last) in queue.kept() {
+            set_aside += events::count_in(connection, first.saturating_sub(1), last)?;
+        }
+        waiting = events::count_in(connection, queue.sent_through(connection)?, u64::MAX)?;
     }
-    let waiting = events::count_in(connection, queue.acknowledged_through, u64::MAX)?;
     Ok(Standing {
         recorded: events::last_sequence(connection)?,
         pending: waiting + set_aside,
@@ -41,22 +44,52 @@ pub fn standing(connection: &Connection) -> Result<Standing> {
     })
 }
 
-/// Removes feedback that was delivered, and learned up to `learned`.
+/// Removes feedback that was delivered, if anything `may_send`, and learned up to `learned`.
 ///
 /// # Errors
-/// [`crate::base::Error::Storage`].
-pub fn remove_settled(transaction: &Transaction<'_>, learned: u64) -> Result<()> {
+/// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`].
+pub fn remove_settled(transaction: &Transaction<'_>, learned: u64, may_send: bool) -> Result<()> {
+    if !may_send {
+        return events::remove_through(transaction, learned, &[]);
+    }
     let queue = QueueState::load(transaction)?;
-    let through = learned.min(queue.acknowledged_through);
+    let through = learned.min(queue.sent_through(transaction)?);
     events::remove_through(transaction, through, &queue.kept())
 }
 
-/// Gives up feedback that is too old or too much at `now_ms`; gives how many events were lost to
-/// the collector.
+/// Gives up feedback that is too old or too much at `now_ms`, and counts under its pseudonym what
+/// is lost to the collector by that.
 ///
 /// # Errors
-/// [`crate::base::Error::Storage`].
-pub fn retain(transaction: &Transaction<'_>, policy: Retention, now_ms: i64) -> Result<u64> {
-    let delivered = QueueState::load(transaction)?.delivered_through();
-    retention::rows::retain(transaction, policy, now_ms, delivered)
+/// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`].
+pub fn retain(
+    transaction: &Transaction<'_>,
+    policy: Retention,
+    now_ms: i64,
+    may_send: bool,
+) -> Result<()> {
+    let delivered = match may_send {
+        true => QueueState::load(transaction)?.delivered_through(transaction)?,
+        false => u64::MAX,
+    };
+    let before = undelivered(transaction, delivered)?;
+    retention::rows::retain(transaction, policy, now_ms, delivered)?;
+    let after = undelivered(transaction, delivered)?;
+    for ((pseudonym, before), (_, after)) in before.iter().zip(&after) {
+        if before > after {
+            pseudonyms::note_dropped(transaction, pseudonym, before - after)?;
+        }
+    }
+    Ok(())
+}
+
+/// How many events wait under each pseudonym.
+fn undelivered(connection: &Connection, delivered: u64) -> Result<Vec<(Pseudonym, u64)>> {
+    let all = pseudonyms::all(connection)?;
+    let ends = all.iter().skip(1).map(|next| next.base).chain([u64::MAX]);
+    let counted = all.iter().zip(ends).map(|(pseudonym, end)| {
+        let after = pseudonym.base.max(delivered);
+        Ok((*pseudonym, events::count_in(connection, after, end)?))
+    });
+    counted.collect()
 }

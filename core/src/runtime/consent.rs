@@ -112,7 +112,7 @@ impl Noctule {
             night.cancel_because("the consent was withdrawn");
         }
         let _working = self.begin_work_within(PATIENCE)?;
-        self.finish_erasure()?;
+        self.finish_withdrawal()?;
         self.put_stand_ins();
         Ok(())
     }

@@ -34,8 +34,8 @@ impl Noctule {
     /// `core/docs/formats/export.md`. **It is personal data**, readable by the file's owner only
     /// where the system knows owners.
     ///
-    /// The file is there whole or not at all. Nothing can be recorded while it is written, which
-    /// takes about a second for 100,000 events: call on a background thread.
+    /// The file is there whole or not at all. Nothing can be recorded while it is written: call on
+    /// a background thread.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] for a path in the profile directory or one that is no text;

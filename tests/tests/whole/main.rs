@@ -5,6 +5,7 @@
 mod activation;
 mod consent;
 mod consent_kill;
+mod consent_model;
 mod deletions;
 mod delivery;
 mod delivery_kill;

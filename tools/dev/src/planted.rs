@@ -34,7 +34,7 @@ const PLANTS: [Plant; 8] = [
         bug: "the numbers of events that were removed are used again",
         file: "core/src/store/migrations/001_first.sql",
         edits: &[("WHEN old.sequence > (SELECT last_sequence FROM recorder)", "WHEN 0")],
-        test: (&["--test", "whole"], &["uploads"]),
+        test: (&["--lib"], &["feedback"]),
     },
     Plant {
         bug: "any answer counts as an acknowledgement, and so does none",
@@ -73,9 +73,12 @@ const PLANTS: [Plant; 8] = [
         test: (&["--lib"], &["upload"]),
     },
     Plant {
-        bug: "a release is put in place before its folder is forced out",
-        file: "core/src/release/install.rs",
-        edits: &[("        sync_file(&staged.join(file))?;\n", "")],
+        bug: "the files of a release are put in place before they are forced out",
+        file: "core/src/release/pass.rs",
+        edits: &[(
+            "            target.sync_all().map_err(Error::file(path, \"flushing\"))?;\n",
+            "",
+        )],
         test: (&["--test", "faults"], &["device"]),
     },
 ];

@@ -34,8 +34,8 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 pub(crate) struct Rejection {
     pub(crate) answer: RejectedEvent,
-    /// The begin of the line.
-    pub(crate) line: String,
+    /// The begin of the line, byte for byte.
+    pub(crate) line: Vec<u8>,
 }
 
 /// Why a whole batch is refused. Nothing of it was stored.
@@ -173,7 +173,7 @@ fn sort_events(batch: BatchHeader, text: &[u8]) -> Result<Batch, Refused> {
             Ok(event) => events.push(event),
             Err(reason) => {
                 let kept = &line[..line.len().min(KEPT_LINE_BYTES)];
-                let line = String::from_utf8_lossy(kept).into_owned();
+                let line = kept.to_vec();
                 rejected.push(Rejection { answer: RejectedEvent { index, reason }, line });
             }
         }

@@ -56,6 +56,13 @@ impl Index {
         let Some(installations) = self.apps.get_mut(app) else { return false };
         installations.entry(installation).or_default().insert(sequence)
     }
+
+    /// Forgets all numbers of an installation.
+    pub(crate) fn remove(&mut self, app: &str, installation: Uuid) {
+        if let Some(installations) = self.apps.get_mut(app) {
+            installations.remove(&installation);
+        }
+    }
 }
 
 #[cfg(test)]

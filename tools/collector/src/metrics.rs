@@ -22,6 +22,14 @@ pub struct Counts {
     pub journal_bytes: u64,
     /// Parquet files published.
     pub parts: u64,
+    /// Requests to forget an installation that were answered with 200.
+    pub deletions: u64,
+    /// Parquet files rewritten or removed because they held something of a forgotten installation.
+    pub rewritten_files: u64,
+    /// Small files that were merged into large ones.
+    pub merged_files: u64,
+    /// Files that were made by merging.
+    pub merges: u64,
     /// Failures to write the journal or to make Parquet of it.
     pub write_failures: u64,
 }
@@ -37,6 +45,10 @@ pub(crate) struct Metrics {
     pub(crate) received_bytes: AtomicU64,
     pub(crate) journal_bytes: AtomicU64,
     pub(crate) parts: AtomicU64,
+    pub(crate) deletions: AtomicU64,
+    pub(crate) rewritten_files: AtomicU64,
+    pub(crate) merged_files: AtomicU64,
+    pub(crate) merges: AtomicU64,
     pub(crate) write_failures: AtomicU64,
 }
 
@@ -57,6 +69,10 @@ impl Metrics {
             received_bytes: read(&self.received_bytes),
             journal_bytes: read(&self.journal_bytes),
             parts: read(&self.parts),
+            deletions: read(&self.deletions),
+            rewritten_files: read(&self.rewritten_files),
+            merged_files: read(&self.merged_files),
+            merges: read(&self.merges),
             write_failures: read(&self.write_failures),
         }
     }
@@ -75,6 +91,10 @@ impl Counts {
             ("received_bytes_total", "Bytes of bodies as sent.", self.received_bytes),
             ("journal_bytes_total", "Bytes written to the journal.", self.journal_bytes),
             ("parts_total", "Parquet files published.", self.parts),
+            ("deletions_total", "Requests to forget an installation.", self.deletions),
+            ("files_rewritten_total", "Files rewritten to forget.", self.rewritten_files),
+            ("files_merged_total", "Small files merged into large ones.", self.merged_files),
+            ("merges_total", "Files made by merging.", self.merges),
             ("write_failures_total", "Failed writes of journal or Parquet.", self.write_failures),
         ];
         let mut text = String::new();

@@ -15,17 +15,19 @@ use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::access::Access;
+use crate::access::{Access, Denied};
 use crate::batch::{self, Batch, Encoding, Refused};
+use crate::deletions;
+use crate::group::NotStored;
 use crate::metrics::add;
 use crate::settings::Limits;
 use crate::shared::Shared;
-use crate::writer::{Command, NotStored};
+use crate::writer::Command;
 
 /// How long a request waits for its turn before it is sent away.
 const TURN: Duration = Duration::from_secs(5);
 /// Seconds after which a device may come back to a busy or full collector.
-const RETRY_SOON_S: u64 = 60;
+pub(crate) const RETRY_SOON_S: u64 = 60;
 /// Seconds after which a device may ask a collector that does not know its schema again.
 const RETRY_LATER_S: u64 = 3_600;
 
@@ -48,6 +50,16 @@ impl Service {
         let turns = Semaphore::new(limits.requests.clamp(1, Semaphore::MAX_PERMITS));
         Self { access, limits, turns, commands, shared }
     }
+
+    /// Lets `app` in with the value of its `authorization` header.
+    pub(crate) fn admit(&self, app: &str, authorization: Option<&[u8]>) -> Result<(), Denied> {
+        self.access.check(app, authorization)
+    }
+
+    /// Hands work to the journal thread; it may have ended.
+    pub(crate) fn send(&self, command: Command) -> Result<(), ()> {
+        self.commands.send(command).map_err(|_| ())
+    }
 }
 
 /// The routes of a collector.
@@ -55,6 +67,7 @@ pub(crate) fn router(service: Service) -> Router {
     let limit = DefaultBodyLimit::max(service.limits.compressed_bytes);
     Router::new()
         .route("/v1/batches", post(receive))
+        .route("/v1/deletions", post(deletions::receive))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
         .layer(limit)
@@ -62,7 +75,7 @@ pub(crate) fn router(service: Service) -> Router {
 }
 
 /// An answer other than 200.
-enum Problem {
+pub(crate) enum Problem {
     Refused(Refused),
     /// The headers or the body cannot be read.
     Request(StatusCode, String),
@@ -119,7 +132,7 @@ async fn acknowledge(service: &Service, batch: Batch) -> Result<Acknowledgement,
     }
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

@@ -17,10 +17,11 @@ use crate::disk;
 use crate::error::{Error, Result};
 use crate::journal::JOURNAL;
 use crate::listener::BoundedListener;
-use crate::metrics::{Counts, add};
+use crate::metrics::Counts;
 use crate::routes::{Service, router};
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::store::{self, Store};
 use crate::writer::{self, Command, Threads};
 
 /// Longest time in which a stopping collector finishes the requests it has begun.
@@ -52,7 +53,11 @@ impl Collector {
     /// ```
     pub fn start(settings: Settings) -> Result<RunningCollector> {
         settings.check()?;
-        let lock = prepare_output(&settings.output)?;
+        let url = store::url_of(&settings.output).map(str::to_owned);
+        let lock = match &url {
+            None => Some(prepare_output(&settings.output)?),
+            Some(_) => None,
+        };
         let listen = |source| Error::Listen { address: settings.address, source };
         // Taken before recovery, so that a wrong address is told at once.
         let listener = TcpListener::bind(settings.address).map_err(listen)?;
@@ -60,11 +65,15 @@ impl Collector {
         let address = listener.local_addr().map_err(listen)?;
         let runtime = runtime()?;
 
-        let recovered = compaction::recover(&settings.output)?;
         let shared = Arc::new(Shared::default());
-        add(&shared.metrics.parts, recovered.parts);
-        let (commands, threads) =
-            writer::start(&settings.output, recovered.index, recovered.next_segment, &shared)?;
+        let (commands, threads) = match url {
+            None => {
+                let recovered = compaction::recover(&settings.output)?;
+                recovered.compacted.count(&shared);
+                writer::start(&settings.output, recovered, settings.merging, &shared)?
+            }
+            Some(url) => writer::start_on(Store::open(&url, &settings, &shared)?, &shared)?,
+        };
         let access = Access::new(settings.apps);
         let service = Service::new(access, settings.limits, commands.clone(), Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel();
@@ -97,7 +106,7 @@ fn runtime() -> Result<Runtime> {
 
 /// Keeps a second collector out of an output folder while it lives.
 #[derive(Debug)]
-struct OutputLock(File);
+pub(crate) struct OutputLock(File);
 
 impl Drop for OutputLock {
     fn drop(&mut self) {
@@ -108,7 +117,7 @@ impl Drop for OutputLock {
 }
 
 /// Makes the folders and takes the lock.
-fn prepare_output(output: &Path) -> Result<OutputLock> {
+pub(crate) fn prepare_output(output: &Path) -> Result<OutputLock> {
     let journal = output.join(JOURNAL);
     disk::create_folder(&journal)?;
     let path = journal.join("lock");
@@ -190,7 +199,7 @@ struct Parts {
     stop: oneshot::Sender<()>,
     http: JoinHandle<Result<()>>,
     threads: Threads,
-    _lock: OutputLock,
+    _lock: Option<OutputLock>,
 }
 
 /// A collector that serves. Dropping it stops it like [`RunningCollector::stop`], without a word
@@ -216,7 +225,8 @@ impl RunningCollector {
         self.shared.metrics.counts()
     }
 
-    /// Makes Parquet of everything that was acknowledged before the call.
+    /// Makes Parquet of everything that was acknowledged before the call. In an object store
+    /// another collector may be at it, and then this one leaves it to that.
     ///
     /// # Errors
     /// [`Error::File`] or [`Error::Parquet`] when it cannot be written: it stays in the journal

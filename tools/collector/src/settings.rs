@@ -8,19 +8,27 @@ use std::time::Duration;
 use noctule_core::base::limits::EVENTS_PER_CALL_MAX;
 
 use crate::error::{Error, Result};
+use crate::merging::Merging;
 
 /// Where a collector listens, where it writes, and whom it lets in.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// Address to listen on; port 0 takes a free port.
     pub address: SocketAddr,
-    /// Output folder; made when it is missing.
+    /// Output folder, made when it is missing; or the URL of an object store (`s3://bucket/prefix`,
+    /// `gs://`, `az://` in builds with the feature `cloud`, or `file:///folder`), which other
+    /// collectors may share.
     pub output: PathBuf,
     /// The apps that may send, each with its bearer token or none. Empty: any app may send, which
     /// is refused on any address but loopback.
     pub apps: BTreeMap<String, Option<String>>,
     /// How long acknowledged events may stay in the journal before they become Parquet.
     pub flush_every: Duration,
+    /// Which days are merged into few files, and how large these become.
+    pub merging: Merging,
+    /// How long a collector that makes Parquet in an object store keeps others from it without a
+    /// sign of life.
+    pub lease: Duration,
     /// Bounds on foreign input.
     pub limits: Limits,
 }
@@ -34,6 +42,8 @@ impl Settings {
             output: output.into(),
             apps: BTreeMap::new(),
             flush_every: Duration::from_secs(300),
+            merging: Merging::default(),
+            lease: Duration::from_secs(60),
             limits: Limits::default(),
         }
     }
@@ -55,6 +65,9 @@ impl Settings {
         }
         if self.flush_every.is_zero() {
             return invalid("flush_every", "is zero");
+        }
+        if self.merging.target_bytes < 2 {
+            return invalid("merging.target_bytes", "leaves no room for a file");
         }
         let limits = &self.limits;
         if limits.connections == 0 || limits.connections > 1 << 20 {

@@ -19,13 +19,15 @@ pub(crate) struct Shared {
 struct Failures {
     journal: Option<String>,
     compaction: Option<String>,
+    merging: Option<String>,
 }
 
 impl Shared {
     /// What fails at present.
     pub(crate) fn failure(&self) -> Option<String> {
         let failures = self.failures();
-        failures.journal.clone().or_else(|| failures.compaction.clone())
+        let Failures { journal, compaction, merging } = &*failures;
+        journal.as_ref().or(compaction.as_ref()).or(merging.as_ref()).cloned()
     }
 
     pub(crate) fn set_journal_failure(&self, failure: Option<String>) {
@@ -36,6 +38,11 @@ impl Shared {
     pub(crate) fn set_compaction_failure(&self, failure: Option<String>) {
         add(&self.metrics.write_failures, failure.is_some().into());
         self.failures().compaction = failure;
+    }
+
+    pub(crate) fn set_merging_failure(&self, failure: Option<String>) {
+        add(&self.metrics.write_failures, failure.is_some().into());
+        self.failures().merging = failure;
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {

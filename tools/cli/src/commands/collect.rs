@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use noctule_collector::{Collector, Counts, Settings};
+use noctule_collector::{Collector, Counts, Merging, Settings};
 use serde_json::json;
 
 use crate::dataset;
@@ -46,6 +46,14 @@ pub(crate) struct Collect {
     /// Seconds that events may wait before they become Parquet.
     #[arg(long, value_name = "SECONDS", default_value_t = 300)]
     flush_seconds: u64,
+
+    /// Hours after the end of a day, in UTC, at which its small files are merged.
+    #[arg(long, value_name = "HOURS", default_value_t = 48)]
+    merge_after_hours: u64,
+
+    /// Size that merged files should have, in MiB.
+    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    merge_mib: u64,
 }
 
 /// Collects until it is told to stop.
@@ -58,6 +66,10 @@ pub(crate) fn run(asked: &Collect, output: Output) -> Result<()> {
         settings.apps.extend(tokens.into_iter().map(|(app, token)| (app, Some(token))));
     }
     settings.flush_every = Duration::from_secs(asked.flush_seconds);
+    settings.merging = Merging {
+        after: Duration::from_secs(asked.merge_after_hours.saturating_mul(3_600)),
+        target_bytes: asked.merge_mib << 20,
+    };
     // Asked for before the collector starts, so that a signal that comes early is not lost.
     let waiting = Interrupt::new().map_err(Error::failed(failed))?;
     let collector = Collector::start(settings).map_err(Error::failed(failed))?;

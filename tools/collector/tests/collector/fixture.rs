@@ -174,18 +174,32 @@ pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// Every row of the output by column name, with the app of its folder.
 pub(crate) fn rows(output: &Path) -> Vec<BTreeMap<String, Field>> {
-    let mut rows = Vec::new();
-    for path in files(output, "parquet") {
-        let partition = path.strip_prefix(output).unwrap().iter().next().unwrap();
-        let app = partition.to_str().unwrap().strip_prefix("app=").unwrap().to_owned();
-        let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
-        for row in reader.get_row_iter(None).unwrap() {
-            let mut row: BTreeMap<_, _> = row.unwrap().into_columns().into_iter().collect();
-            row.insert("app".into(), Field::Str(app.clone()));
-            rows.push(row);
-        }
+    let paths = files(output, "parquet");
+    // Folders that begin with an underscore are no partitions.
+    let is_event = |path: &&PathBuf| {
+        path.strip_prefix(output).unwrap().iter().all(|part| !part.as_encoded_bytes()[..1].eq(b"_"))
+    };
+    paths.iter().filter(is_event).flat_map(|path| rows_of(path)).collect()
+}
+
+/// Every rejected line by column name, with the app of its folder.
+pub(crate) fn rejections(output: &Path) -> Vec<BTreeMap<String, Field>> {
+    let folder = output.join("_rejected");
+    if !folder.exists() {
+        return Vec::new();
     }
-    rows
+    files(&folder, "parquet").iter().flat_map(|path| rows_of(path)).collect()
+}
+
+fn rows_of(path: &Path) -> Vec<BTreeMap<String, Field>> {
+    let app = path.iter().find_map(|part| part.to_str()?.strip_prefix("app=")).unwrap();
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let rows = reader.get_row_iter(None).unwrap().map(|row| {
+        let mut row: BTreeMap<_, _> = row.unwrap().into_columns().into_iter().collect();
+        row.insert("app".into(), Field::Str(app.to_owned()));
+        row
+    });
+    rows.collect()
 }
 
 /// App, installation and sequence number of every row, sorted.

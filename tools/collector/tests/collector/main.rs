@@ -11,5 +11,8 @@ mod http;
 /// Kills, repeats, full disks: what was acknowledged is in the output exactly once.
 mod durability;
 
+/// Installations that ask to be forgotten.
+mod deletions;
+
 /// The Parquet files as others read them.
 mod readers;

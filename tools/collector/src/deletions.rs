@@ -1,0 +1,200 @@
+//! The route by which an installation asks to be forgotten, and the same for a folder at rest.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::{FromRequest, Request, State};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Json, Response};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use crate::access::Denied;
+use crate::batch::Refused;
+use crate::compaction;
+use crate::error::Result;
+use crate::group::NotStored;
+use crate::journal::{JOURNAL, Line, Segment, StoredDeletion};
+use crate::routes::{Problem, RETRY_SOON_S, Service, now_ms};
+use crate::server::prepare_output;
+use crate::settings::{APP_NAME_RULE, app_name_is_plain};
+use crate::store;
+use crate::writer::Command;
+
+/// Version of the request.
+const DELETION_SCHEMA: u64 = 1;
+
+/// Bytes of a request: several times what the longest one has.
+const BYTES_MAX: usize = 4_096;
+
+/// An installation that asks to be forgotten.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Deletion {
+    pub(crate) schema: u64,
+    pub(crate) app: String,
+    pub(crate) installation: Uuid,
+    pub(crate) requested_at_ms: i64,
+}
+
+/// What every version of the request has.
+#[derive(Deserialize)]
+struct AnyDeletion {
+    schema: u64,
+}
+
+/// `POST /v1/deletions`.
+pub(crate) async fn receive(State(service): State<Arc<Service>>, request: Request) -> Response {
+    match take(&service, request).await {
+        Ok(installation) => Json(json!({ "installation": installation })).into_response(),
+        Err(problem) => problem.into_response(),
+    }
+}
+
+async fn take(service: &Arc<Service>, request: Request) -> Result<Uuid, Problem> {
+    let authorization =
+        request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec());
+    if request.headers().contains_key(header::CONTENT_ENCODING) {
+        let reason = "content-encoding: a deletion is sent as it is";
+        return Err(Problem::Request(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.into()));
+    }
+    let body = Bytes::from_request(request, service)
+        .await
+        .map_err(|rejection| Problem::Request(rejection.status(), rejection.body_text()))?;
+    let deletion = parse(&body).map_err(Problem::Refused)?;
+    service.admit(&deletion.app, authorization.as_deref()).map_err(|denied| {
+        Problem::Refused(match denied {
+            Denied::UnknownApp => Refused::UnknownApp { app: deletion.app.clone() },
+            Denied::WrongToken => Refused::WrongToken,
+        })
+    })?;
+    let installation = deletion.installation;
+    let (reply, answer) = oneshot::channel();
+    let stopping = || Problem::Later(RETRY_SOON_S, "the collector is stopping");
+    let command = Command::Forget { deletion, received_ms: now_ms(), reply };
+    service.send(command).map_err(|()| stopping())?;
+    match answer.await {
+        Ok(Ok(())) => Ok(installation),
+        Ok(Err(NotStored)) => Err(Problem::Later(RETRY_SOON_S, "the request cannot be stored now")),
+        Err(_) => Err(stopping()),
+    }
+}
+
+fn parse(body: &[u8]) -> Result<Deletion, Refused> {
+    if body.len() > BYTES_MAX {
+        return Err(Refused::TooLarge { what: "deletion", limit: BYTES_MAX });
+    }
+    let refused = |field, reason: String| Refused::Header { field, reason };
+    let bad = |error: serde_json::Error| refused("deletion", error.to_string());
+    let any: AnyDeletion = serde_json::from_slice(body).map_err(bad)?;
+    if any.schema > DELETION_SCHEMA {
+        return Err(Refused::NewerSchema { found: any.schema });
+    }
+    if any.schema == 0 {
+        return Err(refused("schema", "0 is no version".into()));
+    }
+    let deletion: Deletion = serde_json::from_slice(body).map_err(bad)?;
+    if !app_name_is_plain(&deletion.app) {
+        return Err(refused("app", format!("{:.80?} {APP_NAME_RULE}", deletion.app)));
+    }
+    Ok(deletion)
+}
+
+impl Deletion {
+    /// The line of the journal that stands for it.
+    pub(crate) fn line(&self, received_ms: i64) -> Line<'_> {
+        Line::Deletion(StoredDeletion {
+            app: self.app.as_str().into(),
+            installation: self.installation,
+            requested_at_ms: self.requested_at_ms,
+            received_ms,
+        })
+    }
+}
+
+/// Forgets installations of an app in the folder of a collector that does not run: afterwards
+/// nothing of them is left in it, and a collector that is started on it stores nothing of them.
+/// Gives the number of files that held something of them.
+///
+/// A running collector is asked with `POST /v1/deletions`. In an object store collectors may run:
+/// one that is making Parquet does it then.
+///
+/// # Errors
+/// [`Error::InvalidSetting`](crate::Error::InvalidSetting) for what is no app's name,
+/// [`Error::OutputInUse`](crate::Error::OutputInUse) while a collector runs, and those of a start.
+pub fn forget(output: &Path, app: &str, installations: &[Uuid]) -> Result<u64> {
+    if !app_name_is_plain(app) {
+        let (setting, reason) = (format!("app {app:.80?}"), APP_NAME_RULE.to_owned());
+        return Err(crate::Error::InvalidSetting { setting, reason });
+    }
+    let received_ms = now_ms();
+    let deletions: Vec<Deletion> = installations
+        .iter()
+        .map(|installation| Deletion {
+            schema: DELETION_SCHEMA,
+            app: app.to_owned(),
+            installation: *installation,
+            requested_at_ms: received_ms,
+        })
+        .collect();
+    let lines: Vec<Line<'_>> = deletions.iter().map(|one| one.line(received_ms)).collect();
+    match store::url_of(output) {
+        Some(url) => store::forget(url, &lines),
+        None => forget_in_folder(output, &lines),
+    }
+}
+
+fn forget_in_folder(output: &Path, lines: &[Line<'_>]) -> Result<u64> {
+    let _lock = prepare_output(output)?;
+    // What a crash has left is finished first: the number of the new segment follows from it.
+    let recovered = compaction::recover(output)?;
+    let mut text = Vec::new();
+    for line in lines {
+        serde_json::to_writer(&mut text, line)
+            .map_err(|error| crate::Error::file(output, "encode")(error.into()))?;
+        text.push(b'\n');
+    }
+    let mut segment = Segment::create(&output.join(JOURNAL), recovered.next_segment)?;
+    segment.append(&text).map_err(|error| error.of(&segment.path))?;
+    let mut compaction = recovered.compaction;
+    Ok(compaction.compact(recovered.next_segment, &segment.path, None)?.rewritten)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(field: &str, value: &serde_json::Value) -> Vec<u8> {
+        let mut deletion = json!({
+            "schema": 1, "app": "town", "requested_at_ms": 5,
+            "installation": "0190a5c0-0000-7000-8000-000000000001",
+        });
+        deletion[field] = value.clone();
+        deletion.to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_request_is_read_and_what_is_none_refused() {
+        assert_eq!(parse(&text("schema", &json!(1))).unwrap().app, "town");
+        for (field, value) in [
+            ("schema", json!(0)),
+            ("schema", json!("1")),
+            ("app", json!("../x")),
+            ("installation", json!("someone")),
+            ("requested_at_ms", json!(1.5)),
+            ("requested_at_ms", json!(null)),
+        ] {
+            let refused = parse(&text(field, &value)).unwrap_err();
+            assert!(matches!(refused, Refused::Header { .. }), "{field} = {value}: {refused}");
+        }
+        let newer = parse(&text("schema", &json!(2))).unwrap_err();
+        assert!(matches!(newer, Refused::NewerSchema { found: 2 }));
+        let large = parse(&text("app", &json!("x".repeat(BYTES_MAX)))).unwrap_err();
+        assert!(matches!(large, Refused::TooLarge { .. }));
+        for other in [&b""[..], b"[]", b"{", b"\xff"] {
+            assert!(parse(other).is_err());
+        }
+    }
+}

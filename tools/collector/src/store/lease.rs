@@ -21,7 +21,7 @@ const KEPT: u64 = 16;
 /// A lease that would end later than this is of a wrong clock.
 const LONGEST_MS: i64 = 86_400_000;
 
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Held {
     holder: String,
     until_ms: i64,
@@ -80,7 +80,11 @@ impl Lease {
     fn make(&self, number: u64, until_ms: i64) -> Result<bool> {
         let held = Held { holder: self.me.clone(), until_ms };
         if !self.place.put_new(&path(number), encode(&held)?)? {
-            return Ok(false);
+            // Another's, or this one, whose acknowledgement got lost.
+            let there = read::<Held>(&self.place, &path(number)).unwrap_or(None);
+            if there.is_none_or(|there| there != held) {
+                return Ok(false);
+            }
         }
         let mut is_last = true;
         for found in self.place.list(LEASES)? {

@@ -1,16 +1,22 @@
 //! Objects by path below one prefix of one store, behind calls that block.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::TryStreamExt as _;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
 use object_store::{
-    Error as StoreError, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions, PutPayload,
+    Error as StoreError, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
+    PutPayload,
 };
 use tokio::runtime::Runtime;
 
 use crate::error::{Error, Result};
+
+/// How often a call is made before its failure is told, and the pause after the first time.
+const ATTEMPTS: u32 = 3;
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// Objects below one prefix of one store.
 #[derive(Clone)]
@@ -62,16 +68,45 @@ impl Place {
         self.base.parts().map(|part| part.as_ref().to_owned()).chain(parts).collect()
     }
 
+    /// Makes a call, again where it failed for a reason that may pass. An answer that got lost looks
+    /// like a failure: what is called must bear being done twice.
+    fn call<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut attempt = 1;
+        loop {
+            let result = self.runtime.block_on(call());
+            let may_pass = result.as_ref().is_err_and(|error| {
+                !matches!(
+                    error,
+                    StoreError::NotFound { .. }
+                        | StoreError::AlreadyExists { .. }
+                        | StoreError::Precondition { .. }
+                        | StoreError::NotImplemented { .. }
+                )
+            });
+            if !may_pass || attempt == ATTEMPTS {
+                return result;
+            }
+            std::thread::sleep(PAUSE * attempt);
+            attempt += 1;
+        }
+    }
+
     fn failed(&self, path: &str, action: &'static str) -> impl FnOnce(StoreError) -> Error {
         Error::store(format!("{}/{path}", self.shown), action)
     }
 
-    /// Writes a new object; false when there is one of this path already.
+    /// Writes a new object; false when there is one of this path already, be it the one that this
+    /// call has made without hearing of it.
     pub(crate) fn put_new(&self, path: &str, bytes: Vec<u8>) -> Result<bool> {
-        let options = PutOptions::from(PutMode::Create);
-        let at = self.at(path);
-        let put = self.store.put_opts(&at, PutPayload::from(bytes), options);
-        match self.runtime.block_on(put) {
+        let (at, payload) = (self.at(path), PutPayload::from(bytes));
+        let put = || {
+            let options = PutOptions::from(PutMode::Create);
+            self.store.put_opts(&at, payload.clone(), options)
+        };
+        match self.call(put) {
             Ok(_) => Ok(true),
             Err(StoreError::AlreadyExists { .. } | StoreError::Precondition { .. }) => Ok(false),
             Err(error) => Err(self.failed(path, "write")(error)),
@@ -94,14 +129,14 @@ impl Place {
     /// The whole of an object of at most `limit` bytes; none when there is none.
     pub(crate) fn get(&self, path: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         let at = self.at(path);
-        let read = async {
+        let read = || async {
             let got = self.store.get(&at).await?;
             if got.meta.size > limit {
                 return Ok(None);
             }
             got.bytes().await.map(Some)
         };
-        match self.runtime.block_on(read) {
+        match self.call(read) {
             Ok(Some(bytes)) => Ok(Some(bytes.to_vec())),
             Ok(None) => {
                 let reason = "it is larger than such an object may be";
@@ -115,24 +150,28 @@ impl Place {
     /// All objects below `folder`, by path.
     pub(crate) fn list(&self, folder: &str) -> Result<Vec<Found>> {
         let prefix = if folder.is_empty() { self.base.clone() } else { self.at(folder) };
-        let base = self.base.clone();
-        let found = self.store.list(Some(&prefix)).try_filter_map(|meta| {
+        let base = &self.base;
+        let below = |meta: ObjectMeta| {
             let below: Option<Vec<String>> = meta
                 .location
-                .prefix_match(&base)
+                .prefix_match(base)
                 .map(|parts| parts.map(|part| part.as_ref().to_owned()).collect());
             let path = below.map(|parts| Found { path: parts.join("/"), bytes: meta.size });
             std::future::ready(Ok(path))
-        });
-        let found = self.runtime.block_on(found.try_collect::<Vec<Found>>());
-        let mut found = found.map_err(self.failed(folder, "list"))?;
+        };
+        let list = || {
+            let list = self.store.list(Some(&prefix));
+            list.try_filter_map(below).try_collect::<Vec<Found>>()
+        };
+        let mut found = self.call(list).map_err(self.failed(folder, "list"))?;
         found.sort();
         Ok(found)
     }
 
     /// Removes an object; it may be gone already.
     pub(crate) fn delete(&self, path: &str) -> Result<()> {
-        match self.runtime.block_on(self.store.delete(&self.at(path))) {
+        let at = self.at(path);
+        match self.call(|| self.store.delete(&at)) {
             Ok(()) | Err(StoreError::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed(path, "remove")(error)),
         }

@@ -1,7 +1,6 @@
 //! The journal in an object store: one object for everything that waited at the same moment.
 
 use std::sync::{Arc, mpsc as channel};
-use std::time::Duration;
 
 use super::JOURNAL;
 use super::place::Place;
@@ -9,10 +8,6 @@ use crate::compaction::{Closed, FlushReply};
 use crate::metrics::add;
 use crate::shared::Shared;
 use crate::sink::{SEGMENT_BYTES, Sink};
-
-/// How often an object is sent before its batches are refused, and how long it waits in between.
-const ATTEMPTS: u32 = 3;
-const PAUSE: Duration = Duration::from_millis(50);
 
 /// Writes the objects of one instance, numbered from 1.
 pub(crate) struct StoreSink {
@@ -35,25 +30,6 @@ impl StoreSink {
         let instance = instance.to_owned();
         Self { place, instance, number: 0, waiting_bytes: 0, closed, shared }
     }
-
-    fn put(&self, lines: &[u8]) -> bool {
-        let path = format!("{JOURNAL}/{}/{:012}.ndjson", self.instance, self.number);
-        for attempt in 1..=ATTEMPTS {
-            match self.place.put_new(&path, lines.to_vec()) {
-                // No other writes below this instance: one that is there already is this one, whose
-                // acknowledgement got lost.
-                Ok(_) => {
-                    self.shared.set_journal_failure(None);
-                    return true;
-                }
-                Err(error) => self.shared.set_journal_failure(Some(format!("journal: {error}"))),
-            }
-            if attempt < ATTEMPTS {
-                std::thread::sleep(PAUSE * attempt);
-            }
-        }
-        false
-    }
 }
 
 impl Sink for StoreSink {
@@ -61,9 +37,14 @@ impl Sink for StoreSink {
         // Also after a failure a new number: what became of the old one is not known. Should it be
         // there after all, its events are stored, and the devices' next try repeats them.
         self.number += 1;
-        if !self.put(lines) {
+        let path = format!("{JOURNAL}/{}/{:012}.ndjson", self.instance, self.number);
+        // No other writes below this instance: one that is there already is this one, whose
+        // acknowledgement got lost.
+        if let Err(error) = self.place.put_new(&path, lines.to_vec()) {
+            self.shared.set_journal_failure(Some(format!("journal: {error}")));
             return false;
         }
+        self.shared.set_journal_failure(None);
         add(&self.shared.metrics.journal_bytes, lines.len() as u64);
         add(&self.shared.backlog, lines.len() as u64);
         self.waiting_bytes += lines.len() as u64;

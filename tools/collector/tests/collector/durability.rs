@@ -13,6 +13,8 @@ use std::{env, fs};
 use crate::fixture::{agent, batch, files, gzip, identities, settings, start, try_send, uuid};
 use crate::readers::rows_by_pyarrow;
 
+/// The URL of the store that a child writes to in place of its folder.
+pub(crate) const CHILD_STORE: &str = "NOCTULE_COLLECTOR_CHILD_STORE";
 const CHILD_OUTPUT: &str = "NOCTULE_COLLECTOR_CHILD_OUTPUT";
 
 /// The body of the child process: a collector that flushes often, until it is killed.
@@ -22,6 +24,10 @@ fn child_collector() {
     let output = Path::new(&output);
     let mut settings = settings(output);
     settings.flush_every = Duration::from_millis(40);
+    settings.lease = Duration::from_millis(300);
+    if let Some(url) = env::var_os(CHILD_STORE) {
+        settings.output = url.into();
+    }
     let collector = noctule_collector::Collector::start(settings).unwrap();
     let told = output.join("_address.tmp");
     fs::write(&told, collector.address().to_string()).unwrap();
@@ -33,20 +39,21 @@ fn child_collector() {
 
 /// Starts the child, with at most `file_blocks` of 512 bytes in any file it writes.
 pub(crate) fn spawn(output: &Path, file_blocks: Option<u32>) -> (Child, SocketAddr) {
-    let address = output.join("_address");
-    let _ = fs::remove_file(&address);
     let limit = file_blocks.map_or(String::new(), |blocks| format!("ulimit -f {blocks}; "));
     // The shell ignores the signal of the file size limit, and what it becomes inherits that:
     // writes past the limit fail with an error, as on a full disk.
     let script = format!("trap '' XFSZ; {limit}exec \"$0\" --exact durability::child_collector");
-    let mut child = Command::new("sh")
-        .args(["-c", &script])
-        .arg(env::current_exe().unwrap())
-        .env(CHILD_OUTPUT, output)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(env::current_exe().unwrap());
+    spawn_as(command, output)
+}
+
+/// Starts a child by its command, and waits until it tells its address in a file of `output`.
+pub(crate) fn spawn_as(mut command: Command, output: &Path) -> (Child, SocketAddr) {
+    let address = output.join("_address");
+    let _ = fs::remove_file(&address);
+    command.env(CHILD_OUTPUT, output).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
     let begun = Instant::now();
     loop {
         if let Some(address) = fs::read_to_string(&address).ok().and_then(|text| text.parse().ok())

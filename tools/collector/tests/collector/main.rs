@@ -16,3 +16,10 @@ mod deletions;
 
 /// The Parquet files as others read them.
 mod readers;
+
+/// Two collectors with one object store.
+mod stores;
+
+/// The same with a real S3-compatible server.
+#[cfg(feature = "cloud")]
+mod s3;

@@ -24,6 +24,7 @@ Examples:
   noctule collect --address 127.0.0.1:8080 --output feedback
   noctule collect --address 0.0.0.0:8080 --output feedback --app town
   noctule collect --address 0.0.0.0:8080 --output feedback --tokens tokens.json
+  noctule collect --address 0.0.0.0:8080 --output s3://bucket/prefix --tokens tokens.json
 
 tokens.json names the apps with their bearer tokens: {\"town\": \"a long random word\"}")]
 pub(crate) struct Collect {
@@ -31,8 +32,8 @@ pub(crate) struct Collect {
     #[arg(long, default_value = "127.0.0.1:8080")]
     address: SocketAddr,
 
-    /// Directory that gets the Parquet files.
-    #[arg(long, value_name = "DIR")]
+    /// Directory that gets the Parquet files, or the URL of an object store that collectors share.
+    #[arg(long, value_name = "DIR_OR_URL")]
     output: PathBuf,
 
     /// An app that may send, without a token; may be repeated.

@@ -12,13 +12,14 @@ use crate::output::{Output, grouped};
 /// Delete everything of installations from what a collector wrote, and never store them again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The collector of the folder must not run; one that runs is asked with POST /v1/deletions.
+The collector of the folder must not run; one that runs is asked with POST /v1/deletions. Those of an
+object store may run.
 
 Example:
   noctule forget-installation feedback --app town 0190a5c0-0000-7000-8000-000000000001")]
 pub(crate) struct ForgetInstallation {
-    /// Directory that `noctule collect` wrote.
-    #[arg(value_name = "PARQUET_DIR")]
+    /// Directory that `noctule collect` wrote, or the URL of its object store.
+    #[arg(value_name = "DIR_OR_URL")]
     feedback: PathBuf,
 
     /// The app.
@@ -33,7 +34,8 @@ pub(crate) struct ForgetInstallation {
 /// Forgets.
 pub(crate) fn run(asked: &ForgetInstallation, output: Output) -> Result<()> {
     let failed = "forget installations";
-    if !asked.feedback.is_dir() {
+    let is_url = asked.feedback.to_str().is_some_and(|text| text.contains("://"));
+    if !is_url && !asked.feedback.is_dir() {
         let reason = format!("{}: is no directory", asked.feedback.display());
         return Err(Error::failed(failed)(reason));
     }

@@ -108,7 +108,8 @@ impl State {
             let consumed = Consumed { last, at_ms: claim.at_ms };
             self.consumed.insert(instance.clone(), consumed);
         }
-        self.consumed.retain(|_, consumed| consumed.at_ms + INSTANCE_MS > claim.at_ms);
+        self.consumed
+            .retain(|_, consumed| consumed.at_ms.saturating_add(INSTANCE_MS) > claim.at_ms);
     }
 
     /// Who is forgotten; none when another version has replaced the list meanwhile.

@@ -11,6 +11,9 @@ mod http;
 /// Kills, repeats, full disks: what was acknowledged is in the output exactly once.
 mod durability;
 
+/// Events that come again and again.
+mod repeats;
+
 /// Installations that ask to be forgotten.
 mod deletions;
 

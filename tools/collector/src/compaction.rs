@@ -27,6 +27,7 @@ use crate::rejections;
 use crate::routes::now_ms;
 use crate::rows::{Table, read_keys};
 use crate::shared::Shared;
+use crate::swapping;
 use crate::table;
 
 /// Folder of the lines that did not fit the schema.
@@ -155,7 +156,7 @@ impl Compaction {
             return Ok(0);
         }
         let leaving = forgetting::leaving(&contents.deletions);
-        merging::clear(&self.output)?;
+        swapping::clear(&self.output)?;
         // First of all: from now on no restart stores them again.
         self.forgotten.insert_all(&leaving);
         self.forgotten.save(&self.output)?;
@@ -240,7 +241,7 @@ pub(crate) struct Recovered {
 /// Cleans up after a crash, finishes what it cut short, and reads what is stored.
 pub(crate) fn recover(output: &Path) -> Result<Recovered> {
     let rejected = output.join(REJECTED);
-    merging::clear(output)?;
+    swapping::clear(output)?;
     remove_unfinished(output, &rejected)?;
     let mut compaction =
         Compaction { output: output.to_path_buf(), forgotten: Forgotten::load(output)? };

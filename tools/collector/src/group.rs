@@ -124,7 +124,7 @@ impl Group {
     pub(crate) fn add_deletion(
         &mut self,
         known: &Known,
-        deletion: Deletion,
+        deletion: &Deletion,
         received_ms: i64,
         reply: Reply<()>,
     ) {

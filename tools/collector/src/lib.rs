@@ -37,6 +37,7 @@ mod settings;
 mod shared;
 mod sink;
 mod store;
+mod swapping;
 mod table;
 mod validation;
 mod writer;

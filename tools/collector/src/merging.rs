@@ -6,7 +6,6 @@
 //! what a crash leaves outside of the output is removed at the next start.
 
 use std::fs;
-use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -19,12 +18,7 @@ use crate::journal;
 use crate::partitions;
 use crate::rewriting;
 use crate::rows::{Source, Table, guarded};
-
-/// Folder in which new folders are made; not in the output, and on the same file system.
-const MERGING: &str = "_merging";
-
-/// File that says where the new folder belongs, while the old one is moved aside.
-const PLACE: &str = "place";
+use crate::swapping;
 
 /// How the names of merged files begin.
 pub(crate) const MERGED: &str = "merged-";
@@ -181,7 +175,7 @@ fn look_at(folder: &Path, merging: &Merging) -> Result<Option<Files>> {
     Ok(Some(Files { small, others }))
 }
 
-fn name_of(path: &Path) -> &str {
+pub(crate) fn name_of(path: &Path) -> &str {
     path.file_name().and_then(|name| name.to_str()).unwrap_or_default()
 }
 
@@ -203,14 +197,11 @@ fn merge_day(
     if runs.iter().all(|run| run.len() < 2) {
         return Ok(None);
     }
-    let staging = output.join(MERGING);
-    clear(output)?;
-    let new = staging.join("new");
-    disk::create_folder(&new)?;
+    let new = swapping::begin(output)?;
     let mut done = Merged::default();
     for run in runs {
         if let [file] = run.as_slice() {
-            link(file, &new)?;
+            swapping::link(file, &new)?;
             continue;
         }
         // The number of the last: files that come later have higher ones.
@@ -227,80 +218,15 @@ fn merge_day(
         done.files += 1;
     }
     for path in &files.others {
-        link(path, &new)?;
+        swapping::link(path, &new)?;
     }
     disk::sync_folder(&new)?;
-    if exchange(folder, &new).is_err() {
-        swap_in_steps(output, folder)?;
-    }
-    disk::sync_folder(&disk::parent(folder))?;
-    disk::sync_folder(&staging)?;
-    clear(output)?;
+    swapping::swap(output, folder)?;
     Ok(Some(done))
 }
 
-/// Gives a file a second name in the new folder, or a copy where links cannot be made.
-fn link(path: &Path, folder: &Path) -> Result<()> {
-    let target = folder.join(name_of(path));
-    if fs::hard_link(path, &target).is_ok() {
-        return Ok(());
-    }
-    disk::publish(&target, |mut file, target| {
-        let mut source = fs::File::open(path).map_err(Error::file(path, "open"))?;
-        io::copy(&mut source, &mut file).map_err(Error::file(target, "write"))?;
-        Ok(file)
-    })
-}
-
-/// Puts the new folder in the place of the day's where that takes two steps: between them readers
-/// miss the day, and a start after a crash does the second.
-fn swap_in_steps(output: &Path, folder: &Path) -> Result<()> {
-    let staging = output.join(MERGING);
-    // Below the output, which may be called otherwise at the next start.
-    let name = folder.strip_prefix(output).unwrap_or(folder).to_string_lossy().into_owned();
-    disk::publish(&staging.join(PLACE), |mut file, path| {
-        file.write_all(name.as_bytes()).map_err(Error::file(path, "write"))?;
-        Ok(file)
-    })?;
-    fs::rename(folder, staging.join("old")).map_err(Error::file(folder, "move aside"))?;
-    fs::rename(staging.join("new"), folder).map_err(Error::file(folder, "move into place"))
-}
-
-/// Lets two folders change places in one step.
-#[cfg(any(target_os = "linux", target_os = "macos"))]
-fn exchange(one: &Path, other: &Path) -> io::Result<()> {
-    use rustix::fs::{CWD, RenameFlags, renameat_with};
-    Ok(renameat_with(CWD, one, CWD, other, RenameFlags::EXCHANGE)?)
-}
-
-/// Lets two folders change places in one step, which this system cannot.
-#[cfg(not(any(target_os = "linux", target_os = "macos")))]
-fn exchange(_one: &Path, _other: &Path) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
-}
-
-/// Removes what a merging has left: a new folder that is not yet in place, or an old one that is no
-/// more. First it finishes a change of places in two steps.
-pub(crate) fn clear(output: &Path) -> Result<()> {
-    let staging = output.join(MERGING);
-    let new = staging.join("new");
-    if let Ok(name) = fs::read_to_string(staging.join(PLACE)) {
-        let day = output.join(name);
-        if !day.exists() {
-            fs::rename(&new, &day).map_err(Error::file(&day, "move into place"))?;
-            disk::sync_folder(&disk::parent(&day))?;
-        }
-    }
-    match fs::remove_dir_all(&staging) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            Err(Error::file(&staging, "remove")(error))
-        }
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::rows::read_keys;
     use crate::table::tests::write_file;
@@ -308,7 +234,7 @@ mod tests {
     const NOW_MS: i64 = 10 * DAY_MS;
 
     /// Parts of a day with so many rows each, numbered from 1.
-    fn day(output: &Path, day: Day, rows: &[u64]) -> PathBuf {
+    pub(crate) fn day(output: &Path, day: Day, rows: &[u64]) -> PathBuf {
         let folder = partitions::folder(output, "town", day);
         fs::create_dir_all(&folder).unwrap();
         let mut first = 1;
@@ -321,7 +247,7 @@ mod tests {
         folder
     }
 
-    fn sequences(folder: &Path) -> Vec<u64> {
+    pub(crate) fn sequences(folder: &Path) -> Vec<u64> {
         let files = disk::entries(folder).unwrap();
         let keys = files.iter().flat_map(|path| read_keys(path, Table::Events).unwrap());
         let mut sequences: Vec<u64> = keys.map(|(_, sequence)| sequence).collect();
@@ -329,7 +255,7 @@ mod tests {
         sequences
     }
 
-    fn names(folder: &Path) -> Vec<String> {
+    pub(crate) fn names(folder: &Path) -> Vec<String> {
         disk::entries(folder).unwrap().iter().map(|path| name_of(path).to_owned()).collect()
     }
 
@@ -361,7 +287,7 @@ mod tests {
         assert_eq!(names(&old), ["merged-000000000003.parquet"]);
         assert_eq!(sequences(&old), [1, 2, 3, 4, 5, 6]);
         assert_eq!((names(&fresh).len(), names(&alone).len()), (2, 1));
-        assert!(!folder.path().join(MERGING).exists());
+        assert!(!folder.path().join("_merging").exists());
         assert_eq!(merge(folder.path(), &Merging::default()), Merged::default());
     }
 
@@ -401,33 +327,6 @@ mod tests {
         );
         fs::remove_file(old.join("note.txt")).unwrap();
         assert_eq!(sequences(&old), (1..=2_025).collect::<Vec<_>>());
-    }
-
-    #[test]
-    fn wherever_two_steps_are_cut_short_the_day_is_whole_after_the_next_start() {
-        for step in 0..4 {
-            let folder = tempfile::tempdir().unwrap();
-            let old = day(folder.path(), Day(1), &[2, 1]);
-            let staging = folder.path().join(MERGING);
-            let new = staging.join("new");
-            fs::create_dir_all(&new).unwrap();
-            let merged: Vec<_> = (1..=3).map(|sequence| (7, sequence)).collect();
-            write_file(&new.join("merged-000000000002.parquet"), &merged);
-            match step {
-                0 => {}
-                // Only the name of the place is written.
-                1 => fs::write(staging.join(PLACE), "app=town/day=1970-01-02").unwrap(),
-                2 => {
-                    fs::write(staging.join(PLACE), "app=town/day=1970-01-02").unwrap();
-                    fs::rename(&old, staging.join("old")).unwrap();
-                }
-                _ => swap_in_steps(folder.path(), &old).unwrap(),
-            }
-            clear(folder.path()).unwrap();
-            assert_eq!(sequences(&old), [1, 2, 3], "{step}");
-            assert_eq!(names(&old).len(), if step < 2 { 2 } else { 1 }, "{step}");
-            assert!(!staging.exists());
-        }
     }
 
     #[test]

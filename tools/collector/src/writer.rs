@@ -115,7 +115,7 @@ impl Writer {
                         group.add_batch(&self.known, batch, received_ms, reply);
                     }
                     Command::Forget { deletion, received_ms, reply } => {
-                        group.add_deletion(&self.known, deletion, received_ms, reply);
+                        group.add_deletion(&self.known, &deletion, received_ms, reply);
                     }
                     Command::Flush { reply } => {
                         self.commit(std::mem::take(&mut group));

@@ -1,4 +1,4 @@
-//! `cargo dev servers`: the registry against a real MLflow, and registry and collector against a real
+//! `cargo dev servers`: the registry against a real MLflow, registry and collector against a real
 //! S3-compatible server.
 //!
 //! Both come from PyPI into `target/mlflow` (350 MB) and `target/moto` (140 MB) the first time, too

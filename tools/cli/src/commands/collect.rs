@@ -53,7 +53,8 @@ pub(crate) struct Collect {
     merge_after_hours: u64,
 
     /// Size that merged files should have, in MiB.
-    #[arg(long, value_name = "MIB", default_value_t = 128, value_parser = clap::value_parser!(u64).range(1..=65_536))]
+    #[arg(long, value_name = "MIB", default_value_t = 128)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..=65_536))]
     merge_mib: u64,
 }
 

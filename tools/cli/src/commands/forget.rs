@@ -12,8 +12,8 @@ use crate::output::{Output, grouped};
 /// Delete everything of installations from what a collector wrote, and never store them again.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The collector of the folder must not run; one that runs is asked with POST /v1/deletions. Those of an
-object store may run.
+The collector of the folder must not run; one that runs is asked with POST /v1/deletions. Those of
+an object store may run.
 
 Example:
   noctule forget-installation feedback --app town 0190a5c0-0000-7000-8000-000000000001")]

@@ -25,6 +25,8 @@ mod sink;
 mod state;
 
 #[cfg(test)]
+mod manners;
+#[cfg(test)]
 mod tests;
 
 use std::path::Path;

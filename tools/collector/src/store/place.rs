@@ -68,8 +68,8 @@ impl Place {
         self.base.parts().map(|part| part.as_ref().to_owned()).chain(parts).collect()
     }
 
-    /// Makes a call, again where it failed for a reason that may pass. An answer that got lost looks
-    /// like a failure: what is called must bear being done twice.
+    /// Makes a call, again where it failed for a reason that may pass. An answer that got lost
+    /// looks like a failure: what is called must bear being done twice.
     fn call<T, F>(&self, mut call: impl FnMut() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,

@@ -1,29 +1,21 @@
 //! Stores that fail, and collectors that sleep while others go on.
 
 use std::collections::BTreeSet;
-use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 use std::path::Path as FilePath;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use futures_util::StreamExt as _;
-use futures_util::stream::BoxStream;
 use noctule_core::feedback::RecordedEvent;
+use object_store::ObjectStore;
 use object_store::memory::InMemory;
 use object_store::path::Path;
-use object_store::{
-    CopyOptions, Error as StoreError, GetOptions, GetResult, ListResult, MultipartUpload,
-    ObjectMeta, ObjectStore, PutMultipartOptions, PutOptions, PutPayload, PutResult,
-    Result as StoreResult,
-};
 use uuid::Uuid;
 
 use super::building::{build, read_index, version_of};
 use super::compaction::StoreCompaction;
 use super::lease::Lease;
+use super::manners::{Careless, failing, sound};
 use super::place::Place;
 use super::sink::StoreSink;
 use super::state::{Claim, State, load_claim, make_claim};
@@ -32,100 +24,6 @@ use crate::index::Index;
 use crate::journal::{StoredDeletion, StoredEvent};
 use crate::merging::Merging;
 use crate::rows::{Key, Table, read_keys};
-
-/// A store that fails every n-th run of so many calls: of those half are done all the same, and only
-/// the answer is lost.
-#[derive(Debug)]
-struct Failing {
-    store: Arc<InMemory>,
-    every: u64,
-    run: u64,
-    calls: AtomicU64,
-}
-
-impl Failing {
-    fn fails(&self) -> (bool, bool) {
-        let call = self.calls.fetch_add(1, Ordering::SeqCst) + 1;
-        let fails = self.every > 0 && (call / self.run) % self.every == 0;
-        (fails, fails && call % 2 == 0)
-    }
-
-    async fn call<T>(&self, call: impl Future<Output = StoreResult<T>>) -> StoreResult<T> {
-        let error = || StoreError::Generic { store: "failing", source: "it failed".into() };
-        match self.fails() {
-            (true, false) => Err(error()),
-            (true, true) => call.await.and_then(|_| Err(error())),
-            _ => call.await,
-        }
-    }
-}
-
-impl Display for Failing {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "a store that fails")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Failing {
-    async fn put_opts(
-        &self,
-        at: &Path,
-        payload: PutPayload,
-        options: PutOptions,
-    ) -> StoreResult<PutResult> {
-        self.call(self.store.put_opts(at, payload, options)).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        options: PutMultipartOptions,
-    ) -> StoreResult<Box<dyn MultipartUpload>> {
-        self.store.put_multipart_opts(at, options).await
-    }
-
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        self.call(self.store.get_opts(at, options)).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, StoreResult<Path>>,
-    ) -> BoxStream<'static, StoreResult<Path>> {
-        if self.fails().0 {
-            let error = StoreError::Generic { store: "failing", source: "it failed".into() };
-            return futures_util::stream::iter([Err(error)]).boxed();
-        }
-        self.store.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        if self.fails().0 {
-            let error = StoreError::Generic { store: "failing", source: "it failed".into() };
-            return futures_util::stream::iter([Err(error)]).boxed();
-        }
-        self.store.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-        self.call(self.store.list_with_delimiter(prefix)).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
-        self.store.copy_opts(from, to, options).await
-    }
-}
-
-fn sound() -> Place {
-    failing(&Arc::new(InMemory::new()), 0, 1)
-}
-
-/// A way to a store that fails every n-th run of so many calls.
-fn failing(store: &Arc<InMemory>, every: u64, run: u64) -> Place {
-    let store = Failing { store: Arc::clone(store), every, run, calls: AtomicU64::new(0) };
-    Place::new(Arc::new(store), Path::from("some/prefix"), "memory").unwrap()
-}
 
 /// One collector without its HTTP side.
 struct Instance {
@@ -225,7 +123,7 @@ fn a_store_that_fails_every_nth_call_loses_nothing_acknowledged_and_doubles_noth
         let mut acknowledged = BTreeSet::new();
         for round in 0..30u64 {
             for one in &mut instances {
-                // Both bring the same events, as a device does that was not answered the first time.
+                // Both bring the same, as a device does that was not answered the first time.
                 let sequences = round * 5 + 1..=round * 5 + 5;
                 if one.sink.append(&lines(7, sequences.clone())) {
                     acknowledged.extend(sequences.map(|sequence| key(7, sequence)));
@@ -399,57 +297,4 @@ fn a_store_that_writes_over_what_is_there_is_refused() {
     let shared = Arc::new(Shared::default());
     let Err(error) = Store::at(place, &settings, &shared) else { panic!("it was opened") };
     assert!(error.to_string().contains("writes over"), "{error}");
-}
-
-/// A store that takes every condition for none.
-#[derive(Debug)]
-struct Careless(InMemory);
-
-impl Display for Careless {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        write!(f, "careless")
-    }
-}
-
-#[async_trait]
-impl ObjectStore for Careless {
-    async fn put_opts(
-        &self,
-        at: &Path,
-        payload: PutPayload,
-        _: PutOptions,
-    ) -> StoreResult<PutResult> {
-        self.0.put_opts(at, payload, PutOptions::default()).await
-    }
-
-    async fn put_multipart_opts(
-        &self,
-        at: &Path,
-        options: PutMultipartOptions,
-    ) -> StoreResult<Box<dyn MultipartUpload>> {
-        self.0.put_multipart_opts(at, options).await
-    }
-
-    async fn get_opts(&self, at: &Path, options: GetOptions) -> StoreResult<GetResult> {
-        self.0.get_opts(at, options).await
-    }
-
-    fn delete_stream(
-        &self,
-        locations: BoxStream<'static, StoreResult<Path>>,
-    ) -> BoxStream<'static, StoreResult<Path>> {
-        self.0.delete_stream(locations)
-    }
-
-    fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, StoreResult<ObjectMeta>> {
-        self.0.list(prefix)
-    }
-
-    async fn list_with_delimiter(&self, prefix: Option<&Path>) -> StoreResult<ListResult> {
-        self.0.list_with_delimiter(prefix).await
-    }
-
-    async fn copy_opts(&self, from: &Path, to: &Path, options: CopyOptions) -> StoreResult<()> {
-        self.0.copy_opts(from, to, options).await
-    }
 }

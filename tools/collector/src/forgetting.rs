@@ -62,6 +62,11 @@ impl Forgotten {
         }
     }
 
+    /// Adds all that another has.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.0.extend(other.0);
+    }
+
     /// One digest a line, in hexadecimal digits, sorted.
     pub(crate) fn text(&self) -> String {
         let mut text = String::with_capacity(self.0.len() * 65);

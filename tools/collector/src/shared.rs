@@ -3,6 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use crate::forgetting::Forgotten;
 use crate::metrics::{Metrics, add};
 
 /// Counters, backlog and failures.
@@ -12,6 +13,9 @@ pub(crate) struct Shared {
     /// Bytes of journal that are not yet Parquet.
     pub(crate) backlog: AtomicU64,
     failures: Mutex<Failures>,
+    /// Who is forgotten, where other collectors are told as well; until the journal thread has
+    /// heard of it.
+    forgotten: Mutex<Option<Forgotten>>,
 }
 
 /// The last failure of each kind of write, until one of the same kind succeeds.
@@ -43,6 +47,16 @@ impl Shared {
     pub(crate) fn set_merging_failure(&self, failure: Option<String>) {
         add(&self.metrics.write_failures, failure.is_some().into());
         self.failures().merging = failure;
+    }
+
+    /// Tells the journal thread who is forgotten.
+    pub(crate) fn tell_forgotten(&self, forgotten: Forgotten) {
+        *self.forgotten.lock().unwrap_or_else(PoisonError::into_inner) = Some(forgotten);
+    }
+
+    /// Who is forgotten, when there is news.
+    pub(crate) fn hear_forgotten(&self) -> Option<Forgotten> {
+        self.forgotten.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     fn failures(&self) -> MutexGuard<'_, Failures> {

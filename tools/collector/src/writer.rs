@@ -107,6 +107,9 @@ struct Writer {
 impl Writer {
     fn run(&mut self, mut inbox: mpsc::UnboundedReceiver<Command>) {
         while let Some(first) = inbox.blocking_recv() {
+            if let Some(forgotten) = self.shared.hear_forgotten() {
+                self.known.forgotten.join(forgotten);
+            }
             let mut group = Group::default();
             let mut next = Some(first);
             while let Some(command) = next.take() {

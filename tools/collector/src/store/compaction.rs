@@ -42,17 +42,19 @@ pub(crate) struct StoreCompaction {
     /// What is stored as of a version.
     index: Option<(u64, Index)>,
     swept: Option<u64>,
+    /// The version whose list of the forgotten the journal thread knows.
+    heard: Option<u64>,
 }
 
 impl StoreCompaction {
     pub(crate) fn new(place: Place, lease: Lease, merging: Merging, shared: Arc<Shared>) -> Self {
-        Self { place, lease, merging, shared, index: None, swept: None }
+        Self { place, lease, merging, shared, index: None, swept: None, heard: None }
     }
 
     /// Works whenever it is asked to, until the journal thread has ended.
     pub(crate) fn run(mut self, inbox: &channel::Receiver<Closed>) {
         while let Ok(Closed { reply, .. }) = inbox.recv() {
-            let result = self.work();
+            let result = self.work().and_then(|()| self.hear());
             let failure = result.as_ref().err().map(|error| format!("compaction: {error}"));
             self.shared.set_compaction_failure(failure);
             if let Some(reply) = reply {
@@ -79,6 +81,18 @@ impl StoreCompaction {
                 }
                 return step.map(|_| ());
             }
+        }
+        Ok(())
+    }
+
+    /// Tells the journal thread who has been forgotten, be it by another instance.
+    pub(super) fn hear(&mut self) -> Result<()> {
+        let state = State::load(&self.place)?;
+        if state.forgotten != self.heard
+            && let Some(forgotten) = state.load_forgotten(&self.place)?
+        {
+            self.shared.tell_forgotten(forgotten);
+            self.heard = state.forgotten;
         }
         Ok(())
     }

@@ -297,4 +297,10 @@ fn a_store_that_writes_over_what_is_there_is_refused() {
     let shared = Arc::new(Shared::default());
     let Err(error) = Store::at(place, &settings, &shared) else { panic!("it was opened") };
     assert!(error.to_string().contains("writes over"), "{error}");
+    let place = sound();
+    assert!(Store::at(place.clone(), &settings, &shared).is_ok());
+    assert!(place.put_new("a/b", b"first".to_vec()).unwrap());
+    assert!(!place.put_new("a/b", b"second".to_vec()).unwrap());
+    assert_eq!(place.get("a/b", 9).unwrap().as_deref(), Some(&b"first"[..]));
+    assert!(place.get("a/b", 4).is_err(), "more than the limit is not read");
 }

@@ -20,7 +20,7 @@ use crate::fixture::{
     Answer, agent, batch, files, gzip, identities, rejections, settings, start, try_send, uuid,
 };
 
-fn deletion(app: &str, installation: u128) -> Value {
+pub(crate) fn deletion(app: &str, installation: u128) -> Value {
     json!({
         "schema": 1, "app": app, "installation": uuid(installation),
         "requested_at_ms": 1_795_161_600_000_i64,
@@ -43,12 +43,12 @@ fn try_ask(
     Ok(Answer { status, retry_after: None, body: response.body_mut().read_to_string()? })
 }
 
-fn ask(address: SocketAddr, body: &Value) -> Answer {
+pub(crate) fn ask(address: SocketAddr, body: &Value) -> Answer {
     try_ask(&agent(), address, &body.to_string(), None).unwrap()
 }
 
 /// Panics where a byte scan of the folder, or a row of a Parquet file, names the installation.
-fn check_gone(output: &Path, installation: u128) {
+pub(crate) fn check_gone(output: &Path, installation: u128) {
     let text = uuid(installation);
     let raw = installation.to_be_bytes();
     let needles: [Vec<u8>; 4] = [

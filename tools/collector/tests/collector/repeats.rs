@@ -137,7 +137,8 @@ fn count(output: &Path) -> (u64, usize) {
             Arc::clone(schema.get_fields().iter().find(|field| field.name() == name).unwrap())
         };
         let fields = vec![named("installation"), named("sequence")];
-        let projection = Type::group_type_builder(schema.name()).with_fields(fields).build().unwrap();
+        let projection =
+            Type::group_type_builder(schema.name()).with_fields(fields).build().unwrap();
         for row in reader.get_row_iter(Some(projection)).unwrap() {
             let row = row.unwrap().into_columns();
             let (Field::Str(name), Field::Long(sequence)) = (&row[0].1, &row[1].1) else {

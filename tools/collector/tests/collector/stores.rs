@@ -10,13 +10,15 @@ use std::time::{Duration, Instant};
 use std::{env, fs, thread};
 
 use futures_util::TryStreamExt as _;
+use noctule_collector::{Collector, forget};
 use object_store::local::LocalFileSystem;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt as _};
 use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
+use crate::deletions::{ask, check_gone, deletion};
 use crate::durability::{CHILD_STORE, kills, spawn_as};
-use crate::fixture::{agent, batch, gzip, identities, try_send, uuid};
+use crate::fixture::{agent, batch, gzip, identities, settings, try_send, uuid};
 use crate::readers::rows_by_pyarrow;
 
 /// A store that children find by a URL and settings in their environment.
@@ -75,6 +77,33 @@ fn two_collectors_that_are_killed_leave_the_union_in_a_folder_exactly_once() {
 
 pub(crate) fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn who_left_at_one_collector_is_not_taken_by_the_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!("file://{}", folder.path().display());
+    let mut of_store = settings(Path::new(&url));
+    of_store.lease = Duration::from_secs(60);
+    let [one, two] = [&of_store, &of_store].map(|one| Collector::start(one.clone()).unwrap());
+    batch("town", 7, 1, 1..=5).acknowledged(&agent(), two.address());
+    batch("town", 8, 1, 1..=5).acknowledged(&agent(), two.address());
+    one.flush().unwrap();
+    assert_eq!(ask(one.address(), &deletion("town", 7)).status, 200);
+    one.flush().unwrap();
+    two.flush().unwrap();
+    let answer = batch("town", 7, 2, 6..=9).acknowledged(&agent(), two.address());
+    assert_eq!(answer.repeated, 4);
+    one.stop().unwrap();
+    two.stop().unwrap();
+    check_gone(folder.path(), 7);
+    assert_eq!(identities(folder.path()).len(), 5);
+    // And by command, while another collector runs.
+    let three = Collector::start(of_store).unwrap();
+    forget(Path::new(&url), "town", &[uuid::Uuid::from_u128(8)]).unwrap();
+    three.flush().unwrap();
+    assert!(identities(folder.path()).is_empty());
+    check_gone(folder.path(), 8);
 }
 
 /// The two addresses that there are at present.

@@ -26,6 +26,9 @@ pub(crate) const MERGED: &str = "merged-";
 /// Rows of a merged file: sorting them takes some 200 MB.
 const ROWS_MAX: u64 = 4 << 20;
 
+/// Files that become one: all of them are open at once.
+const SOURCES_MAX: usize = 128;
+
 /// Small files that come after a day was merged are gathered until there are so many.
 const LATE_FILES: usize = 8;
 
@@ -73,7 +76,11 @@ impl Merging {
         for (file, next) in files {
             let joined = FileSize { bytes: size.bytes + next.bytes, rows: size.rows + next.rows };
             match runs.last_mut() {
-                Some(run) if joined.bytes <= self.target_bytes && joined.rows <= ROWS_MAX => {
+                Some(run)
+                    if joined.bytes <= self.target_bytes
+                        && joined.rows <= ROWS_MAX
+                        && run.len() < SOURCES_MAX =>
+                {
                     run.push(file);
                     size = joined;
                 }
@@ -327,6 +334,15 @@ pub(crate) mod tests {
         );
         fs::remove_file(old.join("note.txt")).unwrap();
         assert_eq!(sequences(&old), (1..=2_025).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_day_of_very_many_files_never_has_all_of_them_open() {
+        let size = FileSize { bytes: 1, rows: 1 };
+        let files = (0..1_000).map(|number| (number, size)).collect();
+        let runs = Merging::default().runs(files);
+        assert!(runs.iter().all(|run| run.len() <= SOURCES_MAX), "{runs:?}");
+        assert_eq!(runs.concat(), (0..1_000).collect::<Vec<_>>());
     }
 
     #[test]

@@ -26,8 +26,8 @@ pub(crate) const MERGED: &str = "merged-";
 /// Rows of a merged file: sorting them takes some 200 MB.
 const ROWS_MAX: u64 = 4 << 20;
 
-/// Files that become one: all of them are open at once.
-const SOURCES_MAX: usize = 128;
+/// Files that are merged at a time: all of them are open at once, and a crash costs no more work.
+pub(crate) const SOURCES_MAX: usize = 128;
 
 /// Small files that come after a day was merged are gathered until there are so many.
 const LATE_FILES: usize = 8;
@@ -76,11 +76,7 @@ impl Merging {
         for (file, next) in files {
             let joined = FileSize { bytes: size.bytes + next.bytes, rows: size.rows + next.rows };
             match runs.last_mut() {
-                Some(run)
-                    if joined.bytes <= self.target_bytes
-                        && joined.rows <= ROWS_MAX
-                        && run.len() < SOURCES_MAX =>
-                {
+                Some(run) if joined.bytes <= self.target_bytes && joined.rows <= ROWS_MAX => {
                     run.push(file);
                     size = joined;
                 }
@@ -127,16 +123,22 @@ pub(crate) fn run(
     {
         for (app, folder) in partitions::apps(&root)? {
             for (day, folder) in partitions::days(&folder)? {
-                if stop() {
-                    return result;
-                }
                 let day = partitions::parse_day(&day);
                 if !day.is_some_and(|day| merging.is_over(day, now_ms)) {
                     continue;
                 }
-                match merge_day(output, &folder, table, &app, merging) {
-                    Ok(done) => done.into_iter().for_each(&mut merged),
-                    Err(error) => result = Err(error),
+                loop {
+                    if stop() {
+                        return result;
+                    }
+                    match merge_day(output, &folder, table, &app, merging) {
+                        Ok(Some(done)) => merged(done),
+                        Ok(None) => break,
+                        Err(error) => {
+                            result = Err(error);
+                            break;
+                        }
+                    }
                 }
             }
         }
@@ -174,11 +176,13 @@ fn look_at(folder: &Path, merging: &Merging) -> Result<Option<Files>> {
     if !merging.is_worth(&sizes, is_merged) {
         return Ok(None);
     }
+    // In the order in which they came, whatever merged files are called.
+    small.sort_by_key(|(path, _)| (number_of_part(path), path.clone()));
+    let rest = small.split_off(small.len().min(SOURCES_MAX));
+    others.extend(rest.into_iter().map(|(path, _)| path));
     for (path, size) in &mut small {
         size.rows = guarded(path, || Ok(Source::open(path)?.rows() as u64))?;
     }
-    // In the order in which they came, whatever merged files are called.
-    small.sort_by_key(|(path, _)| (number_of_part(path), path.clone()));
     Ok(Some(Files { small, others }))
 }
 
@@ -338,11 +342,14 @@ pub(crate) mod tests {
 
     #[test]
     fn a_day_of_very_many_files_never_has_all_of_them_open() {
-        let size = FileSize { bytes: 1, rows: 1 };
-        let files = (0..1_000).map(|number| (number, size)).collect();
-        let runs = Merging::default().runs(files);
-        assert!(runs.iter().all(|run| run.len() <= SOURCES_MAX), "{runs:?}");
-        assert_eq!(runs.concat(), (0..1_000).collect::<Vec<_>>());
+        let folder = tempfile::tempdir().unwrap();
+        let old = day(folder.path(), Day(1), &[1; 2 * SOURCES_MAX + 3]);
+        let mut passes = Vec::new();
+        run(folder.path(), &Merging::default(), NOW_MS, || false, |done| passes.push(done))
+            .unwrap();
+        assert!(passes.iter().all(|done| done.sources <= SOURCES_MAX as u64), "{passes:?}");
+        assert!(passes.len() > 1 && names(&old).len() < LATE_FILES, "{:?}", names(&old));
+        assert_eq!(sequences(&old), (1..=2 * SOURCES_MAX as u64 + 3).collect::<Vec<_>>());
     }
 
     #[test]

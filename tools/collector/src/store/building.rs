@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::forgetting::{self, Leaving};
 use crate::index::Index;
 use crate::journal::Contents;
-use crate::merging::{FileSize, MERGED, Merged, Merging};
+use crate::merging::{FileSize, MERGED, Merged, Merging, SOURCES_MAX};
 use crate::partitions::parse_day;
 use crate::rows::{Table, read_keys};
 use crate::{rejections, rewriting, table};
@@ -270,6 +270,7 @@ pub(super) fn due_for_merging(
             .map(|(path, FileEntry { bytes, rows })| (path.clone(), FileSize { bytes, rows }))
             .collect();
         small.sort_by_key(|(path, _)| (version_of(path), path.clone()));
+        small.truncate(SOURCES_MAX);
         let mut runs = merging.runs(small);
         runs.retain(|run| run.len() > 1);
         (!runs.is_empty()).then_some(runs)

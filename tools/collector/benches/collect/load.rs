@@ -96,16 +96,10 @@ async fn run(load: &Load, made: Vec<Made>) -> Outcome {
         taken: Cell::new(0),
         outcome: RefCell::default(),
     });
-    let mut connections = Vec::with_capacity(load.connections);
-    for _ in 0..load.connections {
-        connections.push(TcpStream::connect(load.address).await.ok());
-    }
-    shared.begun.set(Instant::now());
-    let tasks: Vec<_> = connections
-        .into_iter()
-        .map(|stream| {
+    let tasks: Vec<_> = (0..load.connections)
+        .map(|_| {
             let (load, shared) = (load.clone(), Rc::clone(&shared));
-            tokio::task::spawn_local(async move { send(&load, &shared, stream).await })
+            tokio::task::spawn_local(async move { send(&load, &shared).await })
         })
         .collect();
     for task in tasks {
@@ -117,8 +111,8 @@ async fn run(load: &Load, made: Vec<Made>) -> Outcome {
 }
 
 /// One connection: takes the next request, waits until it is due, sends it, reads the answer.
-async fn send(load: &Load, shared: &Shared, mut stream: Option<TcpStream>) {
-    let mut buffer = Vec::with_capacity(4_096);
+async fn send(load: &Load, shared: &Shared) {
+    let (mut stream, mut buffer) = (None, Vec::with_capacity(4_096));
     loop {
         let taken = shared.taken.get();
         let due = load.rate.map(|rate| Duration::from_secs_f64(taken as f64 * EVENTS_MEAN / rate));
@@ -147,6 +141,8 @@ async fn send(load: &Load, shared: &Shared, mut stream: Option<TcpStream>) {
         } else {
             outcome.retry_after += u64::from(answer.is_ok_and(|answer| answer.retry_after));
             shared.waiting.borrow_mut().push_back(index);
+            // A device that is refused goes away; another one comes.
+            stream = None;
         }
     }
 }

@@ -64,10 +64,17 @@ pub(crate) fn cpu_seconds(process: &str) -> crate::Result<f64> {
     Ok((fields[11].parse::<f64>()? + fields[12].parse::<f64>()?) / 100.0)
 }
 
+/// This program in another role, with as many open files as the system allows.
+fn own(role: &str) -> crate::Result<Command> {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -n $(ulimit -H -n); exec \"$0\" \"$1\""]);
+    command.arg(std::env::current_exe()?).env(ROLE, role);
+    Ok(command)
+}
+
 /// Starts a collector on `output` in a child process.
 pub(crate) fn collector(output: &Path) -> crate::Result<Running> {
-    let mut child = Command::new(std::env::current_exe()?)
-        .env(ROLE, "serve")
+    let mut child = own("serve")?
         .arg(output)
         .stdout(Stdio::piped())
         .spawn()?;
@@ -88,8 +95,7 @@ pub(crate) fn serve(output: &str) -> crate::Result<()> {
 
 /// Runs a load in a child process.
 pub(crate) fn load(load: &Load) -> crate::Result<Outcome> {
-    let child = Command::new(std::env::current_exe()?)
-        .env(ROLE, "load")
+    let child = own("load")?
         .arg(serde_json::to_string(load)?)
         .stderr(Stdio::inherit())
         .output()?;

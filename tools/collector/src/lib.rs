@@ -12,23 +12,31 @@
 
 mod access;
 mod batch;
+mod body;
 mod compaction;
+mod description;
 mod disk;
 mod error;
+mod healing;
 mod index;
 mod journal;
 mod listener;
 mod metrics;
+mod peer;
+mod rates;
 mod routes;
 mod server;
 mod settings;
 mod shared;
 mod table;
+mod tls;
 mod validation;
 mod writer;
 
 pub use error::{Error, Result};
 pub use metrics::Counts;
+pub use rates::{Allowance, Rate, Rates};
 pub use server::{Collector, RunningCollector};
 pub use settings::{Limits, Settings};
 pub use table::{FEEDBACK_SCHEMA, FEEDBACK_SCHEMA_VERSION};
+pub use tls::{Clients, Tls};

@@ -5,8 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use axum::Router;
-use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequest, Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
@@ -15,9 +14,13 @@ use serde_json::json;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
 
-use crate::access::Access;
+use crate::access::{Credentials, Gate};
 use crate::batch::{self, Batch, Encoding, Refused};
-use crate::metrics::add;
+use crate::body::{Room, Unread};
+use crate::description::OPENAPI;
+use crate::metrics::{Metrics, add};
+use crate::peer::Peer;
+use crate::rates::Sender;
 use crate::settings::Limits;
 use crate::shared::Shared;
 use crate::writer::{Command, NotStored};
@@ -31,33 +34,38 @@ const RETRY_LATER_S: u64 = 3_600;
 
 /// What the routes share.
 pub(crate) struct Service {
-    access: Access,
+    gate: Gate,
     limits: Limits,
+    /// Requests that wait for their turn or have it.
+    places: Semaphore,
     turns: Semaphore,
+    room: Room,
     commands: mpsc::UnboundedSender<Command>,
     shared: Arc<Shared>,
 }
 
 impl Service {
     pub(crate) fn new(
-        access: Access,
+        gate: Gate,
         limits: Limits,
         commands: mpsc::UnboundedSender<Command>,
         shared: Arc<Shared>,
     ) -> Self {
-        let turns = Semaphore::new(limits.requests.clamp(1, Semaphore::MAX_PERMITS));
-        Self { access, limits, turns, commands, shared }
+        let requests = limits.requests.clamp(1, Semaphore::MAX_PERMITS / 2);
+        let places = requests + limits.waiting.min(Semaphore::MAX_PERMITS / 2);
+        let (places, turns) = (Semaphore::new(places), Semaphore::new(requests));
+        let room = Room::new(limits.bodies_bytes);
+        Self { gate, limits, places, turns, room, commands, shared }
     }
 }
 
 /// The routes of a collector.
 pub(crate) fn router(service: Service) -> Router {
-    let limit = DefaultBodyLimit::max(service.limits.compressed_bytes);
     Router::new()
         .route("/v1/batches", post(receive))
         .route("/healthz", get(health))
         .route("/metrics", get(metrics))
-        .layer(limit)
+        .route("/openapi.json", get(description))
         .with_state(Arc::new(service))
 }
 
@@ -81,29 +89,65 @@ async fn receive(State(service): State<Arc<Service>>, request: Request) -> Respo
 }
 
 async fn store(service: &Arc<Service>, request: Request) -> Result<Acknowledgement, Problem> {
-    let busy = Problem::Later(RETRY_SOON_S, "the collector is busy");
-    let Ok(Ok(_turn)) = timeout(TURN, service.turns.acquire()).await else { return Err(busy) };
+    // Sent away before its body is read, when it is plain that its turn would not come.
+    if service.places.available_permits() == 0 {
+        return Err(busy(service));
+    }
     if service.shared.backlog.load(Ordering::Relaxed) >= service.limits.journal_bytes {
         return Err(Problem::Later(RETRY_SOON_S, "the journal is full"));
     }
     let encoding = encoding_of(request.headers())?;
-    let authorization =
-        request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec());
-    let body = Bytes::from_request(request, service)
-        .await
-        .map_err(|rejection| Problem::Request(rejection.status(), rejection.body_text()))?;
+    let shown = credentials(&request);
+    let limit = service.limits.compressed_bytes;
+    let read = service.room.read(request.into_body(), limit).await;
+    let (body, _room) = read.map_err(|unread| match unread {
+        Unread::TooLarge => Problem::Refused(Refused::TooLarge { what: "body", limit }),
+        Unread::NoRoom => busy(service),
+        Unread::Broken => Problem::Request(StatusCode::BAD_REQUEST, "the body breaks off".into()),
+    })?;
     add(&service.shared.metrics.received_bytes, body.len() as u64);
+    // A slow client holds no turn: only now is there work to do.
+    let _place = service.places.try_acquire().map_err(|_| busy(service))?;
+    let Ok(Ok(_turn)) = timeout(TURN, service.turns.acquire()).await else {
+        return Err(busy(service));
+    };
     let reader = Arc::clone(service);
     // Inflating and parsing take milliseconds of processor time: not on the threads that serve.
     let batch = tokio::task::spawn_blocking(move || {
-        let admit = |app: &str| reader.access.check(app, authorization.as_deref());
-        batch::read(&body, encoding, &reader.limits, admit)
+        batch::read(&body, encoding, &reader.limits, &reader.gate, &shown)
     });
     let batch = batch
         .await
         .map_err(|_| Problem::Later(RETRY_SOON_S, "the collector is stopping"))?
-        .map_err(Problem::Refused)?;
+        .map_err(|refused| {
+            count_limited(&service.shared.metrics, &refused);
+            Problem::Refused(refused)
+        })?;
     acknowledge(service, batch).await
+}
+
+fn busy(service: &Service) -> Problem {
+    add(&service.shared.metrics.shed_batches, 1);
+    Problem::Later(RETRY_SOON_S, "the collector is busy")
+}
+
+fn credentials(request: &Request) -> Credentials {
+    let authorization = request.headers().get(header::AUTHORIZATION);
+    let peer = request.extensions().get::<ConnectInfo<Peer>>();
+    Credentials {
+        authorization: authorization.map(|value| value.as_bytes().to_vec()),
+        certificate: peer.and_then(|ConnectInfo(peer)| peer.certificate),
+    }
+}
+
+fn count_limited(metrics: &Metrics, refused: &Refused) {
+    match refused {
+        Refused::TooMuch { sender: Sender::Installation, .. } => {
+            add(&metrics.limited_installations, 1);
+        }
+        Refused::TooMuch { sender: Sender::App, .. } => add(&metrics.limited_apps, 1),
+        _ => {}
+    }
 }
 
 /// Waits until the batch is durable.
@@ -143,21 +187,26 @@ fn encoding_of(headers: &HeaderMap) -> Result<Encoding, Problem> {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
+        let mut body = json!({});
         let (status, reason, retry_after) = match self {
-            Self::Refused(refused) => (
-                status_of(&refused),
-                refused.to_string(),
-                match refused {
+            Self::Refused(refused) => {
+                let retry_after = match &refused {
                     Refused::NewerSchema { .. } => Some(RETRY_LATER_S),
+                    Refused::TooMuch { retry_after_s, .. } => Some(*retry_after_s),
                     _ => None,
-                },
-            ),
+                };
+                if let Refused::Header { field: Some(field), .. } = &refused {
+                    body["pointer"] = format!("/{field}").into();
+                }
+                (status_of(&refused), refused.to_string(), retry_after)
+            }
             Self::Request(status, reason) => (status, reason, None),
             Self::Later(seconds, reason) => {
                 (StatusCode::SERVICE_UNAVAILABLE, reason.to_owned(), Some(seconds))
             }
         };
-        let mut response = (status, Json(json!({ "error": reason }))).into_response();
+        body["error"] = reason.into();
+        let mut response = (status, Json(body)).into_response();
         let headers = response.headers_mut();
         if let Some(seconds) = retry_after {
             headers.insert(header::RETRY_AFTER, seconds.into());
@@ -175,7 +224,8 @@ fn status_of(refused: &Refused) -> StatusCode {
         Refused::TooLarge { .. } | Refused::TooManyEvents { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         Refused::Damaged(_) | Refused::Header { .. } => StatusCode::BAD_REQUEST,
         Refused::NewerSchema { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        Refused::UnknownApp { .. } => StatusCode::FORBIDDEN,
+        Refused::UnknownApp { .. } | Refused::WrongCertificate => StatusCode::FORBIDDEN,
+        Refused::TooMuch { .. } => StatusCode::TOO_MANY_REQUESTS,
         Refused::WrongToken => StatusCode::UNAUTHORIZED,
     }
 }
@@ -188,6 +238,10 @@ async fn health(State(service): State<Arc<Service>>) -> Response {
             (StatusCode::SERVICE_UNAVAILABLE, body).into_response()
         }
     }
+}
+
+async fn description() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], OPENAPI).into_response()
 }
 
 async fn metrics(State(service): State<Arc<Service>>) -> Response {

@@ -1,6 +1,6 @@
 //! What the threads and the HTTP side both know.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::metrics::{Metrics, add};
@@ -11,6 +11,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// Bytes of journal that are not yet Parquet.
     pub(crate) backlog: AtomicU64,
+    /// Whether what the journal holds is not known any more, until a restart.
+    broken: AtomicBool,
     failures: Mutex<Failures>,
 }
 
@@ -26,6 +28,14 @@ impl Shared {
     pub(crate) fn failure(&self) -> Option<String> {
         let failures = self.failures();
         failures.journal.clone().or_else(|| failures.compaction.clone())
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_broken(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_journal_failure(&self, failure: Option<String>) {

@@ -52,9 +52,9 @@ pub(crate) fn lost(output: &Path, acknowledged: &[u64]) -> crate::Result<Lost> {
     let (mut total, mut missing) = (0, 0);
     for device in acknowledged {
         let events = u64::from(make(*device, Form::Batch).events);
-        let seen = stored.get(&installation(*device)).map_or(0, |seen| {
-            seen.iter().filter(|seen| **seen).count() as u64
-        });
+        let seen = stored
+            .get(&installation(*device))
+            .map_or(0, |seen| seen.iter().filter(|seen| **seen).count() as u64);
         total += events;
         missing += events.saturating_sub(seen);
     }

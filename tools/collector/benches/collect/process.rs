@@ -74,10 +74,7 @@ fn own(role: &str) -> crate::Result<Command> {
 
 /// Starts a collector on `output` in a child process.
 pub(crate) fn collector(output: &Path) -> crate::Result<Running> {
-    let mut child = own("serve")?
-        .arg(output)
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child = own("serve")?.arg(output).stdout(Stdio::piped()).spawn()?;
     let stdout = child.stdout.take().ok_or("no standard output")?;
     let mut line = String::new();
     BufReader::new(stdout).read_line(&mut line)?;
@@ -95,10 +92,7 @@ pub(crate) fn serve(output: &str) -> crate::Result<()> {
 
 /// Runs a load in a child process.
 pub(crate) fn load(load: &Load) -> crate::Result<Outcome> {
-    let child = own("load")?
-        .arg(serde_json::to_string(load)?)
-        .stderr(Stdio::inherit())
-        .output()?;
+    let child = own("load")?.arg(serde_json::to_string(load)?).stderr(Stdio::inherit()).output()?;
     if !child.status.success() {
         return Err(format!("the load failed: {}", child.status).into());
     }

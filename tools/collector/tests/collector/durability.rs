@@ -31,7 +31,7 @@ fn child_collector() {
 }
 
 /// Starts the child, with at most `file_blocks` of 512 bytes in any file it writes.
-fn spawn(output: &Path, file_blocks: Option<u32>) -> (Child, SocketAddr) {
+pub(crate) fn spawn(output: &Path, file_blocks: Option<u32>) -> (Child, SocketAddr) {
     let address = output.join("address");
     let _ = fs::remove_file(&address);
     let limit = file_blocks.map_or(String::new(), |blocks| format!("ulimit -f {blocks}; "));

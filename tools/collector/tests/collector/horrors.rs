@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 
-use crate::fixture::{Answer, agent, batch, files, identities, send, start};
+use crate::fixture::{Answer, agent, batch, files, gzip, identities, send, start};
 
 /// Sends a header line and event lines as they are.
 fn send_lines(address: std::net::SocketAddr, lines: &[Vec<u8>]) -> Answer {
-    let body = lines.join(&b'\n');
-    send(&agent(), address, &body, &[("content-encoding", "")])
+    send(&agent(), address, &gzip(&lines.join(&b'\n')), &[])
 }
 
 /// Replaces the value of a field in the text of an object.

@@ -12,13 +12,20 @@ use crate::fixture::{agent, batch, gzip, settings, start};
 
 const HEAD: &str = "POST /v1/batches HTTP/1.1\r\nhost: x\r\ncontent-type: application/x-ndjson\r\n";
 
-/// Sends bytes and gives what comes back until the end; the client says no more.
+/// Sends bytes and then no more; gives what comes back.
 fn babble(address: SocketAddr, bytes: &[u8]) -> String {
+    talk(address, bytes, Some(Shutdown::Write))
+}
+
+/// Sends bytes and gives what comes back until the collector closes the connection.
+fn talk(address: SocketAddr, bytes: &[u8], then: Option<Shutdown>) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     // It may be cut off before it has sent everything.
     let _ = stream.write_all(bytes);
-    let _ = stream.shutdown(Shutdown::Write);
+    if let Some(how) = then {
+        let _ = stream.shutdown(how);
+    }
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);
     String::from_utf8_lossy(&answer).into_owned()
@@ -120,7 +127,7 @@ fn nonsense_is_refused_or_cut_off_and_nothing_panics() {
         ),
         ("10,000 headers", format!("{HEAD}{many}\r\n"), "431"),
         ("a header of a megabyte", format!("{HEAD}x-long: {long}\r\n\r\n"), "431"),
-        ("an address of a megabyte", format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n"), "414"),
+        ("an address of a megabyte", format!("GET /{long} HTTP/1.1\r\nhost: x\r\n\r\n"), "431"),
         ("NUL in the header", format!("{HEAD}x-nul: a\0b\r\n\r\n"), "400"),
         ("NUL in the address", "GET /\0 HTTP/1.1\r\n\r\n".into(), "400"),
         ("no HTTP", "\0\0\0\0\r\n\r\n".into(), "400"),
@@ -145,17 +152,18 @@ fn nonsense_is_refused_or_cut_off_and_nothing_panics() {
 fn old_and_hasty_clients_are_served() {
     let folder = tempfile::tempdir().unwrap();
     let collector = start(folder.path());
-    let request = |installation: u128, version: &str| {
+    let request = |installation: u128, version: &str, more: &str| {
         let body = gzip(&batch("town", installation, 1, 1..=3).text());
-        let head = HEAD.replace("1.1", version);
+        let head = HEAD.replace("1.1", version) + more;
         let length = format!("content-encoding: gzip\r\ncontent-length: {}\r\n\r\n", body.len());
         [head.as_bytes(), length.as_bytes(), &body].concat()
     };
-    let old = babble(collector.address(), &request(1, "1.0"));
+    let old = talk(collector.address(), &request(1, "1.0", ""), None);
     assert!(old.starts_with("HTTP/1.0 200"), "{old}");
     // Three requests at once, before the first is answered.
-    let three = (2..=4).flat_map(|number| request(number, "1.1")).collect::<Vec<u8>>();
-    let answers = babble(collector.address(), &three);
+    let last = "connection: close\r\n";
+    let three = [(2, ""), (3, ""), (4, last)].map(|(number, more)| request(number, "1.1", more));
+    let answers = talk(collector.address(), &three.concat(), None);
     assert_eq!(answers.matches("HTTP/1.1 200").count(), 3, "{answers}");
     assert_eq!(collector.counts().stored_events, 12);
 }

@@ -254,13 +254,15 @@ impl RunningCollector {
         done.recv().map_err(|_| Error::Stopped)?
     }
 
-    /// Takes no more connections, finishes the requests it has begun, flushes, and ends.
+    /// Takes no more connections, finishes the requests it has begun, flushes, and ends. Gives what
+    /// it has done.
     ///
     /// # Errors
     /// Those of [`RunningCollector::flush`]; what could not be written stays in the journal for
     /// the next start.
-    pub fn stop(mut self) -> Result<()> {
-        self.end()
+    pub fn stop(mut self) -> Result<Counts> {
+        self.end()?;
+        Ok(self.counts())
     }
 
     fn end(&mut self) -> Result<()> {

@@ -23,8 +23,14 @@ mod horrors;
 /// TLS, and apps that are known by their certificates.
 mod sealed;
 
+/// Whether the collector keeps to the description of its interface.
+mod interface;
+
 /// Kills, repeats, full disks: what was acknowledged is in the output exactly once.
 mod durability;
+
+/// A disk that is full for a while.
+mod full;
 
 /// The Parquet files as others read them.
 mod readers;

@@ -31,8 +31,8 @@ Examples:
     --key server.key.pem --client-authorities authority.pem --client-apps clients.json
 
 tokens.json names the apps with their bearer tokens: {\"town\": \"a long random word\"}
-clients.json names the apps that are known by a client certificate, with the SHA-256 fingerprints that
-`openssl x509 -fingerprint -sha256` prints: {\"town\": [\"9E:83:…\"]}
+clients.json names the apps that are known by a client certificate, with the SHA-256 fingerprints
+that `openssl x509 -fingerprint -sha256` prints: {\"town\": [\"9E:83:…\"]}
 
 Whoever sends too much is answered with 429 and told when to come again. GET /openapi.json describes
 the interface, /healthz says whether batches can be stored, /metrics counts.")]

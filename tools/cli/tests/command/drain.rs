@@ -98,6 +98,7 @@ fn told_to_stop_under_load_it_ends_soon_and_keeps_what_it_acknowledged() {
         assert_eq!(status.code(), Some(0));
         begun.elapsed()
     });
+    println!("stopped in {took:?}");
     assert!(took < Duration::from_secs(10), "{took:?}");
     let mut said = String::new();
     child.stdout.take().unwrap().read_to_string(&mut said).unwrap();

@@ -11,13 +11,12 @@ use serde_json::json;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use crate::access::Denied;
 use crate::batch::Refused;
 use crate::compaction;
 use crate::error::Result;
 use crate::group::NotStored;
 use crate::journal::{JOURNAL, Line, Segment, StoredDeletion};
-use crate::routes::{Problem, RETRY_SOON_S, Service, now_ms};
+use crate::routes::{Problem, RETRY_SOON_S, Service, credentials, now_ms};
 use crate::server::prepare_output;
 use crate::settings::{APP_NAME_RULE, app_name_is_plain};
 use crate::store;
@@ -27,7 +26,7 @@ use crate::writer::Command;
 const DELETION_SCHEMA: u64 = 1;
 
 /// Bytes of a request: several times what the longest one has.
-const BYTES_MAX: usize = 4_096;
+pub(crate) const BYTES_MAX: usize = 4_096;
 
 /// An installation that asks to be forgotten.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -53,23 +52,16 @@ pub(crate) async fn receive(State(service): State<Arc<Service>>, request: Reques
 }
 
 async fn take(service: &Arc<Service>, request: Request) -> Result<Uuid, Problem> {
-    let authorization =
-        request.headers().get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec());
     if request.headers().contains_key(header::CONTENT_ENCODING) {
         let reason = "content-encoding: a deletion is sent as it is";
         return Err(Problem::Request(StatusCode::UNSUPPORTED_MEDIA_TYPE, reason.into()));
     }
-    // A body that breaks off has nobody left who reads the answer.
-    let body = axum::body::to_bytes(request.into_body(), BYTES_MAX)
-        .await
-        .map_err(|_| Problem::Refused(Refused::TooLarge { what: "deletion", limit: BYTES_MAX }))?;
+    let shown = credentials(&request);
+    let (body, _room) = service.read("deletion", request.into_body(), BYTES_MAX).await?;
+    let _turn = service.turn().await?;
     let deletion = parse(&body).map_err(Problem::Refused)?;
-    service.admit(&deletion.app, authorization.as_deref()).map_err(|denied| {
-        Problem::Refused(match denied {
-            Denied::UnknownApp => Refused::UnknownApp { app: deletion.app.clone() },
-            Denied::WrongToken => Refused::WrongToken,
-        })
-    })?;
+    let admitted = service.admit(&deletion.app, deletion.installation, &shown);
+    admitted.map_err(|refused| service.refuse(refused))?;
     let installation = deletion.installation;
     let (reply, answer) = oneshot::channel();
     let stopping = || Problem::Later(RETRY_SOON_S, "the collector is stopping");
@@ -83,8 +75,8 @@ async fn take(service: &Arc<Service>, request: Request) -> Result<Uuid, Problem>
 }
 
 fn parse(body: &[u8]) -> Result<Deletion, Refused> {
-    let refused = |field, reason: String| Refused::Header { field, reason };
-    let bad = |error: serde_json::Error| refused("deletion", error.to_string());
+    let refused = |field, reason: String| Refused::Header { field: Some(field), reason };
+    let bad = |error| Refused::Header { field: None, reason: format!("deletion: {error}") };
     let any: AnyDeletion = serde_json::from_slice(body).map_err(bad)?;
     if any.schema > DELETION_SCHEMA {
         return Err(Refused::NewerSchema { found: any.schema });

@@ -10,6 +10,12 @@ pub struct Counts {
     pub batches: u64,
     /// Batches refused with another status.
     pub refused_batches: u64,
+    /// Requests refused with 429 because of their installation.
+    pub limited_installations: u64,
+    /// Requests refused with 429 because of their app.
+    pub limited_apps: u64,
+    /// Requests refused with 503 because too many were under way.
+    pub shed_requests: u64,
     /// Events stored, each once.
     pub stored_events: u64,
     /// Events that came again and were not stored again.
@@ -39,6 +45,9 @@ pub struct Counts {
 pub(crate) struct Metrics {
     pub(crate) batches: AtomicU64,
     pub(crate) refused_batches: AtomicU64,
+    pub(crate) limited_installations: AtomicU64,
+    pub(crate) limited_apps: AtomicU64,
+    pub(crate) shed_requests: AtomicU64,
     pub(crate) stored_events: AtomicU64,
     pub(crate) repeated_events: AtomicU64,
     pub(crate) rejected_events: AtomicU64,
@@ -63,6 +72,9 @@ impl Metrics {
         Counts {
             batches: read(&self.batches),
             refused_batches: read(&self.refused_batches),
+            limited_installations: read(&self.limited_installations),
+            limited_apps: read(&self.limited_apps),
+            shed_requests: read(&self.shed_requests),
             stored_events: read(&self.stored_events),
             repeated_events: read(&self.repeated_events),
             rejected_events: read(&self.rejected_events),
@@ -85,6 +97,13 @@ impl Counts {
         let counters = [
             ("batches_total", "Batches answered with 200.", self.batches),
             ("batches_refused_total", "Batches refused.", self.refused_batches),
+            (
+                "requests_limited_installation_total",
+                "429 by installation.",
+                self.limited_installations,
+            ),
+            ("requests_limited_app_total", "429 by app.", self.limited_apps),
+            ("requests_shed_total", "503 while too many were under way.", self.shed_requests),
             ("events_stored_total", "Events stored, each once.", self.stored_events),
             ("events_repeated_total", "Events that came again.", self.repeated_events),
             ("events_rejected_total", "Events outside the schema.", self.rejected_events),

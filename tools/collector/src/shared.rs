@@ -1,6 +1,6 @@
 //! What the threads and the HTTP side both know.
 
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::forgetting::Forgotten;
@@ -12,6 +12,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     /// Bytes of journal that are not yet Parquet.
     pub(crate) backlog: AtomicU64,
+    /// Whether what the journal holds is not known any more, until a restart.
+    broken: AtomicBool,
     failures: Mutex<Failures>,
     /// Who is forgotten, where other collectors are told as well; until the journal thread has
     /// heard of it.
@@ -32,6 +34,19 @@ impl Shared {
         let failures = self.failures();
         let Failures { journal, compaction, merging } = &*failures;
         journal.as_ref().or(compaction.as_ref()).or(merging.as_ref()).cloned()
+    }
+
+    /// Whether segments cannot become Parquet.
+    pub(crate) fn compaction_fails(&self) -> bool {
+        self.failures().compaction.is_some()
+    }
+
+    pub(crate) fn is_broken(&self) -> bool {
+        self.broken.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set_broken(&self) {
+        self.broken.store(true, Ordering::Relaxed);
     }
 
     pub(crate) fn set_journal_failure(&self, failure: Option<String>) {

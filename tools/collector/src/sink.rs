@@ -86,6 +86,7 @@ impl Sink for FolderSink {
             }
             Err(AppendError::Unknown(error)) => {
                 self.broken = true;
+                self.shared.set_broken();
                 let state = "journal: in an unknown state, restart the collector";
                 self.shared.set_journal_failure(Some(format!("{state}: {error}")));
                 false

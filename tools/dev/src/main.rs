@@ -9,6 +9,7 @@
 //! | `python` | builds the library and its Python bindings into `target/python` |
 //! | `arm` | are kernels right and slates the same on 64-bit Arm, emulated? |
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
+//! | `schemathesis` | does the collector keep to the description of its interface? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
@@ -20,6 +21,7 @@ mod error;
 mod policy;
 mod python;
 mod readers;
+mod schemathesis;
 mod servers;
 mod steps;
 mod test;
@@ -41,6 +43,7 @@ Usage: cargo dev TASK
   python              builds the library and its Python bindings into target/python
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
+  schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   servers             the registry against MLflow and an S3-compatible server, from PyPI
 
 Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
@@ -69,6 +72,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["bench", names @ ..] => bench::run(&workspace, names),
         ["arm"] => arm::run(&workspace),
         ["readers"] => readers::run(&workspace),
+        ["schemathesis"] => schemathesis::run(&workspace),
         ["servers"] => servers::run(&workspace),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {

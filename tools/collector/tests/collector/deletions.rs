@@ -38,9 +38,7 @@ fn try_ask(
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
-    let mut response = request.send(body)?;
-    let status = response.status().as_u16();
-    Ok(Answer { status, retry_after: None, body: response.body_mut().read_to_string()? })
+    Answer::read(request.send(body)?)
 }
 
 pub(crate) fn ask(address: SocketAddr, body: &Value) -> Answer {

@@ -14,7 +14,8 @@ use noctule_core::upload::Acknowledgement;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
-use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 /// 2026-11-20T08:00:00Z.
 pub(crate) const MORNING_MS: i64 = 1_795_161_600_000;
@@ -147,11 +148,16 @@ pub(crate) fn try_send(
     for (name, value) in all.into_iter().filter(|(_, value)| !value.is_empty()) {
         request = request.header(name, value);
     }
-    let mut response = request.send(body)?;
-    let retry_after = response.headers().get("retry-after");
-    let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
-    let status = response.status().as_u16();
-    Ok(Answer { status, retry_after, body: response.body_mut().read_to_string()? })
+    Answer::read(request.send(body)?)
+}
+
+impl Answer {
+    pub(crate) fn read(mut response: Response<Body>) -> Result<Self, ureq::Error> {
+        let retry_after = response.headers().get("retry-after");
+        let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        Ok(Self { status, retry_after, body: response.body_mut().read_to_string()? })
+    }
 }
 
 /// Files below `folder` whose name ends in `extension`.

@@ -56,9 +56,13 @@ pub mod experiments;
 
 pub mod monitoring;
 
+pub mod consent;
+
 pub mod upload;
 
 pub mod delivery;
+
+pub mod export;
 
 pub mod runtime;
 

@@ -3,13 +3,16 @@
 mod activation;
 mod arrival;
 mod config;
+mod consent;
 mod delivery;
 mod doctor;
 mod erase;
 mod exam;
+mod export;
 mod forget;
 mod install;
 mod night;
+mod pseudonym;
 mod replay;
 mod schedule;
 mod status;
@@ -19,7 +22,7 @@ mod versions;
 mod widget;
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use activation::Releases;
 pub use config::Config;
@@ -29,9 +32,11 @@ pub use status::{DeliveryStatus, Status};
 pub use widget::WidgetStatus;
 
 use crate::base::ids::check_app;
-use crate::base::{Error, GeoPoint, Profile, Result, WeekMinute};
+use crate::base::{CancelToken, Error, GeoPoint, Profile, Result, WeekMinute};
+use crate::consent::DataConsent;
 use crate::delivery::Session;
-use crate::feedback::{self, FeedbackEvent, rows as events};
+use crate::feedback::recorder::{self, Stamp};
+use crate::feedback::{self, Durability, EventKind, FeedbackEvent, rows as events};
 use crate::learning::forgotten::rows as forgotten;
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, Treatment};
@@ -40,6 +45,10 @@ use crate::release::{Experiment, Plan, Policy};
 use crate::serving::{RecommendRequest, Recommendations, Shelf, Snapshot, Today};
 use crate::slates::rows as slates;
 use crate::store::{Identity, Store};
+use crate::upload::standing::rows as standing;
+
+/// After so many events it is looked whether there are too many.
+const COUNT_EVERY: u64 = 256;
 
 /// One profile: a directory with its database, its releases and its slates.
 ///
@@ -49,11 +58,14 @@ use crate::store::{Identity, Store};
 ///
 /// ```
 /// use noctule_core::base::{Budget, CancelToken, NoProgress, SurfaceId};
+/// use noctule_core::consent::DataConsent;
 /// use noctule_core::serving::{EmptyReason, RecommendRequest};
 /// use noctule_core::{Config, Noctule};
 ///
 /// let directory = tempfile::tempdir()?;
-/// let noctule = Noctule::open(Config::new(directory.path().join("profile"), "town"))?;
+/// // What the user chose when the app asked.
+/// let consent = DataConsent::Full;
+/// let noctule = Noctule::open(Config::new(directory.path().join("profile"), "town", consent))?;
 /// noctule.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress)?;
 /// let answer = noctule.recommend(&RecommendRequest::new(SurfaceId::new("home")?))?;
 /// assert_eq!(answer.empty_reason, Some(EmptyReason::NoRelease));
@@ -62,6 +74,8 @@ use crate::store::{Identity, Store};
 pub struct Noctule {
     config: Config,
     store: Store,
+    /// Number of this run, once something was recorded in it: events are stamped with it.
+    run: OnceLock<u32>,
     shelf: Shelf,
     closed: AtomicBool,
     /// The active release is on probation and nothing was served since this was opened.
@@ -77,11 +91,15 @@ pub struct Noctule {
     asked: Mutex<schedule::LastAsked>,
     /// How the file for widgets stands; held while it is replaced.
     widget: Mutex<WidgetStatus>,
+    /// Stops the night that runs, for whoever withdraws the consent.
+    night: Mutex<Option<CancelToken>>,
 }
 
 /// What is known of the active release without opening it.
 struct State {
     identity: Identity,
+    /// What the user allows, as far as it is known.
+    consent: DataConsent,
     installed: Vec<Installed>,
     loaded: Option<Arc<LoadedRelease>>,
     experiment: Option<Experiment>,
@@ -96,6 +114,8 @@ pub struct Receipt {
     pub first_sequence: u64,
     /// Sequence number of the last event; 0 when there was none.
     pub last_sequence: u64,
+    /// False when nothing was stored, since the user did not allow it.
+    pub stored: bool,
 }
 
 impl Noctule {
@@ -106,18 +126,25 @@ impl Noctule {
     /// [`Error::DirectoryMissing`], [`Error::DirectoryInUse`], [`Error::NotADatabase`],
     /// [`Error::SchemaTooNew`], [`Error::File`], [`Error::Storage`]. A damaged slate is no error:
     /// see [`Status::damaged`]. A release that was opened three times without a completed night or
-    /// a served slate is given up here for the previous one: see [`Status::reverted`].
+    /// a served slate is given up here for the previous one: see [`Status::reverted`]. An erasure
+    /// that did not end is finished, and a consent that `config` no longer has is withdrawn.
     pub fn open(config: Config) -> Result<Self> {
         check_app("app", &config.app)?;
+        pseudonym::check(&config)?;
         if let Some(plan) = &config.plan {
             plan.validate()?;
         }
+        config.retention.check()?;
         let store = Store::open(&config.directory)?;
+        export::tidy(&store)?;
+        erase::finish_pending(&store, &config)?;
+        let consent = consent::settle(&store, &config)?;
         // Overwriting needs free space. Without it the profile serves all the same, and the next
         // opening tries again.
         let _ = erase::finish_scrub(&store);
+        let now_ms = config.clock.now_ms();
         let identity = store.write("opening the profile", |transaction| {
-            Identity::load_or_create(transaction, config.seed)
+            Identity::load_or_create(transaction, config.seed, now_ms)
         })?;
         versions::agree(&store, &config.directory)?;
         widget::settle(&store, &config)?;
@@ -127,10 +154,11 @@ impl Noctule {
             Ok((releases::installed(connection)?, releases::active_experiment(connection)?))
         })?;
         let damaged = opening.damaged.iter().map(ToString::to_string).collect();
-        let state = State { identity, installed, loaded: None, experiment, damaged };
+        let state = State { identity, consent, installed, loaded: None, experiment, damaged };
         let noctule = Self {
             config,
             store,
+            run: OnceLock::new(),
             shelf: Shelf::default(),
             closed: AtomicBool::new(false),
             unserved: AtomicBool::new(opening.unserved),
@@ -140,6 +168,7 @@ impl Noctule {
             delivery: Mutex::new(Session::default()),
             asked: Mutex::default(),
             widget: Mutex::default(),
+            night: Mutex::default(),
         };
         noctule.fill_shelf()?;
         if let Some(reason) = opening.revert {
@@ -166,45 +195,96 @@ impl Noctule {
         Ok(answer)
     }
 
-    /// Stores `events`, all or none; when it returns they are on the disk.
+    /// Stores `events`, all or none: record a screen in one call. When it returns they survive the
+    /// end of the process; and also a loss of power, unless all of them are impressions, which are
+    /// many and each worth little (see [`Noctule::record_as`]).
     ///
-    /// An event about an item that no release knows is stored and sent like any other.
+    /// An event about an item that no release knows is stored and sent like any other, and so is a
+    /// click on something that was never shown.
+    ///
+    /// Without the user's consent nothing is stored and nothing is changed, which the receipt says;
+    /// it is no error, so that an app needs not care.
     ///
     /// # Errors
     /// [`Error::InvalidInput`] with the event and the field; [`Error::StorageFull`];
     /// [`Error::Storage`]; [`Error::Closed`]. Nothing is stored then.
     pub fn record(&self, events: &[FeedbackEvent]) -> Result<Receipt> {
-        let now_ms = self.config.clock.now_ms();
-        feedback::check(events, now_ms)?;
+        let passing = events.iter().all(|event| event.kind == EventKind::Impression);
+        let durability = if passing { Durability::ProcessEnd } else { Durability::PowerLoss };
+        self.record_as(durability, events)
+    }
+
+    /// As [`Noctule::record`], and what is stored survives what `durability` says.
+    ///
+    /// # Errors
+    /// As [`Noctule::record`].
+    pub fn record_as(&self, durability: Durability, events: &[FeedbackEvent]) -> Result<Receipt> {
+        let clock = &self.config.clock;
+        let now_ms = clock.now_ms();
+        feedback::check(events, &self.config.event_kinds, now_ms)?;
         let (release, treatment) = {
             let state = self.state();
             let release = state.installed.first().map(|active| active.release.to_string());
             (release, state.treatment())
         };
         let arm = treatment.arm.as_deref();
-        let stamp = events::Stamp { now_ms, release: release.as_deref(), arm };
         let recording = lock(&self.recording);
-        let range = self.store.write("recording feedback", |transaction| {
-            events::append(transaction, events, stamp)
-        })?;
+        let consent = self.state().consent;
+        if !consent.may_record() {
+            self.check_open()?;
+            return Ok(Receipt { first_sequence: 0, last_sequence: 0, stored: false });
+        }
+        let may_send = consent.may_send();
+        self.rotate_pseudonym()?;
+        let (range, run) =
+            self.store.write_as(durability, "recording feedback", |transaction| {
+                let run = match self.run.get() {
+                    Some(run) => *run,
+                    None => recorder::rows::next_run(transaction)?,
+                };
+                let stamp = Stamp {
+                    now_ms,
+                    run_ms: clock.monotonic_ms(),
+                    run,
+                    zone_minutes: clock.offset_minutes(),
+                    release: release.as_deref(),
+                    arm,
+                };
+                let range = events::append(transaction, events, stamp)?;
+                // Now and then, so that a screen costs no count of all that is there.
+                if range
+                    .is_some_and(|(first, last)| first / COUNT_EVERY != (last + 1) / COUNT_EVERY)
+                {
+                    standing::retain(transaction, self.config.retention, now_ms, may_send)?;
+                }
+                Ok((range, run))
+            })?;
+        if range.is_some() {
+            self.run.get_or_init(|| run);
+        }
         self.shelf.note(|today| {
             for event in events {
                 let at_ms = event.at_ms.unwrap_or(now_ms);
-                feedback::apply(today, &event.kind, &event.item, at_ms);
+                let undoes = event.undoes.as_ref();
+                feedback::apply(today, &event.kind, undoes, &event.item, at_ms);
             }
         });
         drop(recording);
         self.refresh_widget_after(events);
         let (first_sequence, last_sequence) = range.unwrap_or((0, 0));
-        Ok(Receipt { first_sequence, last_sequence })
+        Ok(Receipt { first_sequence, last_sequence, stored: true })
     }
 
-    /// Tells where the user is, for nearness; `None` forgets it.
+    /// Tells where the user is, for nearness; `None` forgets it. Without the user's consent nothing
+    /// is stored.
     ///
     /// # Errors
     /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Closed`].
     pub fn set_place(&self, place: Option<GeoPoint>) -> Result<()> {
         let _recording = lock(&self.recording);
+        if !self.state().consent.may_record() {
+            return self.check_open();
+        }
         self.store.write("setting the place", |transaction| {
             let mut profile = self.profile(profiles::load(transaction))?;
             profile.place = place;
@@ -244,12 +324,30 @@ impl Noctule {
         }
     }
 
-    /// Reads plan, slates and the day's feedback into memory.
+    /// The profile that slates are made from: one of which nothing is known without consent.
+    fn profile_in_use(&self) -> Result<Profile> {
+        let (consent, seed) = {
+            let state = self.state();
+            (state.consent, state.identity.seed)
+        };
+        if consent.may_record() {
+            self.profile(self.store.read(profiles::load))
+        } else {
+            Ok(Profile::unknown(seed))
+        }
+    }
+
+    /// Reads plan, slates and the day's feedback into memory. Without consent only slates that are
+    /// the same for everybody.
     fn fill_shelf(&self) -> Result<()> {
         let recording = lock(&self.recording);
         let (plan, slates, damaged, today) = self.store.read(|connection| {
             let plan = releases::active_plan(connection)?;
-            let (slates, damaged) = slates::load_all(connection)?;
+            let (mut slates, damaged) = slates::load_all(connection)?;
+            if !self.state().consent.may_record() {
+                slates.retain(|slate| !slate.personalised);
+                return Ok((plan, slates, damaged, Today::default()));
+            }
             let profile = self.profile(profiles::load(connection))?;
             let forgotten = forgotten::load(connection)?;
             let mut today = Today::of(&profile, &forgotten);
@@ -272,13 +370,17 @@ impl Noctule {
 }
 
 impl State {
-    /// How this installation is treated by the experiment of the active release.
+    /// How this installation is treated: by the experiment of the active release, or like everybody
+    /// without consent.
     fn treatment(&self) -> Treatment {
-        let installation = self.identity.installation.to_string();
+        if !self.consent.may_record() {
+            return Treatment { policy: Policy::Baseline, arm: None };
+        }
+        let assignment = self.identity.assignment.to_string();
         let arm = self
             .experiment
             .as_ref()
-            .and_then(|experiment| crate::experiments::assign(experiment, &installation));
+            .and_then(|experiment| crate::experiments::assign(experiment, &assignment));
         match arm {
             Some(arm) => Treatment { policy: arm.policy, arm: Some(arm.name.clone()) },
             None => Treatment { policy: Policy::Model, arm: None },

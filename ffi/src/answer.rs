@@ -132,6 +132,9 @@ pub struct Recommendations {
     pub release: Option<String>,
     /// The arm of the experiment.
     pub arm: Option<String>,
+    /// Whether anything that is known of the user went into the slate: never without consent, and
+    /// not before something was learned.
+    pub personalised: bool,
     /// The items, best first.
     pub items: Vec<RecommendedItem>,
     /// Why there are none.
@@ -148,6 +151,7 @@ impl From<serving::Recommendations> for Recommendations {
             generation: answer.generation,
             release: answer.release.map(|release| release.to_string()),
             arm: answer.arm.map(|arm| arm.to_string()),
+            personalised: answer.personalised,
             items: answer.items.into_iter().map(RecommendedItem::from).collect(),
             empty_reason: answer.empty_reason.map(EmptyReason::from),
         }

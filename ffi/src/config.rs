@@ -6,18 +6,22 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Refusal, SystemClock, json};
 use noctule_core::release::Plan;
 
-use crate::{RecommenderError, WidgetPolicy};
+use crate::kinds::core_kinds;
+use crate::{DataConsent, KindSchema, RecommenderError, WidgetPolicy};
 
 /// No zone is further from UTC: 18 hours, the bound of ISO 8601 libraries.
 const UTC_OFFSET_MINUTES_MAX: i32 = 18 * 60;
 
 /// What [`crate::Recommender::open`] needs to know.
-#[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
+#[derive(Debug, Clone, PartialEq, uniffi::Record)]
 pub struct Config {
     /// The profile directory: one user, one process at a time. Made when its parent exists.
     pub directory: String,
     /// The app; releases for another are refused, and feedback is sent under this name.
     pub app: String,
+    /// What the user allows. Less than what is stored withdraws it at once; more counts for a new
+    /// profile only: call `set_consent` when the user agrees.
+    pub consent: DataConsent,
     /// Ed25519 public keys whose signature on a release counts, 64 hexadecimal digits each. Without
     /// any, no release passes.
     pub trusted_keys: Vec<String>,
@@ -42,6 +46,12 @@ pub struct Config {
     /// Keeps a file of the current slates for extensions of the app.
     #[uniffi(default = None)]
     pub widget: Option<WidgetPolicy>,
+    /// The fields of the app's own kinds of events. A kind without fields needs no declaration.
+    #[uniffi(default = [])]
+    pub event_kinds: Vec<KindSchema>,
+    /// Takes another pseudonym for feedback every so many days.
+    #[uniffi(default = None)]
+    pub rotate_pseudonym_days: Option<u32>,
 }
 
 /// Which releases to follow, how often to look, and what may go over a metered network.
@@ -81,8 +91,10 @@ impl TryFrom<Config> for noctule_core::Config {
             trusted_root: config.trusted_root,
             delivery: config.delivery.map(Into::into),
             widget: config.widget.map(TryInto::try_into).transpose()?,
+            event_kinds: core_kinds(config.event_kinds)?,
             clock: Arc::new(SystemClock { offset_minutes }),
-            ..Self::new(config.directory, config.app)
+            rotate_pseudonym_days: config.rotate_pseudonym_days,
+            ..Self::new(config.directory, config.app, config.consent.into())
         })
     }
 }
@@ -132,6 +144,7 @@ mod tests {
         Config {
             directory: "profile".into(),
             app: "town".into(),
+            consent: DataConsent::OnDevice,
             trusted_keys: vec!["0a".repeat(31) + "Ff"],
             utc_offset_minutes: -360,
             plan: None,
@@ -139,6 +152,8 @@ mod tests {
             trusted_root: None,
             delivery: None,
             widget: None,
+            event_kinds: Vec::new(),
+            rotate_pseudonym_days: Some(30),
         }
     }
 

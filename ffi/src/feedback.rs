@@ -3,7 +3,8 @@
 use noctule_core::base::{ContextId, ItemId, SurfaceId};
 use noctule_core::feedback;
 
-use crate::RecommenderError;
+use crate::kinds::core_details;
+use crate::{EventDetail, RecommenderError};
 
 /// What happened.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Enum)]
@@ -20,6 +21,8 @@ pub enum EventKind {
     Dislike,
     /// The user asked never to see it again.
     Hide,
+    /// The user took back what `undoes` names.
+    Undo,
     /// It was bought, visited, watched to the end: what the app exists for.
     Conversion,
     /// A kind of the app's own.
@@ -40,6 +43,7 @@ impl TryFrom<EventKind> for feedback::EventKind {
             EventKind::Like => Self::Like,
             EventKind::Dislike => Self::Dislike,
             EventKind::Hide => Self::Hide,
+            EventKind::Undo => Self::Undo,
             EventKind::Conversion => Self::Conversion,
             EventKind::Custom { name } => {
                 Self::try_from(name).map_err(|reason| RecommenderError::invalid("kind", reason))?
@@ -73,6 +77,15 @@ pub struct FeedbackEvent {
     /// How long it was looked at, milliseconds; a dwell needs it.
     #[uniffi(default = None)]
     pub dwell_ms: Option<i64>,
+    /// How long at least half of it was on the screen, milliseconds; of an impression.
+    #[uniffi(default = None)]
+    pub visible_ms: Option<i64>,
+    /// What is taken back, a hide, like, dislike or conversion; an undo needs it.
+    #[uniffi(default = None)]
+    pub undoes: Option<EventKind>,
+    /// Fields of the app's own kind, as it declared them.
+    #[uniffi(default = [])]
+    pub details: Vec<EventDetail>,
     /// When, Unix milliseconds; the clock at `record` when absent.
     #[uniffi(default = None)]
     pub at_ms: Option<i64>,
@@ -91,6 +104,9 @@ impl TryFrom<FeedbackEvent> for feedback::FeedbackEvent {
             generation: event.generation,
             propensity: event.propensity,
             dwell_ms: event.dwell_ms,
+            visible_ms: event.visible_ms,
+            undoes: event.undoes.map(TryInto::try_into).transpose()?,
+            details: core_details(event.details)?,
             at_ms: event.at_ms,
         })
     }
@@ -115,12 +131,14 @@ pub struct Receipt {
     pub first_sequence: u64,
     /// Sequence number of the last event; 0 when there was none.
     pub last_sequence: u64,
+    /// False when nothing was stored, since the user did not allow it.
+    pub stored: bool,
 }
 
 impl From<noctule_core::Receipt> for Receipt {
     fn from(receipt: noctule_core::Receipt) -> Self {
-        let noctule_core::Receipt { first_sequence, last_sequence } = receipt;
-        Self { first_sequence, last_sequence }
+        let noctule_core::Receipt { first_sequence, last_sequence, stored } = receipt;
+        Self { first_sequence, last_sequence, stored }
     }
 }
 
@@ -138,6 +156,9 @@ mod tests {
             generation: None,
             propensity: None,
             dwell_ms: None,
+            visible_ms: None,
+            undoes: None,
+            details: Vec::new(),
             at_ms: None,
         }
     }

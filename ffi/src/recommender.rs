@@ -10,9 +10,10 @@ use crate::feedback::core_events;
 use crate::progress::Listening;
 use crate::replay::key;
 use crate::{
-    Budget, CancelToken, Conditions, Config, Consent, Decision, Diagnosis, FeedbackEvent, GeoPoint,
-    Network, NightJournal, NightReport, ProgressListener, Receipt, RecommendRequest,
-    Recommendations, ReleaseName, Releases, Result, Status, Transfer, TransferOutcome,
+    Budget, CancelToken, Conditions, Config, Consent, DataConsent, Decision, Diagnosis, Durability,
+    FeedbackEvent, GeoPoint, Network, NightJournal, NightReport, ProgressListener, Receipt,
+    RecommendRequest, Recommendations, ReleaseName, Releases, Result, Status, Transfer,
+    TransferOutcome,
 };
 
 /// One profile: a directory with its database, its releases and its slates.
@@ -20,12 +21,13 @@ use crate::{
 /// Open one for each directory and keep it; it may be shared between threads. Every method blocks.
 ///
 /// ```
-/// use noctule_ffi::{Config, EmptyReason, RecommendRequest, Recommender};
+/// use noctule_ffi::{Config, DataConsent, EmptyReason, RecommendRequest, Recommender};
 ///
 /// let directory = tempfile::tempdir()?;
 /// let recommender = Recommender::open(Config {
 ///     directory: directory.path().join("profile").display().to_string(),
 ///     app: "town".into(),
+///     consent: DataConsent::Full,
 ///     trusted_keys: vec![],
 ///     utc_offset_minutes: 60,
 ///     plan: None,
@@ -33,6 +35,7 @@ use crate::{
 ///     trusted_root: None,
 ///     delivery: None,
 ///     widget: None,
+///     rotate_pseudonym_days: None,
 /// })?;
 /// let request = RecommendRequest { surface: "home".into(), context: None, limit: None };
 /// let answer = recommender.recommend(request)?;
@@ -152,13 +155,26 @@ impl Recommender {
         Ok(self.noctule.recommend(&request.try_into()?)?.into())
     }
 
-    /// Stores `events`, all or none; when it returns they are on the disk.
+    /// Stores `events`, all or none: record a screen in one call. When it returns they survive the
+    /// end of the process; and also a loss of power, unless all of them are impressions, or
+    /// `durability` says otherwise.
+    /// Without the user's consent nothing is stored, which the receipt says; it is no error.
     ///
     /// # Errors
     /// `InvalidInput` with the event and the field; `Storage`, `StorageFull`, `Closed`. Nothing is
     /// stored then.
-    pub fn record(&self, events: Vec<FeedbackEvent>) -> Result<Receipt> {
-        Ok(self.noctule.record(&core_events(events)?)?.into())
+    #[uniffi::method(default(durability = None))]
+    pub fn record(
+        &self,
+        events: Vec<FeedbackEvent>,
+        durability: Option<Durability>,
+    ) -> Result<Receipt> {
+        let events = core_events(events)?;
+        let receipt = match durability {
+            Some(durability) => self.noctule.record_as(durability.into(), &events)?,
+            None => self.noctule.record(&events)?,
+        };
+        Ok(receipt.into())
     }
 
     /// Forgets what the user did with `items`, which a reason named: gone from reasons and scores
@@ -233,8 +249,47 @@ impl Recommender {
         Ok(self.noctule.export_replay(&key(surface, context)?, consent.into())?)
     }
 
+    /// What the user allows.
+    #[must_use]
+    pub fn consent(&self) -> DataConsent {
+        self.noctule.consent().into()
+    }
+
+    /// Changes what the user allows; durable when it returns. `NotGiven` cancels a night that runs,
+    /// removes everything that is known of the user and asks the collector to delete what it has;
+    /// `OnDevice` lets nothing leave that was not sent yet; `Full` lets leave what is recorded from
+    /// now on.
+    ///
+    /// # Errors
+    /// `AlreadyRunning` when a night or an installation does not end in ten seconds; `Storage`,
+    /// `StorageFull`, `Closed`. Less consent is in force all the same, and what is left to remove
+    /// is removed at the end of the night or at the next opening.
+    pub fn set_consent(&self, consent: DataConsent) -> Result<()> {
+        Ok(self.noctule.set_consent(consent.into())?)
+    }
+
+    /// Writes everything that the device knows of its user to the file at `path`, as readable JSON:
+    /// whole or not at all. Personal data. May take seconds.
+    ///
+    /// # Errors
+    /// `InvalidInput` for a path in the profile directory; `Storage`, `StorageFull`, `Closed`.
+    pub fn export_to(&self, path: &str) -> Result<()> {
+        Ok(self.noctule.export_to(Path::new(path))?)
+    }
+
+    /// Removes the events with these sequence numbers, as receipts tell them, and gives how many
+    /// were still here. They are not learned, and not sent when they were not yet.
+    ///
+    /// # Errors
+    /// `InvalidInput` for more than 10,000 numbers; `Storage`, `StorageFull`, `Closed`. Nothing is
+    /// removed then.
+    pub fn forget_events(&self, sequences: &[u64]) -> Result<u64> {
+        Ok(self.noctule.forget_events(sequences)?)
+    }
+
     /// Forgets the user: feedback, also what was not sent yet, profile, slates, what they were made
-    /// from, the file for widgets, and the pseudonym. The release stays.
+    /// from, the file for widgets, and the pseudonym. The release and the consent stay. The
+    /// collector is asked to delete what it has: `next_transfer` says so until it has answered.
     ///
     /// # Errors
     /// `AlreadyRunning` while a night runs: cancel it first; `Storage`, `StorageFull`, `Closed`.

@@ -2,6 +2,8 @@
 
 use noctule_core::release;
 
+use crate::DataConsent;
+
 /// Name and version of a release.
 #[derive(Debug, Clone, PartialEq, Eq, uniffi::Record)]
 pub struct ReleaseName {
@@ -46,9 +48,13 @@ pub struct Status {
     pub policy: Policy,
     /// Pseudonym of the installation.
     pub installation: String,
-    /// Events ever recorded under this pseudonym.
+    /// What the user allows.
+    pub consent: DataConsent,
+    /// Deletion requests that the collector has not answered yet.
+    pub deletions_pending: u32,
+    /// Events recorded since the last erasure.
     pub recorded: u64,
-    /// Events of those that wait for an acknowledgement.
+    /// Events that are here and will be sent, or were and wait for an acknowledgement.
     pub pending_events: u64,
     /// Events that the collector refused one by one.
     pub rejected: u64,
@@ -119,6 +125,8 @@ impl From<noctule_core::Status> for Status {
             arm: status.arm,
             policy: status.policy.into(),
             installation: status.installation,
+            consent: status.consent.into(),
+            deletions_pending: status.deletions_pending,
             recorded: status.recorded,
             pending_events: status.pending_events,
             rejected: status.rejected,

@@ -15,6 +15,7 @@ from noctule import (
     Budget,
     CancelToken,
     Config,
+    DataConsent,
     ProgressListener,
     Recommender,
     RecommendRequest,
@@ -61,6 +62,7 @@ class RecommenderTest(unittest.TestCase):
         fields = {
             "directory": str(self.scratch / "profile"),
             "app": "town",
+            "consent": DataConsent.FULL,
             "trusted_keys": [KEY] if KEY else [],
         }
         return Config(**(fields | changes))

@@ -1,5 +1,6 @@
 """The library without a release: what it answers, refuses and tells."""
 
+import json
 import threading
 import unittest
 
@@ -7,6 +8,7 @@ from noctule import (
     Budget,
     CancelToken,
     Conditions,
+    DataConsent,
     EmptyReason,
     EventKind,
     FeedbackEvent,
@@ -135,6 +137,49 @@ class WithoutRelease(RecommenderTest):
         self.assertIn(database.name, caught.exception.reason)
         self.assertEqual(database.read_bytes(), b"no database " * 1_000)
 
+    def like(self, item):
+        return self.recommender.record([FeedbackEvent(kind=EventKind.LIKE(), item=item)])
+
+    def test_without_consent_nothing_is_stored_and_opening_gives_none_back(self):
+        self.assertTrue(self.like("luna").stored)
+        self.recommender.set_consent(DataConsent.NOT_GIVEN)
+        receipt = self.like("sol")
+        self.assertEqual((receipt.stored, receipt.last_sequence), (False, 0))
+        self.assertEqual(self.recommender.status().recorded, 0)
+        self.recommender.close()
+        self.recommender = Recommender.open(self.config())
+        self.assertEqual(self.recommender.consent(), DataConsent.NOT_GIVEN)
+        self.recommender.set_consent(DataConsent.ON_DEVICE)
+        self.assertTrue(self.like("sol").stored)
+        self.assertTrue(self.recommender.next_transfer(Network.UNMETERED).is_DONE())
+
+    def test_a_withdrawal_asks_for_the_deletion_until_the_pseudonym_is_named(self):
+        self.like("luna")
+        installation = self.recommender.status().installation
+        self.assertEqual(
+            self.recommender.next_transfer(Network.UNMETERED).request.path, "/v1/batches"
+        )
+        self.recommender.set_consent(DataConsent.NOT_GIVEN)
+        self.assertEqual(self.recommender.status().deletions_pending, 1)
+        request = self.recommender.next_transfer(Network.METERED).request
+        self.assertEqual(request.path, "/v1/deletions")
+        self.assertEqual(json.loads(request.body)["installation"], installation)
+        answer = json.dumps({"installation": installation}).encode()
+        self.recommender.transfer_finished(request.id, TransferOutcome.ANSWER(200, answer))
+        self.assertEqual(self.recommender.status().deletions_pending, 0)
+
+    def test_the_export_tells_what_was_recorded_and_not_what_was_forgotten(self):
+        self.like("luna")
+        forgotten = self.like("sol").last_sequence
+        self.assertEqual(self.recommender.forget_events([forgotten, 99]), 1)
+        path = self.scratch / "export.json"
+        self.recommender.export_to(str(path))
+        document = json.loads(path.read_text())
+        self.assertEqual([event["item"] for event in document["tables"]["events"]], ["luna"])
+        with self.assertRaises(RecommenderError.InvalidInput) as caught:
+            self.recommender.export_to(str(self.scratch / "profile" / "export.json"))
+        self.assertEqual(caught.exception.field, "path")
+
     def test_after_closing_every_call_says_so(self):
         self.recommender.close()
         self.recommender.close()
@@ -146,6 +191,9 @@ class WithoutRelease(RecommenderTest):
             lambda: self.recommender.cancel_delivery(),
             self.recommender.rollback,
             self.recommender.erase,
+            lambda: self.recommender.set_consent(DataConsent.NOT_GIVEN),
+            lambda: self.recommender.forget_events([1]),
+            lambda: self.recommender.export_to(str(self.scratch / "export.json")),
             lambda: self.recommender.set_place(None),
             lambda: self.recommender.install_release(str(self.scratch)),
             lambda: self.recommender.record([FeedbackEvent(kind=EventKind.LIKE(), item="luna")]),

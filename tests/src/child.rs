@@ -2,12 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
+mod mishap;
+mod sender;
 mod starved;
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+use noctule_core::Config;
 use noctule_core::base::{Budget, CancelToken, Clock, ItemId, Seed, SeededRandom, Step};
+use noctule_core::consent::DataConsent;
 use noctule_core::feedback::FeedbackEvent;
 use noctule_core::scoring::Kernel;
 use noctule_core::upload::{Network, Transfer};
@@ -65,6 +69,9 @@ fn main() {
             say("begin nothing");
             wait_for_the_end();
         }
+        ["erase", directory, now_ms] => erase(Path::new(directory), number(now_ms)),
+        ["withdraw", directory, now_ms] => withdraw(Path::new(directory), number(now_ms)),
+        ["rotate", directory, now_ms] => rotate(Path::new(directory), number(now_ms)),
         ["slates", scratch] => {
             say(&format!("kernel {}", Kernel::fastest().name()));
             published(Path::new(scratch)).iter().for_each(|line| say(line));
@@ -78,10 +85,29 @@ fn main() {
             let number = seed.parse::<u64>().unwrap() << 24;
             Worker { phone, releases: Path::new(releases), random, number }.work();
         }
+        ["mishap" | "send" | "drain", ..] => feedback(&args),
         ["switch", directory, releases, seed, now_ms] => {
             let phone = Phone::open_at(Path::new(directory), now_ms.parse().unwrap()).unwrap();
             say("ready");
             switch(&phone, Path::new(releases), seed.parse().unwrap());
+        }
+        _ => panic!("unknown arguments {args:?}"),
+    }
+}
+
+/// Records and sends until something happens to it, or nothing is left.
+fn feedback(args: &[&str]) {
+    match *args {
+        ["mishap", directory, releases, seed, now_ms] => {
+            let (directory, releases) = (Path::new(directory), Path::new(releases));
+            mishap::live(directory, releases, seed.parse().unwrap(), number(now_ms));
+        }
+        ["send", directory, address, seed, now_ms] => {
+            let (address, seed) = (address.parse().unwrap(), seed.parse().unwrap());
+            sender::work(Path::new(directory), address, seed, number(now_ms));
+        }
+        ["drain", directory, address, now_ms] => {
+            sender::drain(Path::new(directory), address.parse().unwrap(), number(now_ms));
         }
         _ => panic!("unknown arguments {args:?}"),
     }
@@ -172,6 +198,77 @@ fn widget(directory: &Path, now_ms: i64) {
         say("begin hide");
         phone.record(&[event("hide", first.item)]).unwrap();
         say(&format!("hid {}", first.item));
+    }
+}
+
+/// Erases the user once.
+fn erase(directory: &Path, now_ms: i64) {
+    let phone = Phone::open_at(directory, now_ms).unwrap();
+    say("ready");
+    say("begin erase");
+    phone.erase().unwrap();
+    say("begin nothing");
+    wait_for_the_end();
+}
+
+/// Withdraws the consent, and then asks for the deletion as often as anybody waits for.
+fn withdraw(directory: &Path, now_ms: i64) {
+    let phone = Phone::open_at(directory, now_ms).unwrap();
+    say("ready");
+    say("begin withdraw");
+    phone.set_consent(DataConsent::NotGiven).unwrap();
+    say("withdrawn");
+    loop {
+        say("begin asking");
+        match phone.next_transfer(Network::Metered).unwrap() {
+            Transfer::Upload(request) => {
+                assert_eq!(request.path, "/v1/deletions");
+                say(&format!("asked {}", request.id));
+                phone.transfer_finished(&request.id, &answer(500, "")).unwrap();
+            }
+            Transfer::Wait { until_ms } => phone.clock.set(until_ms),
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// Records and sends for days, under a pseudonym a day; each event has a number of its own.
+fn rotate(directory: &Path, now_ms: i64) {
+    let daily = |config: &mut Config| config.rotate_pseudonym_days = Some(1);
+    let phone = Phone::open_as(directory, now_ms, daily).unwrap();
+    let mut random = SeededRandom::new(Seed(now_ms as u64));
+    let mut own = now_ms as u64;
+    say("ready");
+    loop {
+        phone.clock.set(phone.clock.now_ms() + DAY_MS / 6);
+        say("begin record");
+        let events: Vec<FeedbackEvent> = (0..1 + random.below(3))
+            .map(|_| {
+                own += 1;
+                FeedbackEvent { generation: Some(own), ..event("like", "item-1") }
+            })
+            .collect();
+        phone.record(&events).unwrap();
+        say(&format!("recorded {} {own}", own + 1 - events.len() as u64));
+        if random.chance(0.2) {
+            // Without a release a night only learns.
+            let _ = phone.night();
+        }
+        say("begin transfer");
+        let Transfer::Upload(request) = phone.next_transfer(Network::Unmetered).unwrap() else {
+            continue;
+        };
+        if random.chance(0.3) {
+            continue;
+        }
+        let lines = lines(&request);
+        let installation = lines[0]["installation"].as_str().unwrap();
+        for line in &lines[1..] {
+            let (sequence, event) = (&line["sequence"], delivered(line));
+            say(&format!("delivered {installation} {sequence} {}", event.generation.unwrap()));
+        }
+        let acknowledged = acknowledgement(&request.id, lines.len() - 1);
+        phone.transfer_finished(&request.id, &acknowledged).unwrap();
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Collector {
     pub events: BTreeMap<u64, Delivered>,
     /// How many events were delivered more than once.
     pub repeated: u64,
+    /// The pseudonyms whose deletion was requested, in the order of the answers.
+    pub deleted: Vec<String>,
     sequences: HashMap<String, u64>,
     batches: HashMap<String, (u64, u64)>,
 }
@@ -50,8 +52,14 @@ impl Collector {
         assert_eq!(known, (first, last), "batch {id} with other events than before");
     }
 
-    /// Takes a whole batch and acknowledges it.
+    /// Takes a whole batch or a request to delete, and acknowledges it.
     pub fn receive(&mut self, request: &UploadRequest) -> TransferOutcome {
+        if request.path == "/v1/deletions" {
+            let installation = deletion(request)["installation"].as_str().unwrap().to_owned();
+            let answered = deletion_answer(&installation);
+            self.deleted.push(installation);
+            return answered;
+        }
         let lines = lines(request);
         let number = |line: &Value, field: &str| line[field].as_u64();
         let (first, last) =
@@ -70,11 +78,15 @@ impl Collector {
         loop {
             match phone.next_transfer(Network::Unmetered).unwrap() {
                 Transfer::Upload(request) => {
-                    let before = phone.status().unwrap().pending_events;
+                    let waiting = || {
+                        let status = phone.status().unwrap();
+                        status.pending_events + u64::from(status.deletions_pending)
+                    };
+                    let before = waiting();
                     let outcome = self.receive(&request);
                     phone.transfer_finished(&request.id, &outcome).unwrap();
-                    let after = phone.status().unwrap().pending_events;
-                    assert!(after < before, "{after} events wait after an acknowledgement");
+                    let after = waiting();
+                    assert!(after < before, "{after} wait after an acknowledgement");
                 }
                 Transfer::Wait { until_ms } => phone.clock.set(until_ms),
                 Transfer::Done => return,
@@ -107,6 +119,18 @@ pub fn lines(request: &UploadRequest) -> Vec<Value> {
     let mut text = String::new();
     flate2::read::GzDecoder::new(&*request.body).read_to_string(&mut text).unwrap();
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+/// The body of a request to delete.
+#[must_use]
+pub fn deletion(request: &UploadRequest) -> Value {
+    serde_json::from_slice(&request.body).unwrap()
+}
+
+/// The answer that ends a request to delete.
+#[must_use]
+pub fn deletion_answer(installation: &str) -> TransferOutcome {
+    answer(200, &format!(r#"{{"installation":"{installation}"}}"#))
 }
 
 /// An answer of an HTTP server.

@@ -5,6 +5,7 @@
 pub mod collector;
 pub mod models;
 pub mod phone;
+pub mod post;
 pub mod repository;
 pub mod server;
 pub mod slates;

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use noctule_core::base::{
     Budget, CancelToken, Clock, ContextId, ItemId, ManualClock, NoProgress, Result, SurfaceId,
 };
+use noctule_core::consent::DataConsent;
 use noctule_core::delivery::DeliveryPolicy;
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 use noctule_core::night::{NightOutcome, NightReport};
@@ -39,7 +40,7 @@ impl Deref for Phone {
 #[must_use]
 pub fn config(directory: &Path, now_ms: i64) -> (Config, Arc<ManualClock>) {
     let clock = Arc::new(ManualClock::at(now_ms));
-    let mut config = Config::new(directory, APP);
+    let mut config = Config::new(directory, APP, DataConsent::Full);
     config.trusted_keys = vec![SecretKey::from_seed(&KEY_SEED).public().0];
     config.seed = Some(11);
     config.clock = clock.clone();

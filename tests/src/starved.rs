@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use noctule_core::base::{Budget, CancelToken, Clock, Error, Network, NoProgress, Transfer};
+use noctule_core::consent::DataConsent;
 use noctule_core::widget::WidgetPolicy;
 use noctule_core::{Noctule, Result};
 use noctule_tests::Phone;
@@ -114,7 +115,10 @@ pub(crate) fn only_read(
     }
     assert_read_only(Phone::open_at(&profile, now_ms), &profile);
     let below = profile.join("new");
-    assert_read_only(Noctule::open(noctule_core::Config::new(&below, "town")), &below);
+    assert_read_only(
+        Noctule::open(noctule_core::Config::new(&below, "town", DataConsent::Full)),
+        &below,
+    );
     writable(&profile);
     let phone = Phone::open_at(&profile, now_ms + DAY_MS).unwrap();
     let releases = profile.join("releases");

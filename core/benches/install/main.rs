@@ -22,6 +22,7 @@ use std::time::Instant;
 
 use memory::Peak;
 use noctule_core::catalogue::Catalogue;
+use noctule_core::consent::DataConsent;
 use noctule_core::night::LoadedRelease;
 use noctule_core::release::{
     CATALOGUE_FILE, Trust, VerifiedRelease, check_installed, sha256_of_file, stage, stage_owned,
@@ -193,7 +194,7 @@ fn measure(scratch: &Path, source: &Path) -> Result<[Work; 8]> {
         works[3].time(before_kb, || check_catalogue(&moved))?;
         works[4].time(before_kb, || verify_codes(&moved))?;
         let profile = scratch.join(format!("profile-{round}"));
-        let mut config = Config::new(&profile, "bench");
+        let mut config = Config::new(&profile, "bench", DataConsent::Full);
         config.allow_unsigned_for_development = true;
         let noctule = Noctule::open(config)?;
         let staged = profile.join("releases/.incoming-1");

@@ -1,7 +1,8 @@
 //! Time comes in as an argument, so that a night can be replayed.
 
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Tells the wall-clock time and the zone.
 pub trait Clock: Send + Sync {
@@ -11,7 +12,15 @@ pub trait Clock: Send + Sync {
     fn offset_minutes(&self) -> i32 {
         0
     }
+    /// Milliseconds of a clock that nobody can set, from any moment before this process made the
+    /// clock; none where there is no such clock.
+    fn monotonic_ms(&self) -> Option<u64> {
+        None
+    }
 }
+
+/// When this process first asked for the time.
+static BEGAN: OnceLock<Instant> = OnceLock::new();
 
 /// The clock of the device, with the zone offset that the app told.
 #[derive(Debug, Clone, Copy, Default)]
@@ -31,6 +40,10 @@ impl Clock for SystemClock {
 
     fn offset_minutes(&self) -> i32 {
         self.offset_minutes
+    }
+
+    fn monotonic_ms(&self) -> Option<u64> {
+        u64::try_from(BEGAN.get_or_init(Instant::now).elapsed().as_millis()).ok()
     }
 }
 

@@ -179,3 +179,21 @@ pub const WIDGET_BYTES_MAX: usize = 1 << 20;
 
 /// Reasons of one slot of such a file: as many as a widget could show, and more.
 pub const WIDGET_REASONS_MAX: usize = 16;
+
+/// Own kinds of events that an app declares.
+pub const KINDS_MAX: usize = 64;
+
+/// Fields of one own kind.
+pub const DETAILS_MAX: usize = 16;
+
+/// Words that one field may choose from.
+pub const DETAIL_WORDS_MAX: usize = 64;
+
+/// Bytes of such a word.
+pub const DETAIL_WORD_BYTES_MAX: usize = 64;
+
+/// The greatest whole number that every JSON reader keeps exact (2^53 - 1).
+pub const SAFE_INTEGER_MAX: f64 = 9_007_199_254_740_991.0;
+
+/// Milliseconds without an event that end a session: half an hour, as web analytics count visits.
+pub const SESSION_GAP_MS: i64 = 30 * 60 * 1_000;

@@ -1,6 +1,7 @@
 //! The pause after a failed transfer.
 
 use bincode::{Decode, Encode};
+use serde::Serialize;
 
 use super::SeededRandom;
 
@@ -23,7 +24,7 @@ const PAUSE_MAX_MS: i64 = RETRY_AFTER_CAP_MS as i64;
 /// pause.over();
 /// assert_eq!(pause.until(1_000), None);
 /// ```
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Pause {
     /// Failures in a row.
     failures: u32,

@@ -44,3 +44,17 @@ pub struct Profile {
     /// Seed of all randomness on this device, drawn once when the directory was created.
     pub seed: u64,
 }
+
+impl Profile {
+    /// A profile of which nothing is known, on the device with this seed.
+    #[must_use]
+    pub fn unknown(seed: u64) -> Self {
+        Self { seed, ..Self::default() }
+    }
+
+    /// Whether it knows anything that slates are made from.
+    #[must_use]
+    pub fn knows_anything(&self) -> bool {
+        !self.history.is_empty() || !self.hidden.is_empty() || self.place.is_some()
+    }
+}

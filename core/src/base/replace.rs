@@ -17,9 +17,55 @@ pub fn replace_file(path: &Path, bytes: &[u8]) -> Result<()> {
         file.write_all(bytes)?;
         file.sync_all()
     });
+    finish(path, written.map_err(Error::file(&new, "writing")))
+}
+
+/// As [`replace_file`], for what is written piece by piece: `write` fills the new file, which only
+/// its owner may read where the system knows owners.
+///
+/// # Errors
+/// As [`replace_file`], and those of `write`.
+pub fn replace_with(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
+    let new = beside(path);
+    let created = private(&new).map_err(Error::file(&new, "making"));
+    let written = created.and_then(|mut file| {
+        write(&mut file)?;
+        file.sync_all().map_err(Error::file(&new, "flushing"))
+    });
+    finish(path, written)
+}
+
+/// Removes what a kill left of a file that was to replace the one at `path`.
+///
+/// # Errors
+/// [`Error::File`], [`Error::ReadOnly`]; that there is none is no error.
+pub fn remove_unfinished(path: &Path) -> Result<()> {
+    let new = beside(path);
+    match std::fs::remove_file(&new) {
+        Ok(()) => sync_directory(parent(path)),
+        Err(error) if is_absent(&error) => Ok(()),
+        Err(error) => Err(Error::file(&new, "removing")(error)),
+    }
+}
+
+/// A new file that only its owner may read.
+fn private(path: &Path) -> std::io::Result<File> {
+    match std::fs::remove_file(path) {
+        Err(error) if !is_absent(&error) => return Err(error),
+        _ => {}
+    }
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)
+}
+
+fn finish(path: &Path, written: Result<()>) -> Result<()> {
+    let new = beside(path);
     if let Err(error) = written {
         let _ = std::fs::remove_file(&new);
-        return Err(Error::file(&new, "writing")(error));
+        return Err(error);
     }
     if let Err(error) = std::fs::rename(&new, path) {
         let _ = std::fs::remove_file(&new);

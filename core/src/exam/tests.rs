@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{ContextId, EventId, ItemId, LabelWeights, Profile, Refusal};
+use crate::base::{ContextId, ItemId, LabelWeights, Profile, Refusal};
 use crate::feedback::{EventKind, RecordedEvent};
 use crate::learning::Labels;
 use crate::release::{CheckEvent, CheckKind, Level, Situation};
@@ -23,21 +23,8 @@ const KINDS: [(CheckKind, EventKind); 6] = [
 
 fn recorded(sequence: u64, kind: EventKind, item: &ItemId, context: &ContextId) -> RecordedEvent {
     let position = (kind == EventKind::Impression).then_some(0);
-    RecordedEvent {
-        id: EventId::generate(),
-        sequence,
-        at_ms: NOW_MS - 2 * DAY_MS,
-        kind,
-        item: item.clone(),
-        surface: None,
-        context: Some(context.clone()),
-        position,
-        generation: None,
-        propensity: None,
-        dwell_ms: None,
-        release: None,
-        arm: None,
-    }
+    let event = RecordedEvent::new(sequence, NOW_MS - 2 * DAY_MS, kind, item.clone());
+    RecordedEvent { context: Some(context.clone()), position, ..event }
 }
 
 proptest! {

@@ -3,19 +3,23 @@
 use crate::base::limits::{DWELL_MS_MAX, EVENTS_PER_CALL_MAX, FUTURE_MS_MAX, SLATE_LENGTH_MAX};
 use crate::base::{Error, Result};
 
-use super::{EventKind, FeedbackEvent};
+use super::{EventKind, FeedbackEvent, KindSchemas};
 
-/// Checks every event against the ranges of its fields, at the device's time `now_ms`.
+/// Checks every event against the ranges of its fields, at the device's time `now_ms`, and the
+/// fields of own kinds against what the app declared.
 ///
 /// # Errors
 /// [`Error::InvalidInput`] with the index and the field of the first that does not fit.
-pub fn check(events: &[FeedbackEvent], now_ms: i64) -> Result<()> {
+pub fn check(events: &[FeedbackEvent], own: &KindSchemas, now_ms: i64) -> Result<()> {
     if events.len() > EVENTS_PER_CALL_MAX {
         let reason = format!("{} events, at most {EVENTS_PER_CALL_MAX} a call", events.len());
         return Err(Error::invalid("events", reason));
     }
     for (index, event) in events.iter().enumerate() {
         check_one(event, now_ms).map_err(|(field, reason)| {
+            Error::invalid(format!("events[{index}].{field}"), reason)
+        })?;
+        own.check(&event.kind, &event.details).map_err(|(field, reason)| {
             Error::invalid(format!("events[{index}].{field}"), reason)
         })?;
     }
@@ -39,6 +43,13 @@ fn check_one(event: &FeedbackEvent, now_ms: i64) -> Result<(), (&'static str, St
     if event.kind == EventKind::Dwell && event.dwell_ms.is_none() {
         return Err(("dwell_ms", "a dwell needs it".into()));
     }
+    if event.visible_ms.is_some_and(|visible| !(0..=DWELL_MS_MAX).contains(&visible)) {
+        return Err(("visible_ms", format!("must be between 0 and {DWELL_MS_MAX} ms")));
+    }
+    if event.visible_ms.is_some() && event.kind != EventKind::Impression {
+        return Err(("visible_ms", "belongs to an impression".into()));
+    }
+    check_undo(event)?;
     if event.generation.is_some_and(|generation| i64::try_from(generation).is_err()) {
         return Err(("generation", "is not one that this library published".into()));
     }
@@ -48,6 +59,17 @@ fn check_one(event: &FeedbackEvent, now_ms: i64) -> Result<(), (&'static str, St
             Err(("at_ms", "is more than a day in the future".into()))
         }
         _ => Ok(()),
+    }
+}
+
+fn check_undo(event: &FeedbackEvent) -> Result<(), (&'static str, String)> {
+    use EventKind::{Conversion, Dislike, Hide, Like, Undo};
+    match (&event.kind, &event.undoes) {
+        (Undo, Some(Hide | Like | Dislike | Conversion)) => Ok(()),
+        (Undo, None) => Err(("undoes", "an undo needs it".into())),
+        (Undo, Some(kind)) => Err(("undoes", format!("{kind} cannot be taken back"))),
+        (_, Some(_)) => Err(("undoes", "belongs to an undo".into())),
+        (_, None) => Ok(()),
     }
 }
 
@@ -64,7 +86,7 @@ mod tests {
     }
 
     fn refused_field(event: FeedbackEvent) -> String {
-        match check(&[impression(), event], NOW) {
+        match check(&[impression(), event], &KindSchemas::default(), NOW) {
             Err(Error::InvalidInput { field, .. }) => field,
             other => panic!("{other:?}"),
         }
@@ -80,6 +102,21 @@ mod tests {
             (FeedbackEvent { propensity: Some(f64::NAN), ..impression() }, "events[1].propensity"),
             (FeedbackEvent { dwell_ms: Some(-5), ..impression() }, "events[1].dwell_ms"),
             (FeedbackEvent { kind: EventKind::Dwell, ..impression() }, "events[1].dwell_ms"),
+            (FeedbackEvent { visible_ms: Some(-1), ..impression() }, "events[1].visible_ms"),
+            (
+                FeedbackEvent { kind: EventKind::Click, visible_ms: Some(1), ..impression() },
+                "events[1].visible_ms",
+            ),
+            (FeedbackEvent { kind: EventKind::Undo, ..impression() }, "events[1].undoes"),
+            (FeedbackEvent { undoes: Some(EventKind::Hide), ..impression() }, "events[1].undoes"),
+            (
+                FeedbackEvent {
+                    kind: EventKind::Undo,
+                    undoes: Some(EventKind::Click),
+                    ..impression()
+                },
+                "events[1].undoes",
+            ),
             (FeedbackEvent { generation: Some(u64::MAX), ..impression() }, "events[1].generation"),
             (FeedbackEvent { at_ms: Some(-1), ..impression() }, "events[1].at_ms"),
             (
@@ -95,13 +132,13 @@ mod tests {
     #[test]
     fn a_clock_that_is_a_little_ahead_is_no_reason_to_refuse() {
         let event = FeedbackEvent { at_ms: Some(NOW + 60_000), ..impression() };
-        assert!(check(&[event], NOW).is_ok());
+        assert!(check(&[event], &KindSchemas::default(), NOW).is_ok());
     }
 
     #[test]
     fn too_many_events_at_once_are_refused() {
         let events = vec![impression(); EVENTS_PER_CALL_MAX + 1];
-        let refused = check(&events, NOW);
+        let refused = check(&events, &KindSchemas::default(), NOW);
         assert!(matches!(refused, Err(Error::InvalidInput { field, .. }) if field == "events"));
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::Details;
 use crate::base::{ContextId, EventId, ItemId, SurfaceId};
 
 /// What happened.
@@ -22,6 +23,8 @@ pub enum EventKind {
     Dislike,
     /// The user asked never to see it again.
     Hide,
+    /// The user took back what [`FeedbackEvent::undoes`] names.
+    Undo,
     /// It was bought, visited, watched to the end: what the app exists for.
     Conversion,
     /// The app's own kind: lower-case letters, digits and `_`, at most 32.
@@ -39,6 +42,7 @@ impl EventKind {
             Self::Like => "like",
             Self::Dislike => "dislike",
             Self::Hide => "hide",
+            Self::Undo => "undo",
             Self::Conversion => "conversion",
             Self::Custom(name) => name,
         }
@@ -56,6 +60,7 @@ impl TryFrom<String> for EventKind {
             "like" => Self::Like,
             "dislike" => Self::Dislike,
             "hide" => Self::Hide,
+            "undo" => Self::Undo,
             "conversion" => Self::Conversion,
             custom => {
                 let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -109,6 +114,15 @@ pub struct FeedbackEvent {
     /// How long it was looked at, milliseconds; a dwell needs it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dwell_ms: Option<i64>,
+    /// How long at least half of it was on the screen, milliseconds; of an impression.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible_ms: Option<i64>,
+    /// What is taken back, a hide, like, dislike or conversion; an undo needs it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<EventKind>,
+    /// Fields of the app's own kind, as it declared them: see [`super::KindSchema`].
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
     /// When, Unix milliseconds; the clock at `record` when absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_ms: Option<i64>,
@@ -127,6 +141,9 @@ impl FeedbackEvent {
             generation: None,
             propensity: None,
             dwell_ms: None,
+            visible_ms: None,
+            undoes: None,
+            details: Details::new(),
             at_ms: None,
         }
     }
@@ -140,8 +157,21 @@ pub struct RecordedEvent {
     pub id: EventId,
     /// Grows by one with each event of this installation, from 1.
     pub sequence: u64,
-    /// When it happened, Unix milliseconds.
+    /// When it happened by the wall clock, Unix milliseconds.
     pub at_ms: i64,
+    /// Offset of the device from UTC in minutes, east positive.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub zone_minutes: Option<i32>,
+    /// Run of the library in which it was recorded: counts the openings of this profile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<u32>,
+    /// When it was recorded by a clock that nobody can set, milliseconds: compare it within one
+    /// run only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_ms: Option<u64>,
+    /// Visit in which it was recorded: counts from 1; half an hour without an event begins another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<u32>,
     /// What happened.
     pub kind: EventKind,
     /// To which item.
@@ -164,10 +194,53 @@ pub struct RecordedEvent {
     /// How long it was looked at, milliseconds.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dwell_ms: Option<u64>,
+    /// How long at least half of it was on the screen, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub visible_ms: Option<u64>,
+    /// What is taken back; of an undo.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub undoes: Option<EventKind>,
+    /// Fields of the app's own kind.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
+    /// The first 16 hexadecimal digits of the digest of what the slate was made from: release,
+    /// plan, profile and day. Impressions with the same digest saw the same features.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub made_from: Option<String>,
     /// Release that was active, as `name@version`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub release: Option<String>,
     /// Arm of the experiment that the installation was in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arm: Option<String>,
+}
+
+impl RecordedEvent {
+    /// An event of `kind` about `item` with an identity and nothing else known.
+    #[must_use]
+    pub fn new(sequence: u64, at_ms: i64, kind: EventKind, item: ItemId) -> Self {
+        Self {
+            id: EventId::generate(),
+            sequence,
+            at_ms,
+            zone_minutes: None,
+            run: None,
+            run_ms: None,
+            session: None,
+            kind,
+            item,
+            surface: None,
+            context: None,
+            position: None,
+            generation: None,
+            propensity: None,
+            dwell_ms: None,
+            visible_ms: None,
+            undoes: None,
+            details: Details::new(),
+            made_from: None,
+            release: None,
+            arm: None,
+        }
+    }
 }

@@ -1,21 +1,12 @@
 //! Feedback on disk.
 
-use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
+use rusqlite::{Connection, Row, Transaction, params};
 
+use super::recorder::Stamp;
+use super::recorder::rows::{self as recorder, Recorder};
 use super::{EventKind, FeedbackEvent, RecordedEvent};
 use crate::base::{ContextId, Error, EventId, Forgotten, ItemId, Result, SurfaceId};
 use crate::serving::Today;
-
-/// What is stamped on every event of one call.
-#[derive(Debug, Clone, Copy)]
-pub struct Stamp<'a> {
-    /// The clock, for events that bring no time.
-    pub now_ms: i64,
-    /// The active release, as `name@version`.
-    pub release: Option<&'a str>,
-    /// The arm of the installation.
-    pub arm: Option<&'a str>,
-}
 
 /// Appends `events`; gives the sequence numbers of the first and the last.
 ///
@@ -26,20 +17,44 @@ pub fn append(
     events: &[FeedbackEvent],
     stamp: Stamp<'_>,
 ) -> Result<Option<(u64, u64)>> {
+    if events.is_empty() {
+        return Ok(None);
+    }
     let failed = || Error::storage("recording feedback");
+    let mut recorder = Recorder::load(transaction)?;
+    recorder.visit(&stamp);
+    let first = recorder.last_sequence + 1;
     let mut insert = transaction
         .prepare_cached(
-            "INSERT INTO events (id, at_ms, kind, item, surface, context, position, generation, \
-             propensity, dwell_ms, release, arm) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+            "INSERT INTO events (sequence, id, at_ms, run_ms, kind, item, surface, context, \
+             position, generation, propensity, dwell_ms, visible_ms, undoes, details, stamp) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
         )
         .map_err(failed())?;
-    let mut range = None;
+    let now_ms = stamp.now_ms;
+    let run_ms = stamp.run_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    // One screen shows one slate: its stamp is looked up once.
+    let mut stamped: Option<(&FeedbackEvent, i64)> = None;
     for event in events {
+        let stamp = match stamped {
+            Some((before, stamp)) if same_slate(before, event) => stamp,
+            _ => {
+                let made_from = recorder::made_from(transaction, event)?;
+                recorder::stamp_id(transaction, &stamp, &recorder, made_from.as_deref())?
+            }
+        };
+        stamped = Some((event, stamp));
+        recorder.last_sequence += 1;
+        let details = (!event.details.is_empty()).then(|| serde_json::to_string(&event.details));
+        let details = details
+            .transpose()
+            .map_err(|error| Error::invalid("details", format!("do not become JSON: {error}")))?;
         let id = EventId::generate();
         let values = params![
+            recorder.last_sequence,
             id.0.as_bytes().as_slice(),
-            event.at_ms.unwrap_or(stamp.now_ms),
+            event.at_ms.unwrap_or(now_ms),
+            run_ms,
             event.kind.as_str(),
             event.item.as_str(),
             event.surface.as_ref().map(SurfaceId::as_str),
@@ -48,35 +63,71 @@ pub fn append(
             event.generation,
             event.propensity,
             event.dwell_ms,
-            stamp.release,
-            stamp.arm,
+            event.visible_ms,
+            event.undoes.as_ref().map(EventKind::as_str),
+            details,
+            stamp,
         ];
-        let sequence = insert.insert(values).map_err(failed())? as u64;
-        range = Some((range.map_or(sequence, |(first, _)| first), sequence));
+        insert.execute(values).map_err(failed())?;
     }
-    Ok(range)
+    recorder.save(transaction)?;
+    Ok(Some((first, recorder.last_sequence)))
+}
+
+fn same_slate(one: &FeedbackEvent, other: &FeedbackEvent) -> bool {
+    one.generation == other.generation
+        && one.surface == other.surface
+        && one.context == other.context
+}
+
+/// Which events to read, in the order of their sequence numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Range {
+    /// Those with a number above this.
+    pub after: u64,
+    /// Those with a number up to this.
+    pub through: u64,
+    /// At most so many.
+    pub limit: usize,
 }
 
 /// Hands at most `limit` events with a sequence number above `after` to `take`, in order.
 ///
 /// # Errors
-/// [`Error::Storage`], [`Error::Damaged`] when a row does not read as an event, those of `take`.
+/// As [`each_in`].
 pub fn each_after(
     connection: &Connection,
     after: u64,
     limit: usize,
+    take: impl FnMut(RecordedEvent) -> Result<()>,
+) -> Result<()> {
+    each_in(connection, Range { after, through: u64::MAX, limit }, take)
+}
+
+/// Hands the events of `range` to `take`, in order.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::Damaged`] when a row does not read as an event, those of `take`.
+pub fn each_in(
+    connection: &Connection,
+    range: Range,
     mut take: impl FnMut(RecordedEvent) -> Result<()>,
 ) -> Result<()> {
     let failed = || Error::storage("reading feedback");
+    // A stamp that is missing takes nothing but what it says with it.
     let mut query = connection
         .prepare_cached(
-            "SELECT sequence, id, at_ms, kind, item, surface, context, position, generation, \
-             propensity, dwell_ms, release, arm FROM events WHERE sequence > ?1 \
-             ORDER BY sequence LIMIT ?2",
+            "SELECT sequence, events.id, at_ms, kind, item, surface, context, position, \
+             generation, propensity, dwell_ms, visible_ms, undoes, details, run_ms, release, arm, \
+             zone_minutes, run, session, made_from \
+             FROM events LEFT JOIN stamps ON stamps.id = stamp \
+             WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence LIMIT ?3",
         )
         .map_err(failed())?;
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let mut rows = query.query(params![after, limit]).map_err(failed())?;
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let limit = i64::try_from(range.limit).unwrap_or(i64::MAX);
+    let bounds = params![number(range.after), number(range.through), limit];
+    let mut rows = query.query(bounds).map_err(failed())?;
     while let Some(row) = rows.next().map_err(failed())? {
         take(event(row)?)?;
     }
@@ -100,7 +151,7 @@ pub fn note_after(
             EventKind::Conversion | EventKind::Like if forgotten.covers(item, *sequence) => {
                 today.note_opened(item);
             }
-            _ => super::apply(today, kind, item, *at_ms),
+            _ => super::apply(today, kind, event.undoes.as_ref(), item, *at_ms),
         }
         Ok(())
     })
@@ -111,22 +162,69 @@ pub fn note_after(
 /// # Errors
 /// [`Error::Storage`].
 pub fn last_sequence(connection: &Connection) -> Result<u64> {
-    connection
-        .query_row("SELECT seq FROM sqlite_sequence WHERE name = 'events'", [], |row| row.get(0))
-        .optional()
-        .map(Option::unwrap_or_default)
-        .map_err(Error::storage("reading the last sequence number"))
+    Recorder::load(connection).map(|recorder| recorder.last_sequence)
 }
 
-/// Removes the events up to and including `through`.
+/// Removes the event `sequence`; tells whether it was there.
 ///
 /// # Errors
 /// [`Error::Storage`].
-pub fn remove_through(transaction: &Transaction<'_>, through: u64) -> Result<usize> {
+pub fn remove(transaction: &Transaction<'_>, sequence: u64) -> Result<bool> {
     transaction
-        .prepare_cached("DELETE FROM events WHERE sequence <= ?1")
-        .and_then(|mut delete| delete.execute([through]))
-        .map_err(Error::storage("removing feedback that was delivered and learned"))
+        .prepare_cached("DELETE FROM events WHERE sequence = ?1")
+        .and_then(|mut delete| delete.execute([sequence]))
+        .map(|removed| removed > 0)
+        .map_err(Error::storage("removing an event"))
+}
+
+/// How many events were ever given up for room or age before they were delivered.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn evicted(connection: &Connection) -> Result<u64> {
+    connection
+        .query_row("SELECT evicted FROM recorder", [], |row| row.get(0))
+        .map_err(Error::storage("reading how many events were given up"))
+}
+
+/// How many events there are with a number above `after` and up to `through`.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn count_in(connection: &Connection, after: u64, through: u64) -> Result<u64> {
+    let number = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached("SELECT count(*) FROM events WHERE sequence > ?1 AND sequence <= ?2")
+        .and_then(|mut query| query.query_row([number(after), number(through)], |row| row.get(0)))
+        .map_err(Error::storage("counting feedback"))
+}
+
+/// Removes the events up to and including `through`, but those between the first and the last
+/// number of each of `kept`.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn remove_through(
+    transaction: &Transaction<'_>,
+    through: u64,
+    kept: &[(u64, u64)],
+) -> Result<()> {
+    let mut delete = transaction
+        .prepare_cached("DELETE FROM events WHERE sequence > ?1 AND sequence <= ?2")
+        .map_err(Error::storage("removing feedback that was delivered and learned"))?;
+    let mut kept = kept.to_vec();
+    kept.sort_unstable();
+    let mut after = 0;
+    for (first, last) in kept.into_iter().chain([(u64::MAX, u64::MAX)]) {
+        let end = through.min(first.saturating_sub(1));
+        if end > after {
+            delete
+                .execute([after, end].map(|bound| i64::try_from(bound).unwrap_or(i64::MAX)))
+                .map_err(Error::storage("removing feedback that was delivered and learned"))?;
+        }
+        after = after.max(last);
+    }
+    Ok(())
 }
 
 /// Removes every event and starts the sequence numbers anew: for a new installation identity.
@@ -135,7 +233,10 @@ pub fn remove_through(transaction: &Transaction<'_>, through: u64) -> Result<usi
 /// [`Error::Storage`].
 pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
     transaction
-        .execute_batch("DELETE FROM events; DELETE FROM sqlite_sequence WHERE name = 'events';")
+        .execute_batch(
+            "DELETE FROM events; DELETE FROM stamps; DELETE FROM recorder; \
+             INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0);",
+        )
         .map_err(Error::storage("removing all feedback"))
 }
 
@@ -146,11 +247,13 @@ fn event(row: &Row<'_>) -> Result<RecordedEvent> {
     let id: Vec<u8> = row.get(1).map_err(failed())?;
     let id = uuid::Uuid::from_slice(&id).map_err(|error| damaged(error.to_string()))?;
     let text = |column| row.get::<_, Option<String>>(column).map_err(failed());
+    let kind = |name: String| EventKind::try_from(name).map_err(damaged);
+    let details = text(13)?.map(|json| serde_json::from_str(&json)).transpose();
     Ok(RecordedEvent {
         id: EventId(id),
         sequence,
         at_ms: row.get(2).map_err(failed())?,
-        kind: EventKind::try_from(row.get::<_, String>(3).map_err(failed())?).map_err(damaged)?,
+        kind: kind(row.get(3).map_err(failed())?)?,
         item: ItemId::new(row.get::<_, String>(4).map_err(failed())?)?,
         surface: text(5)?.map(SurfaceId::new).transpose()?,
         context: text(6)?.map(ContextId::new).transpose()?,
@@ -158,14 +261,23 @@ fn event(row: &Row<'_>) -> Result<RecordedEvent> {
         generation: row.get(8).map_err(failed())?,
         propensity: row.get(9).map_err(failed())?,
         dwell_ms: row.get(10).map_err(failed())?,
-        release: text(11)?,
-        arm: text(12)?,
+        visible_ms: row.get(11).map_err(failed())?,
+        undoes: text(12)?.map(kind).transpose()?,
+        details: details.map_err(|error| damaged(error.to_string()))?.unwrap_or_default(),
+        run_ms: row.get(14).map_err(failed())?,
+        release: text(15)?,
+        arm: text(16)?,
+        zone_minutes: row.get(17).map_err(failed())?,
+        run: row.get(18).map_err(failed())?,
+        session: row.get(19).map_err(failed())?,
+        made_from: text(20)?,
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::feedback::{Detail, Details};
     use crate::store::Store;
 
     #[test]
@@ -182,10 +294,19 @@ mod tests {
             generation: Some(9),
             propensity: Some(0.5),
             dwell_ms: Some(100),
+            visible_ms: Some(90),
+            details: Details::from([("stars".into(), Detail::Number(4.5))]),
             at_ms: Some(77),
             ..like.clone()
         };
-        let stamp = Stamp { now_ms: 5, release: Some("town@1"), arm: Some("model") };
+        let stamp = Stamp {
+            now_ms: 5,
+            release: Some("town@1"),
+            arm: Some("model"),
+            zone_minutes: -360,
+            run: 3,
+            run_ms: Some(40),
+        };
         let events = [like, impression];
         let append_two = |t: &Transaction<'_>| append(t, &events, stamp);
         assert_eq!(store.write("test", append_two).unwrap(), Some((1, 2)));
@@ -206,10 +327,31 @@ mod tests {
             (Some(3), Some(9), Some(100))
         );
         assert_eq!(all[0].release.as_deref(), Some("town@1"));
+        assert_eq!((all[1].visible_ms, &all[1].details), (Some(90), &events[1].details));
+        let stamp = (all[0].zone_minutes, all[0].run, all[0].run_ms, all[0].session);
+        assert_eq!(stamp, (Some(-360), Some(3), Some(40), Some(1)));
         assert!(all[0].id < all[1].id);
-        store.write("test", |t| remove_through(t, 2)).unwrap();
+        store.write("test", |t| remove_through(t, 2, &[])).unwrap();
         assert_eq!(store.read(last_sequence).unwrap(), 2);
         assert_eq!(store.write("test", append_two).unwrap(), Some((3, 4)));
         assert_eq!(read(3).len(), 1);
+    }
+
+    #[test]
+    fn what_is_kept_is_left_out_of_what_is_removed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let like = FeedbackEvent::new(EventKind::Like, ItemId::new("luna").unwrap());
+        let events = vec![like; 10];
+        store.write("test", |t| append(t, &events, Stamp::default())).unwrap();
+        store.write("test", |t| remove_through(t, 8, &[(6, 7), (2, 3)])).unwrap();
+        let mut left = Vec::new();
+        let take = |event: RecordedEvent| {
+            left.push(event.sequence);
+            Ok(())
+        };
+        store.read(|connection| each_after(connection, 0, 20, take)).unwrap();
+        assert_eq!(left, [2, 3, 6, 7, 9, 10]);
+        assert_eq!(store.read(|connection| count_in(connection, 2, 9)).unwrap(), 4);
     }
 }

@@ -51,6 +51,9 @@ impl Labels {
         if event.kind == EventKind::Hide {
             self.profile.hidden.insert(event.item.clone());
         }
+        if event.undoes == Some(EventKind::Hide) {
+            self.profile.hidden.remove(&event.item);
+        }
         if event.kind == EventKind::Impression {
             self.note_opening(event);
         }
@@ -67,6 +70,7 @@ impl Labels {
             }
             EventKind::Dislike | EventKind::Hide => self.against(event, self.weights.dislike),
             EventKind::Impression => self.against(event, self.passed_over_weight(event)),
+            EventKind::Undo => self.undone(event),
             EventKind::Dwell | EventKind::Custom(_) => {}
         }
     }
@@ -111,6 +115,27 @@ impl Labels {
         entry.negative = (entry.negative + confidence).min(max);
     }
 
+    /// Takes back as much as the event that it names had counted.
+    fn undone(&mut self, event: &RecordedEvent) {
+        let LabelWeights { conversion, like, dislike, .. } = self.weights;
+        let Some(entry) = self.history.get_mut(&event.item) else { return };
+        let confidence = match event.undoes {
+            Some(EventKind::Hide | EventKind::Dislike) => {
+                entry.negative = (entry.negative - dislike).max(0.0);
+                return;
+            }
+            Some(EventKind::Like) => like,
+            Some(EventKind::Conversion) => conversion,
+            _ => return,
+        };
+        entry.last_chosen_ms = None;
+        let Some(weight) = entry.weight_by_context.get_mut(&event.context) else { return };
+        *weight -= confidence;
+        if *weight <= 0.0 {
+            entry.weight_by_context.remove(&event.context);
+        }
+    }
+
     fn note_opening(&mut self, event: &RecordedEvent) {
         if event.position == Some(0)
             && let (Some(surface), Some(context)) = (&event.surface, &event.context)
@@ -138,23 +163,14 @@ impl Labels {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::base::{ContextId, EventId, Forgetting, SurfaceId};
+    use crate::base::{ContextId, Forgetting, SurfaceId};
 
     fn event(sequence: u64, kind: EventKind, item: &str) -> RecordedEvent {
+        let item = ItemId::new(item).unwrap();
+        let context = Some(ContextId::new("lunch").unwrap());
         RecordedEvent {
-            id: EventId::generate(),
-            sequence,
-            at_ms: 1_000 * sequence as i64,
-            kind,
-            item: ItemId::new(item).unwrap(),
-            surface: None,
-            context: Some(ContextId::new("lunch").unwrap()),
-            position: None,
-            generation: None,
-            propensity: None,
-            dwell_ms: None,
-            release: None,
-            arm: None,
+            context,
+            ..RecordedEvent::new(sequence, 1_000 * sequence as i64, kind, item)
         }
     }
 
@@ -200,6 +216,26 @@ mod tests {
         let profile = learned(&events);
         assert!(profile.hidden.contains("a"));
         assert_eq!(profile.history[1].weight(), LabelWeights::default().confidence_max);
+    }
+
+    #[test]
+    fn an_undo_takes_back_what_it_names_and_nothing_else() {
+        let undo = |sequence, kind, item: &str| RecordedEvent {
+            undoes: Some(kind),
+            ..event(sequence, EventKind::Undo, item)
+        };
+        let profile = learned(&[
+            event(1, EventKind::Hide, "a"),
+            event(2, EventKind::Like, "b"),
+            event(3, EventKind::Click, "b"),
+            undo(4, EventKind::Hide, "a"),
+            undo(5, EventKind::Like, "b"),
+            undo(6, EventKind::Like, "never seen"),
+        ]);
+        let [a, b] = profile.history.as_slice() else { panic!("{profile:?}") };
+        assert!(profile.hidden.is_empty());
+        assert_eq!((a.negative, a.weight()), (0.0, 0.0));
+        assert_eq!((b.weight(), b.last_chosen_ms), (LabelWeights::default().click, None));
     }
 
     #[test]

@@ -94,6 +94,7 @@ impl SlateMaker<'_> {
             release: self.loaded.release.manifest().release.to_string(),
             policy: self.treatment.policy,
             made_at_night: self.at_night,
+            personalised: self.profile.knows_anything(),
             arm: self.treatment.arm.clone(),
             fatigue_impressions: self.plan.fatigue_impressions,
             forgotten_through: self.profile.forgotten_through,

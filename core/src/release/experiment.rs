@@ -33,7 +33,7 @@ pub struct Arm {
 pub struct Experiment {
     /// Its name in reports.
     pub key: String,
-    /// Hashed together with the installation's pseudonym.
+    /// Hashed together with a random number of the installation, which outlives its pseudonyms.
     pub salt: String,
     /// The arms, 1 to 16.
     #[serde(deserialize_with = "json::up_to::<ARMS_MAX, _, _>")]

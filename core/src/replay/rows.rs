@@ -153,6 +153,7 @@ mod tests {
             release: "town@1".into(),
             policy: Policy::Baseline,
             made_at_night: false,
+            personalised: true,
             arm: None,
             fatigue_impressions: 0,
             forgotten_through: 0,

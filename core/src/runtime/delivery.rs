@@ -99,7 +99,7 @@ impl Noctule {
         let seen = self.store.read(releases::seen)?;
         let given_up = self.store.read(activation::rows::load)?;
         let active = self.state().installed.first().cloned();
-        let installation = self.state().identity.installation.to_string();
+        let installation = self.state().identity.assignment.to_string();
         let newest = seen.iter().find(|seen| seen.release.name == policy.line);
         let floor = newest.map_or(0, |seen| seen.release.version);
         let plan = self.plan_digest();

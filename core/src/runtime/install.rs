@@ -7,7 +7,6 @@ use super::trust::{check_same, digest_of};
 use super::{Noctule, lock};
 use crate::base::digest::sha256_hex;
 use crate::base::{Error, Refusal, Result};
-use crate::learning::rows as profiles;
 use crate::night::{
     GoOn, LoadedRelease, SequenceParts, SlateMaker, Treatment, WorkItem, coming_day, night_of,
     order_of_work,
@@ -124,7 +123,7 @@ impl Noctule {
     /// Slates of another release stay as long as they are all there, unless `replace` is said;
     /// otherwise they are replaced too, since the shelf never shows two releases at a time.
     pub(super) fn change_over(&self, loaded: &LoadedRelease, replace: bool) -> Result<StandIns> {
-        let profile = self.profile(self.store.read(profiles::load))?;
+        let profile = self.profile_in_use()?;
         let shelf = self.shelf.snapshot();
         let treatment = Treatment { policy: Policy::Baseline, arm: None };
         let maker = self.maker(loaded, &profile, treatment, false);

@@ -5,7 +5,7 @@ use std::cell::{Cell, OnceCell};
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
 use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step, StopReason};
-use crate::feedback::rows as events;
+use crate::feedback::{recorder, rows as events};
 use crate::learning::forgotten::rows as forgotten;
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::rows::{self as journal, Spent};
@@ -17,7 +17,7 @@ use crate::release::activation::rows as states;
 use crate::replay::rows::{Origin, StandIns};
 use crate::serving::Today;
 use crate::slates::{Slate, SlateKey, rows as slates};
-use crate::upload::QueueState;
+use crate::upload::standing::rows as standing;
 
 /// Events that are learned in one transaction: a hundredth of a second, in which nothing can be
 /// recorded and no cancellation is answered.
@@ -69,10 +69,13 @@ impl Noctule {
             Ok((run, states::on_probation(transaction, begun)?))
         })?;
         self.check_cut_nights(cut)?;
+        *lock(&self.night) = Some(cancel.clone());
         let result = self.night(run, &spending, progress);
+        *lock(&self.night) = None;
         self.refresh_widget();
         self.end_run(run, result.as_ref(), &spending, cancel)?;
         let judged = self.judge_night(result.as_ref());
+        self.finish_withdrawal()?;
         let report = result?;
         judged.map(|()| report)
     }
@@ -172,6 +175,9 @@ impl Noctule {
     /// Brings the profile up to date with what was recorded, some events a transaction, so that a
     /// kill costs no more than those. Stops early when the work has to.
     fn learn(&self, spending: &Spending<'_>) -> Result<(Profile, u64)> {
+        if !self.state().consent.may_record() {
+            return Ok((self.profile_in_use()?, 0));
+        }
         let mut all = 0;
         let profile = loop {
             let (profile, read) = self.learn_some()?;
@@ -196,6 +202,11 @@ impl Noctule {
         let shelf = self.shelf.snapshot();
         let made_with = shelf.slates.values().map(|published| published.slate().forgotten_through);
         let slates_through = made_with.min().unwrap_or(u64::MAX);
+        let consent = self.state().consent;
+        if !consent.may_record() {
+            // Withdrawn since the night began.
+            return Ok((self.profile_in_use()?, 0));
+        }
         self.store.write("learning", |transaction| {
             let mut before = self.profile(profiles::load(transaction))?;
             // A profile that began anew after damage has forgotten everything already.
@@ -210,8 +221,11 @@ impl Noctule {
             })?;
             let (profile, read) = labels.finish();
             profiles::save(transaction, &profile)?;
-            let delivered = QueueState::load(transaction)?.acknowledged_through;
-            events::remove_through(transaction, delivered.min(profile.learned_through))?;
+            let may_send = consent.may_send();
+            standing::remove_settled(transaction, profile.learned_through, may_send)?;
+            let now_ms = self.config.clock.now_ms();
+            standing::retain(transaction, self.config.retention, now_ms, may_send)?;
+            recorder::rows::tidy_stamps(transaction)?;
             forgotten::tidy(transaction, slates_through)?;
             Ok((profile, read))
         })
@@ -254,6 +268,10 @@ impl SlateKeeper for Keeper<'_> {
 
     fn publish(&self, mut slate: Slate, inputs: &[u8]) -> Result<()> {
         let noctule = self.noctule;
+        if slate.personalised && !noctule.state().consent.may_record() {
+            // Withdrawn since the slate was begun.
+            return Err(Error::Cancelled);
+        }
         noctule.store.check_present()?;
         let mut beside: Option<StandIns> = match self.changes.take() {
             true => Some(noctule.change_over(self.maker.loaded, true)?),

@@ -40,11 +40,13 @@ impl Noctule {
     /// [`super::Config::schedule`]. A refusal is noted in the journal.
     ///
     /// ```
+    /// use noctule_core::consent::DataConsent;
     /// use noctule_core::night::schedule::{Conditions, Decision, NotYetReason};
     /// use noctule_core::{Config, Noctule};
     ///
     /// let directory = tempfile::tempdir()?;
-    /// let noctule = Noctule::open(Config::new(directory.path().join("profile"), "town"))?;
+    /// let config = Config::new(directory.path().join("profile"), "town", DataConsent::Full);
+    /// let noctule = Noctule::open(config)?;
     /// let ready = Conditions { charging: true, idle: true, ..Conditions::default() };
     /// let decision = noctule.schedule(&ready)?;
     /// assert!(matches!(decision, Decision::NotYet { reason: NotYetReason::NoRelease, .. }));
@@ -100,7 +102,9 @@ impl Noctule {
             *asked = LastAsked { at_ms: now_ms, conditions, refused: refused.or(asked.refused) };
             is_new
         };
-        let is_good = conditions.charging && conditions.idle && !conditions.foreground;
+        // When the device is charged and left alone is the user's own.
+        let may_note = self.state().consent.may_record();
+        let is_good = may_note && conditions.charging && conditions.idle && !conditions.foreground;
         if !is_new && !is_good {
             return Ok(());
         }

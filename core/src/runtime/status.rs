@@ -2,10 +2,11 @@
 
 use super::{Noctule, WidgetStatus};
 use crate::base::Result;
+use crate::consent::DataConsent;
 use crate::exam::{self, ExamReport};
-use crate::feedback::rows as events;
 use crate::release::{Policy, Reverted, activation};
-use crate::upload::QueueState;
+use crate::upload::deletions;
+use crate::upload::standing::rows as standing;
 
 /// How far a release on its way is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,12 +30,22 @@ pub struct Status {
     pub policy: Policy,
     /// Pseudonym of the installation.
     pub installation: String,
-    /// Events ever recorded under this pseudonym.
+    /// What the user allows.
+    pub consent: DataConsent,
+    /// Deletion requests that the collector has not answered yet: [`Noctule::next_transfer`] hands
+    /// them out whatever the consent.
+    pub deletions_pending: u32,
+    /// Events recorded since the last erasure.
     pub recorded: u64,
-    /// Events of those that wait for an acknowledgement.
+    /// Events that are here and will be sent, or were and wait for an acknowledgement.
     pub pending_events: u64,
     /// Events that the collector refused one by one.
     pub rejected: u64,
+    /// Events of those that wait which are in batches that the collector refused as a whole: set
+    /// aside, and sent again after an update of the library or a week.
+    pub set_aside: u64,
+    /// Events that were given up for room or age before they were delivered.
+    pub evicted: u64,
     /// Slates on the shelf.
     pub slates: u32,
     /// The release that is on its way, if one is.
@@ -58,15 +69,13 @@ impl Noctule {
     /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`],
     /// [`crate::base::Error::Closed`].
     pub fn status(&self) -> Result<Status> {
-        let (recorded, queue, exam, activation) = self.store.read(|connection| {
-            let exam = exam::rows::load(connection)?;
-            let activation = activation::rows::load(connection)?;
-            Ok((
-                events::last_sequence(connection)?,
-                QueueState::load(connection)?,
-                exam,
-                activation,
-            ))
+        let may_send = self.consent().may_send();
+        let (feedback, deletions) = self.store.read(|connection| {
+            let deletions = deletions::rows::pending(connection)?;
+            Ok((standing::standing(connection, may_send)?, deletions))
+        })?;
+        let (exam, activation) = self.store.read(|connection| {
+            Ok((exam::rows::load(connection)?, activation::rows::load(connection)?))
         })?;
         let delivery = self.delivery_status()?;
         let state = self.state();
@@ -76,9 +85,13 @@ impl Noctule {
             arm: treatment.arm,
             policy: treatment.policy,
             installation: state.identity.installation.to_string(),
-            recorded,
-            pending_events: recorded.saturating_sub(queue.acknowledged_through),
-            rejected: queue.rejected,
+            consent: state.consent,
+            deletions_pending: deletions.len() as u32,
+            recorded: feedback.recorded,
+            pending_events: feedback.pending,
+            rejected: feedback.rejected,
+            set_aside: feedback.set_aside,
+            evicted: feedback.evicted,
             slates: self.shelf.snapshot().slates.len() as u32,
             delivery,
             damaged: state.damaged.clone(),

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use super::*;
 use crate::base::{Network, SurfaceId};
+use crate::consent::DataConsent;
 
 #[test]
 fn recommend_answers_while_a_transaction_is_under_way() {
     let scratch = tempfile::tempdir().unwrap();
-    let noctule = Noctule::open(Config::new(scratch.path(), "town")).unwrap();
+    let noctule = Noctule::open(Config::new(scratch.path(), "town", DataConsent::Full)).unwrap();
     let (began, has_begun) = channel();
     let (go_on, may_go_on) = channel::<()>();
     let (answered, answer) = channel();
@@ -37,7 +38,7 @@ fn recommend_answers_while_a_transaction_is_under_way() {
 #[test]
 fn a_closed_handle_refuses_every_call() {
     let scratch = tempfile::tempdir().unwrap();
-    let noctule = Noctule::open(Config::new(scratch.path(), "town")).unwrap();
+    let noctule = Noctule::open(Config::new(scratch.path(), "town", DataConsent::Full)).unwrap();
     noctule.close();
     noctule.close();
     let request = RecommendRequest::new(SurfaceId::new("home").unwrap());

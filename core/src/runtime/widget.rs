@@ -50,6 +50,13 @@ pub(super) fn settle(store: &Store, config: &Config) -> Result<()> {
     }
 }
 
+/// Removes the file, where it is wanted now and where it was written last.
+pub(super) fn remove_files(store: &Store, config: &Config) -> Result<()> {
+    let before = store.read(|connection| meta::get(connection, KEY))?;
+    let before = before.and_then(|bytes| String::from_utf8(bytes).ok()).map(PathBuf::from);
+    before.into_iter().chain(path(config)).try_for_each(|path| remove_file(&path))
+}
+
 fn path(config: &Config) -> Option<PathBuf> {
     let policy = config.widget.as_ref()?;
     Some(policy.path.clone().unwrap_or_else(|| config.directory.join(WIDGET_FILE)))

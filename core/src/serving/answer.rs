@@ -93,6 +93,9 @@ pub struct Recommendations {
     pub release: Option<Arc<str>>,
     /// The arm of the experiment.
     pub arm: Option<Arc<str>>,
+    /// Whether anything that is known of the user went into the slate: never without consent, and
+    /// not before something was learned.
+    pub personalised: bool,
     /// The items, best first.
     pub items: Vec<RecommendedItem>,
     /// Rules and exposures of the plan that the slate does not meet.

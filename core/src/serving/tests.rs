@@ -57,6 +57,7 @@ fn slate(names: &[&str]) -> Slate {
         release: "town@1".into(),
         policy: Policy::Model,
         made_at_night: true,
+        personalised: true,
         arm: None,
         fatigue_impressions: 2,
         forgotten_through: 4,

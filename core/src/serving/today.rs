@@ -63,6 +63,16 @@ impl Today {
         self.mark(item).hidden = true;
     }
 
+    /// The user took the hiding of `item` back.
+    pub fn note_not_hidden(&mut self, item: &ItemId) {
+        self.mark(item).hidden = false;
+    }
+
+    /// The user took the choice of `item` back.
+    pub fn note_not_chosen(&mut self, item: &ItemId) {
+        self.mark(item).chosen_at_ms = None;
+    }
+
     /// The user asked for what was done with `item` to be forgotten, by the forgetting of this
     /// number.
     pub fn note_forgotten(&mut self, item: &ItemId, number: u64) {

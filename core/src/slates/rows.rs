@@ -178,6 +178,7 @@ mod tests {
             release: "town@1".into(),
             policy: Policy::Model,
             made_at_night: true,
+            personalised: true,
             arm: Some("model".into()),
             fatigue_impressions: 3,
             forgotten_through: 5,

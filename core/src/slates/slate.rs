@@ -39,6 +39,8 @@ pub struct Slate {
     pub policy: Policy,
     /// Whether a night made it; otherwise it is the baseline that stands in until the first night.
     pub made_at_night: bool,
+    /// Whether anything that is known of the user went into it.
+    pub personalised: bool,
     /// The arm of the experiment, if one runs.
     pub arm: Option<String>,
     /// Showings without a choice before an item is moved back at read time; 0 is never.

@@ -18,9 +18,25 @@ pub struct Store {
     open: Mutex<Option<Open>>,
 }
 
+/// What a commit survives.
+///
+/// In the write-ahead log a commit is one append; the two differ in whether it is also forced out
+/// of the system's cache. SQLite keeps the database whole in both cases, and a commit that is
+/// forced takes along all that were before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// The end of the process, however it comes. A loss of power, or a crash of the system, may
+    /// cost the last commits, newest first, none of them in part: SQLite's `synchronous = NORMAL`.
+    ProcessEnd,
+    /// Also a loss of power, as far as the drive keeps its word: SQLite's `synchronous = FULL`.
+    PowerLoss,
+}
+
 #[derive(Debug)]
 struct Open {
     connection: Connection,
+    /// As what the connection commits now.
+    durability: Durability,
     // Behind the connection on purpose: fields are dropped in order, the lock last.
     _lock: DirectoryLock,
 }
@@ -39,7 +55,8 @@ impl Store {
         make_directory(directory)?;
         let lock = DirectoryLock::take(directory)?;
         let connection = connect(&directory.join(FILE))?;
-        let open = Mutex::new(Some(Open { connection, _lock: lock }));
+        let durability = Durability::PowerLoss;
+        let open = Mutex::new(Some(Open { connection, durability, _lock: lock }));
         Ok(Self { directory: directory.to_path_buf(), open })
     }
 
@@ -75,7 +92,8 @@ impl Store {
         })
     }
 
-    /// Runs `body` in one transaction: all of it becomes durable, or nothing of it happened.
+    /// Runs `body` in one transaction: all of it survives a loss of power, or nothing of it
+    /// happened.
     ///
     /// # Errors
     /// Those of `body`, [`Error::Closed`], [`Error::StorageFull`], [`Error::Storage`].
@@ -84,7 +102,20 @@ impl Store {
         action: &'static str,
         body: impl FnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
-        transact(&mut self.guard(), action, body)
+        transact(&mut self.guard(), Durability::PowerLoss, action, body)
+    }
+
+    /// As [`Self::write`], and what was committed survives what `durability` says.
+    ///
+    /// # Errors
+    /// As [`Self::write`].
+    pub fn write_as<T>(
+        &self,
+        durability: Durability,
+        action: &'static str,
+        body: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        transact(&mut self.guard(), durability, action, body)
     }
 
     /// As [`Self::write`], but gives none at once when another thread has the connection.
@@ -101,7 +132,7 @@ impl Store {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(None),
         };
-        transact(&mut guard, action, body).map(Some)
+        transact(&mut guard, Durability::PowerLoss, action, body).map(Some)
     }
 
     /// Runs `body` with the connection, for reading.
@@ -149,16 +180,33 @@ impl Store {
 
 fn transact<T>(
     open: &mut Option<Open>,
+    durability: Durability,
     action: &'static str,
     body: impl FnOnce(&Transaction<'_>) -> Result<T>,
 ) -> Result<T> {
-    let connection = &mut open.as_mut().ok_or(Error::Closed)?.connection;
-    let transaction = connection
+    let open = open.as_mut().ok_or(Error::Closed)?;
+    open.commit_as(durability).map_err(Error::storage(action))?;
+    let transaction = open
+        .connection
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(Error::storage(action))?;
     let value = body(&transaction)?;
     transaction.commit().map_err(Error::storage(action))?;
     Ok(value)
+}
+
+impl Open {
+    fn commit_as(&mut self, durability: Durability) -> rusqlite::Result<()> {
+        if self.durability == durability {
+            return Ok(());
+        }
+        self.connection.execute_batch(match durability {
+            Durability::ProcessEnd => "PRAGMA synchronous = NORMAL",
+            Durability::PowerLoss => "PRAGMA synchronous = FULL",
+        })?;
+        self.durability = durability;
+        Ok(())
+    }
 }
 
 fn make_directory(directory: &Path) -> Result<()> {

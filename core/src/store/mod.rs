@@ -1,15 +1,17 @@
 //! SQLite: one writer, migrations, maintenance. The plumbing that every `rows.rs` stands on.
 //!
 //! One connection, write-ahead log, `synchronous=FULL`: what a transaction has committed is on the
-//! disk when [`Store::write`] returns, also after a power cut (with `NORMAL` the last commits are
-//! lost in one). Readers on the serving path never come here: they hold a snapshot in memory.
+//! disk when [`Store::write`] returns, also after a power cut. What may be lost in one, as long as
+//! it survives the process, is written by [`Store::write_as`] without waiting for the drive.
+//! Readers on the serving path never come here: they hold a snapshot in memory.
 
 pub mod blob;
 mod connection;
-mod identity;
+pub mod identity;
 mod lock;
 pub mod meta;
 mod migrations;
+pub mod pseudonyms;
 
-pub use connection::Store;
+pub use connection::{Durability, Store};
 pub use identity::Identity;

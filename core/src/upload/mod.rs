@@ -1,10 +1,13 @@
 //! Upload: feedback leaves in batches, at least once, and goes only when it has arrived.
 
+pub mod deletions;
 pub mod wire;
+pub mod withheld;
 
 pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary, RejectedEvent};
 
 mod rows;
+pub mod standing;
 
 pub use rows::{QueueState, Sender};
 

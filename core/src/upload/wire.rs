@@ -4,9 +4,11 @@
 //! `POST {collector}/v1/batches`, `content-type: application/x-ndjson`,
 //! `content-encoding: gzip`. The answer to a durable batch is 200 with an [`Acknowledgement`].
 
+use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::base::digest;
 use crate::base::limits::EXAM_NAMES_MAX;
 use crate::exam::ExamReport;
 
@@ -40,8 +42,12 @@ pub struct BatchHeader {
     pub sent_at_ms: i64,
     /// Version of this library.
     pub library: String,
-    /// Events that the device dropped before they were sent, since it was installed.
+    /// Events under this pseudonym that the device dropped before they were sent.
     pub dropped: u64,
+    /// Sequence numbers of such events, first and last of each range, up to `last_sequence`: those
+    /// that no acknowledged batch has named yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub dropped_ranges: Vec<(u64, u64)>,
 }
 
 /// What a device tells of an exam.
@@ -88,6 +94,40 @@ pub struct Acknowledgement {
     /// Events that do not fit the schema; sending them again changes nothing.
     #[serde(default)]
     pub rejected: Vec<RejectedEvent>,
+    /// Ed25519 signature (RFC 8032) of [`Acknowledgement::signed_text`], 128 hexadecimal digits; of
+    /// a collector that has a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+impl Acknowledgement {
+    /// What a collector signs: four lines that name the batch and what became of its events.
+    #[must_use]
+    pub fn signed_text(&self) -> String {
+        let rejected: Vec<String> =
+            self.rejected.iter().map(|rejected| rejected.index.to_string()).collect();
+        format!(
+            "noctule acknowledgement 1\n{}\n{} {}\n{}\n",
+            self.batch_id,
+            self.accepted,
+            self.repeated,
+            rejected.join(" ")
+        )
+    }
+
+    /// Whether one of `keys` signed it. Points of small order and signatures that are not the
+    /// canonical ones are refused (`verify_strict`).
+    #[must_use]
+    pub fn is_signed_by(&self, keys: &[[u8; 32]]) -> bool {
+        let signature = self.signature.as_deref().and_then(digest::bytes_of_hex::<64>);
+        let Some(signature) = signature.map(|bytes| Signature::from_bytes(&bytes)) else {
+            return false;
+        };
+        let text = self.signed_text();
+        keys.iter()
+            .filter_map(|key| VerifyingKey::from_bytes(key).ok())
+            .any(|key| key.verify_strict(text.as_bytes(), &signature).is_ok())
+    }
 }
 
 /// An event that the collector refused.

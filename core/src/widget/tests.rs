@@ -38,6 +38,7 @@ fn slate(context: &str, slots: Vec<Slot>) -> Slate {
         release: "town@3".into(),
         policy: Policy::Model,
         made_at_night: true,
+        personalised: true,
         arm: Some("model".into()),
         fatigue_impressions: 0,
         forgotten_through: 0,

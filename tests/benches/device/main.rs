@@ -1,5 +1,5 @@
 //! What an app waits for: `recommend` warm, the first answer after opening a profile, and `record`
-//! of one screen with the durable setting against the same rows inserted bare into SQLite.
+//! of one screen against the same rows inserted bare into SQLite, with either durability.
 //!
 //! `cargo bench -p noctule-tests --bench device`, with `-- --json` for one JSON object.
 
@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use noctule_core::Noctule;
 use noctule_core::base::{ItemId, SurfaceId};
-use noctule_core::feedback::{EventKind, FeedbackEvent};
+use noctule_core::feedback::{Durability, EventKind, FeedbackEvent};
 use noctule_core::serving::{RecommendRequest, Tier};
 use noctule_tests::phone::{Phone, config};
 use noctule_tests::town::{NOW_MS, Town};
@@ -39,12 +39,13 @@ fn main() {
     noctule.record(&[FeedbackEvent::new(EventKind::Like, item(3))]).unwrap();
     night(&noctule);
     let warm = recommend_warm(&noctule);
-    let recording = record(&noctule, scratch.path());
+    let synced = record(&noctule, scratch.path(), Durability::PowerLoss);
+    let unsynced = record(&noctule, scratch.path(), Durability::ProcessEnd);
     night(&noctule);
     noctule.close();
     let first = first_answers(&open);
 
-    let report = Report { warm, first, recording };
+    let report = Report { warm, first, synced, unsynced };
     if json { report.print_json() } else { report.print() }
 }
 
@@ -93,21 +94,23 @@ fn first_answers(open: &dyn Fn() -> Noctule) -> Vec<Duration> {
 }
 
 /// Times of `record` and of the bare insert, taken in turn on the same disk.
-fn record(noctule: &Noctule, scratch: &std::path::Path) -> (Vec<Duration>, Vec<Duration>) {
+fn record(noctule: &Noctule, scratch: &std::path::Path, durability: Durability) -> Pair {
     let screen: Vec<FeedbackEvent> = (0..SCREEN)
         .map(|position| FeedbackEvent {
             position: Some(position as i64),
             generation: Some(1),
             propensity: Some(0.9),
+            visible_ms: Some(1_200),
             surface: Some(SurfaceId::new("home").unwrap()),
             ..FeedbackEvent::new(EventKind::Impression, item(position))
         })
         .collect();
-    let mut bare = rows::Bare::open(&scratch.join("bare.sqlite"));
+    let file = scratch.join(format!("bare-{durability:?}.sqlite"));
+    let mut bare = rows::Bare::open(&file, durability == Durability::PowerLoss);
     let (mut ours, mut theirs) = (Vec::new(), Vec::new());
     for _ in 0..10 {
         ours.extend(timed(100, || {
-            noctule.record(&screen).unwrap();
+            noctule.record_as(durability, &screen).unwrap();
         }));
         theirs.extend(timed(100, || bare.insert(&screen)));
     }
@@ -116,10 +119,14 @@ fn record(noctule: &Noctule, scratch: &std::path::Path) -> (Vec<Duration>, Vec<D
     (ours, theirs)
 }
 
+/// Sorted times of the library and of the bare insert.
+type Pair = (Vec<Duration>, Vec<Duration>);
+
 struct Report {
     warm: Vec<Duration>,
     first: Vec<Duration>,
-    recording: (Vec<Duration>, Vec<Duration>),
+    synced: Pair,
+    unsynced: Pair,
 }
 
 /// The `share`-quantile in microseconds.
@@ -128,36 +135,43 @@ fn quantile(sorted: &[Duration], share: f64) -> f64 {
     sorted[at].as_secs_f64() * 1e6
 }
 
-impl Report {
-    fn rate_against_bare(&self) -> f64 {
-        let (ours, theirs) = &self.recording;
-        quantile(theirs, 0.5) / quantile(ours, 0.5)
-    }
+fn rate_against_bare((ours, bare): &Pair) -> f64 {
+    quantile(bare, 0.5) / quantile(ours, 0.5)
+}
 
+impl Report {
     fn print(&self) {
         println!("{:<52}{:>12}{:>12}", "microseconds", "p50", "p99");
-        let (ours, bare) = &self.recording;
         for (name, times) in [
             ("recommend, 20 slots, warm", &self.warm),
             ("open a profile, first answer, close", &self.first),
-            ("record one screen of 20, durable", ours),
-            ("the same 20 rows bare into SQLite, durable", bare),
+            ("record one screen of 20, against loss of power", &self.synced.0),
+            ("the same 20 rows bare into SQLite, synced", &self.synced.1),
+            ("record one screen of 20, against the process's end", &self.unsynced.0),
+            ("the same 20 rows bare into SQLite, not synced", &self.unsynced.1),
         ] {
             println!("{name:<52}{:>12.2}{:>12.2}", quantile(times, 0.5), quantile(times, 0.99));
         }
-        println!("record reaches {:.2} of the rate of the bare insert", self.rate_against_bare());
+        let (synced, unsynced) =
+            (rate_against_bare(&self.synced), rate_against_bare(&self.unsynced));
+        println!("record reaches {synced:.2} of the rate of the bare insert, both synced,");
+        println!("and {unsynced:.2} of it with neither synced");
     }
 
     fn print_json(&self) {
-        let (ours, bare) = &self.recording;
+        let both = |times: &Vec<Duration>| {
+            let (p50, p99) = (quantile(times, 0.5), quantile(times, 0.99));
+            serde_json::json!({"p50": p50, "p99": p99})
+        };
         let value = serde_json::json!({
-            "recommend_warm_us":
-                {"p50": quantile(&self.warm, 0.5), "p99": quantile(&self.warm, 0.99)},
-            "open_first_answer_us":
-                {"p50": quantile(&self.first, 0.5), "p99": quantile(&self.first, 0.99)},
-            "record_screen_us": {"p50": quantile(ours, 0.5), "p99": quantile(ours, 0.99)},
-            "bare_insert_us": {"p50": quantile(bare, 0.5), "p99": quantile(bare, 0.99)},
-            "record_rate_against_bare": self.rate_against_bare(),
+            "recommend_warm_us": both(&self.warm),
+            "open_first_answer_us": both(&self.first),
+            "record_screen_us": both(&self.synced.0),
+            "bare_insert_us": both(&self.synced.1),
+            "record_rate_against_bare": rate_against_bare(&self.synced),
+            "record_screen_unsynced_us": both(&self.unsynced.0),
+            "bare_insert_unsynced_us": both(&self.unsynced.1),
+            "record_unsynced_rate_against_bare": rate_against_bare(&self.unsynced),
         });
         println!("{value}");
     }

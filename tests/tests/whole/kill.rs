@@ -178,6 +178,12 @@ impl Working {
     }
 }
 
+/// How often to kill: NOCTULE_KILLS, or 200 times.
+pub(crate) fn kills() -> u64 {
+    let kills = std::env::var("NOCTULE_KILLS").ok();
+    kills.map_or(KILLS, |kills| kills.parse().expect("NOCTULE_KILLS is a number"))
+}
+
 fn releases(parent: &Path) -> PathBuf {
     let parent = parent.join("releases");
     for version in 1..=RELEASES {
@@ -193,8 +199,7 @@ fn a_kill_at_any_point_leaves_old_or_new_slates_and_every_acknowledged_event() {
     let phone = Phone::open(&directory);
     phone.install_release(&releases.join("1")).unwrap();
     drop(phone);
-    let kills = std::env::var("NOCTULE_KILLS").ok();
-    let kills = kills.map_or(KILLS, |kills| kills.parse().expect("NOCTULE_KILLS is a number"));
+    let kills = kills();
     let mut random = SeededRandom::new(Seed(SEED));
     let mut ledger = Ledger::new();
     for round in 1..=kills {

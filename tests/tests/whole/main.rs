@@ -3,12 +3,18 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod activation;
+mod consent;
+mod consent_kill;
+mod consent_model;
+mod deletions;
 mod delivery;
 mod delivery_kill;
 mod delivery_refusals;
 mod determinism;
+mod envelope;
 mod erasure;
 mod exam;
+mod export;
 mod faithful;
 mod forgetting;
 mod full_disk;
@@ -22,9 +28,12 @@ mod night_cut;
 mod night_kill;
 mod nights;
 mod profiles;
+mod pseudonyms;
+mod queue_model;
 mod read_only;
 mod refused_releases;
 mod replay;
+mod rows;
 mod scheduled;
 mod spoiled;
 mod switching;

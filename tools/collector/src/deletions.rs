@@ -6,8 +6,8 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
-use serde::{Deserialize, Serialize};
-use serde_json::json;
+use noctule_core::upload::deletions::{DELETION_SCHEMA, DeletionAnswer, DeletionRequest};
+use serde::Deserialize;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
@@ -22,20 +22,8 @@ use crate::settings::{APP_NAME_RULE, app_name_is_plain};
 use crate::store;
 use crate::writer::Command;
 
-/// Version of the request.
-const DELETION_SCHEMA: u64 = 1;
-
 /// Bytes of a request: several times what the longest one has.
 pub(crate) const BYTES_MAX: usize = 4_096;
-
-/// An installation that asks to be forgotten.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Deletion {
-    pub(crate) schema: u64,
-    pub(crate) app: String,
-    pub(crate) installation: Uuid,
-    pub(crate) requested_at_ms: i64,
-}
 
 /// What every version of the request has.
 #[derive(Deserialize)]
@@ -46,7 +34,7 @@ struct AnyDeletion {
 /// `POST /v1/deletions`.
 pub(crate) async fn receive(State(service): State<Arc<Service>>, request: Request) -> Response {
     match take(&service, request).await {
-        Ok(installation) => Json(json!({ "installation": installation })).into_response(),
+        Ok(installation) => Json(DeletionAnswer { installation }).into_response(),
         Err(problem) => problem.into_response(),
     }
 }
@@ -74,33 +62,31 @@ async fn take(service: &Arc<Service>, request: Request) -> Result<Uuid, Problem>
     }
 }
 
-fn parse(body: &[u8]) -> Result<Deletion, Refused> {
+fn parse(body: &[u8]) -> Result<DeletionRequest, Refused> {
     let refused = |field, reason: String| Refused::Header { field: Some(field), reason };
     let bad = |error| Refused::Header { field: None, reason: format!("deletion: {error}") };
     let any: AnyDeletion = serde_json::from_slice(body).map_err(bad)?;
-    if any.schema > DELETION_SCHEMA {
+    if any.schema > u64::from(DELETION_SCHEMA) {
         return Err(Refused::NewerSchema { found: any.schema });
     }
     if any.schema == 0 {
         return Err(refused("schema", "0 is no version".into()));
     }
-    let deletion: Deletion = serde_json::from_slice(body).map_err(bad)?;
+    let deletion: DeletionRequest = serde_json::from_slice(body).map_err(bad)?;
     if !app_name_is_plain(&deletion.app) {
         return Err(refused("app", format!("{:.80?} {APP_NAME_RULE}", deletion.app)));
     }
     Ok(deletion)
 }
 
-impl Deletion {
-    /// The line of the journal that stands for it.
-    pub(crate) fn line(&self, received_ms: i64) -> Line<'_> {
-        Line::Deletion(StoredDeletion {
-            app: self.app.as_str().into(),
-            installation: self.installation,
-            requested_at_ms: self.requested_at_ms,
-            received_ms,
-        })
-    }
+/// The line of the journal that stands for a request.
+pub(crate) fn line(deletion: &DeletionRequest, received_ms: i64) -> Line<'_> {
+    Line::Deletion(StoredDeletion {
+        app: deletion.app.as_str().into(),
+        installation: deletion.installation,
+        requested_at_ms: deletion.requested_at_ms,
+        received_ms,
+    })
 }
 
 /// Forgets installations of an app in the folder of a collector that does not run: afterwards
@@ -119,16 +105,16 @@ pub fn forget(output: &Path, app: &str, installations: &[Uuid]) -> Result<u64> {
         return Err(crate::Error::InvalidSetting { setting, reason });
     }
     let received_ms = now_ms();
-    let deletions: Vec<Deletion> = installations
+    let deletions: Vec<DeletionRequest> = installations
         .iter()
-        .map(|installation| Deletion {
+        .map(|installation| DeletionRequest {
             schema: DELETION_SCHEMA,
             app: app.to_owned(),
             installation: *installation,
             requested_at_ms: received_ms,
         })
         .collect();
-    let lines: Vec<Line<'_>> = deletions.iter().map(|one| one.line(received_ms)).collect();
+    let lines: Vec<Line<'_>> = deletions.iter().map(|one| line(one, received_ms)).collect();
     match store::url_of(output) {
         Some(url) => store::forget(url, &lines),
         None => forget_in_folder(output, &lines),
@@ -153,6 +139,8 @@ fn forget_in_folder(output: &Path, lines: &[Line<'_>]) -> Result<u64> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn text(field: &str, value: &serde_json::Value) -> Vec<u8> {

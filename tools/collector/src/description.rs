@@ -8,13 +8,14 @@ mod tests {
     use std::collections::BTreeSet;
 
     use noctule_core::feedback::RecordedEvent;
+    use noctule_core::upload::deletions::{DeletionAnswer, DeletionRequest};
     use noctule_core::upload::{Acknowledgement, BatchHeader, ExamSummary, RejectedEvent};
     use serde::de::{Deserialize, Deserializer, Error as _, Visitor, value::Error};
     use serde::forward_to_deserialize_any;
     use serde_json::Value;
 
     use super::OPENAPI;
-    use crate::deletions::{BYTES_MAX, Deletion};
+    use crate::deletions::BYTES_MAX;
     use crate::settings::Limits;
 
     /// Hears from a type that is read from it which fields it has, and gives it none.
@@ -65,7 +66,8 @@ mod tests {
         assert_eq!(described("Event"), fields::<RecordedEvent>());
         assert_eq!(described("Acknowledgement"), fields::<Acknowledgement>());
         assert_eq!(described("RejectedEvent"), fields::<RejectedEvent>());
-        assert_eq!(described("Deletion"), fields::<Deletion>());
+        assert_eq!(described("Deletion"), fields::<DeletionRequest>());
+        assert_eq!(described("Forgotten"), fields::<DeletionAnswer>());
     }
 
     #[test]

@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use noctule_core::upload::Acknowledgement;
+use noctule_core::upload::deletions::DeletionRequest;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use crate::batch::Batch;
-use crate::deletions::Deletion;
+use crate::deletions;
 use crate::forgetting::Forgotten;
 use crate::index::Index;
 use crate::journal::{Line, StoredEvent, StoredRejection};
@@ -78,6 +79,7 @@ impl Group {
             accepted,
             repeated: accepted - stored as u32,
             rejected: batch.rejected.into_iter().map(|rejection| rejection.answer).collect(),
+            signature: None,
         };
         self.lines.extend_from_slice(&encoded.lines);
         self.new.extend(encoded.new);
@@ -89,21 +91,23 @@ impl Group {
         let header = &batch.header;
         let mut encoded = Encoded::default();
         // Once a batch, with its first new event: the report is the device's, not the event's.
+        let mut dropped = (header.dropped > 0).then_some(header.dropped);
         let mut exam = header.exam.as_ref().and_then(|exam| serde_json::to_string(exam).ok());
         for event in &batch.events {
             let key = (header.app.clone(), header.installation, event.sequence);
             if known.index.contains(&key.0, key.1, key.2) || self.new.contains(&key) {
                 continue;
             }
-            encoded.push(&Line::Event(StoredEvent {
+            encoded.push(&Line::Event(Box::new(StoredEvent {
                 app: Cow::Borrowed(&header.app),
                 installation: header.installation,
                 batch_id: header.batch_id,
                 experiment: header.experiment.as_deref().map(Cow::Borrowed),
                 exam: exam.take().map(Cow::Owned),
+                dropped: dropped.take(),
                 received_ms,
                 event: Cow::Borrowed(event),
-            }))?;
+            })))?;
             encoded.new.push(key);
         }
         for rejection in &batch.rejected {
@@ -124,7 +128,7 @@ impl Group {
     pub(crate) fn add_deletion(
         &mut self,
         known: &Known,
-        deletion: &Deletion,
+        deletion: &DeletionRequest,
         received_ms: i64,
         reply: Reply<()>,
     ) {
@@ -132,7 +136,7 @@ impl Group {
         // Asked again, nothing is left to do.
         if !known.forgotten.contains(&name.0, name.1) && !self.leaving.contains(&name) {
             let mut encoded = Encoded::default();
-            if encoded.push(&deletion.line(received_ms)).is_none() {
+            if encoded.push(&deletions::line(deletion, received_ms)).is_none() {
                 let _ = reply.send(Err(NotStored));
                 return;
             }

@@ -25,7 +25,7 @@ pub(crate) const JOURNAL: &str = "_journal";
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Line<'a> {
-    Event(StoredEvent<'a>),
+    Event(Box<StoredEvent<'a>>),
     Rejected(StoredRejection<'a>),
     Deletion(StoredDeletion<'a>),
 }
@@ -40,6 +40,9 @@ pub(crate) struct StoredEvent<'a> {
     /// The batch's exam as JSON, with the first event of the batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) exam: Option<Cow<'a, str>>,
+    /// How many events the device had dropped when it made the batch, with its first event.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) dropped: Option<u64>,
     pub(crate) received_ms: i64,
     pub(crate) event: Cow<'a, RecordedEvent>,
 }
@@ -173,7 +176,7 @@ impl Contents {
         lines.pop();
         for line in lines {
             match serde_json::from_slice(line) {
-                Ok(Line::Event(event)) => self.events.push(event),
+                Ok(Line::Event(event)) => self.events.push(*event),
                 Ok(Line::Rejected(rejection)) => self.rejections.push(rejection),
                 Ok(Line::Deletion(deletion)) => self.deletions.push(deletion),
                 Err(_) => self.damaged.push(line.to_vec()),
@@ -208,30 +211,22 @@ mod tests {
     use super::*;
 
     fn line(sequence: u64) -> Vec<u8> {
+        let item = ItemId::new("café").unwrap();
         let event = RecordedEvent {
             id: EventId(Uuid::from_u128(sequence.into())),
-            sequence,
-            at_ms: 1,
-            kind: EventKind::Click,
-            item: ItemId::new("café").unwrap(),
-            surface: None,
-            context: None,
-            position: None,
-            generation: None,
             propensity: Some(0.1),
-            dwell_ms: None,
-            release: None,
-            arm: None,
+            ..RecordedEvent::new(sequence, 1, EventKind::Click, item)
         };
-        let mut line = serde_json::to_vec(&Line::Event(StoredEvent {
+        let mut line = serde_json::to_vec(&Line::Event(Box::new(StoredEvent {
             app: "town".into(),
             installation: Uuid::from_u128(7),
             batch_id: Uuid::from_u128(8),
             experiment: None,
             exam: None,
+            dropped: None,
             received_ms: 2,
             event: Cow::Owned(event),
-        }))
+        })))
         .unwrap();
         line.push(b'\n');
         line

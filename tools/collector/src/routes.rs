@@ -196,7 +196,7 @@ pub(crate) fn credentials(request: &Request) -> Credentials {
 /// Waits until the batch is durable.
 async fn acknowledge(service: &Service, batch: Batch) -> Result<Acknowledgement, Problem> {
     let (reply, answer) = oneshot::channel();
-    let command = Command::Store { batch, received_ms: now_ms(), reply };
+    let command = Command::Store { batch: Box::new(batch), received_ms: now_ms(), reply };
     let stopping = || Problem::Later(RETRY_SOON_S, "the collector is stopping");
     service.send(command).map_err(|()| stopping())?;
     match answer.await {

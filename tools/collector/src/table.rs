@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use noctule_core::base::{ContextId, SurfaceId};
-use parquet::data_type::{DoubleType, Int32Type, Int64Type};
+use noctule_core::feedback::{Details, EventKind};
+use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::schema::parser::parse_message_type;
 
 use crate::columns;
@@ -33,6 +34,15 @@ message noctule_feedback {
   optional binary arm (STRING);
   optional binary experiment (STRING);
   optional binary exam (STRING);
+  optional int64 visible_ms;
+  optional binary undoes (STRING);
+  optional binary details (JSON);
+  optional binary made_from (STRING);
+  optional int32 zone_minutes;
+  optional int32 session;
+  optional int32 run;
+  optional int64 run_ms;
+  optional int64 dropped;
 }
 ";
 
@@ -66,8 +76,23 @@ pub(crate) fn write(file: File, path: &Path, app: &str, rows: &[&StoredEvent<'_>
         columns.maybe_text(|row| row.event.release.as_deref())?;
         columns.maybe_text(|row| row.event.arm.as_deref())?;
         columns.maybe_text(|row| row.experiment.as_deref())?;
-        columns.maybe_text(|row| row.exam.as_deref())
+        columns.maybe_text(|row| row.exam.as_deref())?;
+        columns.optional::<Int64Type>(|row| row.event.visible_ms.map(u64::cast_signed))?;
+        columns.maybe_text(|row| row.event.undoes.as_ref().map(EventKind::as_str))?;
+        columns.optional::<ByteArrayType>(|row| details(&row.event.details))?;
+        columns.maybe_text(|row| row.event.made_from.as_deref())?;
+        columns.optional::<Int32Type>(|row| row.event.zone_minutes)?;
+        columns.optional::<Int32Type>(|row| row.event.session.map(u32::cast_signed))?;
+        columns.optional::<Int32Type>(|row| row.event.run.map(u32::cast_signed))?;
+        columns.optional::<Int64Type>(|row| row.event.run_ms.map(u64::cast_signed))?;
+        columns.optional::<Int64Type>(|row| row.dropped.map(u64::cast_signed))
     })
+}
+
+/// The fields of an own kind as JSON; validation has let none in that cannot be written.
+fn details(details: &Details) -> Option<ByteArray> {
+    let json = (!details.is_empty()).then(|| serde_json::to_string(details).ok());
+    json.flatten().map(|json| json.as_str().into())
 }
 
 #[cfg(test)]
@@ -75,34 +100,32 @@ pub(crate) mod tests {
     use std::borrow::Cow;
 
     use noctule_core::base::{EventId, ItemId};
-    use noctule_core::feedback::{EventKind, RecordedEvent};
+    use noctule_core::feedback::{Detail, EventKind, RecordedEvent};
     use uuid::Uuid;
 
     use super::*;
 
     /// A row that follows from its installation and sequence number.
     fn stored(installation: u128, sequence: u64) -> StoredEvent<'static> {
+        let item = ItemId::new(format!("item-{}", sequence % 5)).unwrap();
         StoredEvent {
             app: "town".into(),
             installation: Uuid::from_u128(installation),
             batch_id: Uuid::from_u128(u128::from(sequence) / 10),
             experiment: sequence.is_multiple_of(3).then(|| "e".into()),
             exam: None,
+            dropped: (sequence == 1).then_some(4),
             received_ms: 5,
             event: Cow::Owned(RecordedEvent {
                 id: EventId(Uuid::from_u128(installation << 64 | u128::from(sequence))),
-                sequence,
-                at_ms: 1_000 + sequence as i64,
-                kind: EventKind::Click,
-                item: ItemId::new(format!("item-{}", sequence % 5)).unwrap(),
-                surface: None,
-                context: None,
                 position: sequence.is_multiple_of(2).then_some(3),
-                generation: None,
                 propensity: sequence.is_multiple_of(7).then_some(0.25),
-                dwell_ms: None,
-                release: None,
-                arm: None,
+                visible_ms: sequence.is_multiple_of(3).then_some(1_200),
+                undoes: sequence.is_multiple_of(5).then_some(EventKind::Hide),
+                details: [("stars".to_owned(), Detail::Number(sequence as f64))].into(),
+                zone_minutes: Some(-90),
+                run: Some(sequence as u32),
+                ..RecordedEvent::new(sequence, 1_000 + sequence as i64, EventKind::Click, item)
             }),
         }
     }

@@ -3,11 +3,15 @@
 use noctule_core::base::limits::{
     DWELL_MS_MAX, EXAM_NAMES_MAX, ID_BYTES_MAX, LINE_BYTES_MAX, SLATE_LENGTH_MAX,
 };
+use noctule_core::feedback::details::check_foreign;
 use noctule_core::feedback::{EventKind, RecordedEvent};
 use noctule_core::upload::{BatchHeader, ExamSummary};
 
 /// 2100-01-01T00:00:00Z: a clock beyond it is broken, and days stay four digits of year.
 const AT_MS_END: i64 = 4_102_444_800_000;
+
+/// No zone is further from UTC: 18 hours.
+const ZONE_MINUTES_MAX: u32 = 18 * 60;
 
 /// Characters of a reason that go back to the device.
 const REASON_CHARS_MAX: usize = 80;
@@ -46,6 +50,8 @@ fn check_event(batch: &BatchHeader, event: &RecordedEvent) -> Result<(), String>
     if event.dwell_ms.is_some_and(|dwell| dwell > DWELL_MS_MAX.unsigned_abs()) {
         return Err(format!("dwell_ms: at most {DWELL_MS_MAX} (a week)"));
     }
+    check_stamp(event)?;
+    check_foreign(&event.details).map_err(|reason| format!("details: {reason}"))?;
     if event.generation.is_some_and(|generation| i64::try_from(generation).is_err()) {
         return Err("generation: does not fit a signed 64-bit number".into());
     }
@@ -56,6 +62,32 @@ fn check_event(batch: &BatchHeader, event: &RecordedEvent) -> Result<(), String>
         if let Some(name) = name {
             check_name(name).map_err(|reason| format!("{field}: {reason}"))?;
         }
+    }
+    Ok(())
+}
+
+/// Checks what the library stamps on an event.
+fn check_stamp(event: &RecordedEvent) -> Result<(), String> {
+    if event.visible_ms.is_some_and(|visible| visible > DWELL_MS_MAX.unsigned_abs()) {
+        return Err(format!("visible_ms: at most {DWELL_MS_MAX} (a week)"));
+    }
+    if event.zone_minutes.is_some_and(|zone| zone.unsigned_abs() > ZONE_MINUTES_MAX) {
+        return Err(format!("zone_minutes: at most {ZONE_MINUTES_MAX} from UTC"));
+    }
+    for (field, number) in [("run", event.run), ("session", event.session)] {
+        if number.is_some_and(|number| i32::try_from(number).is_err()) {
+            return Err(format!("{field}: does not fit a signed 32-bit number"));
+        }
+    }
+    if event.run_ms.is_some_and(|ms| i64::try_from(ms).is_err()) {
+        return Err("run_ms: does not fit a signed 64-bit number".into());
+    }
+    if (event.kind == EventKind::Undo) != event.undoes.is_some() {
+        return Err("undoes: an undo needs it, and nothing else has it".into());
+    }
+    let digest = |text: &str| text.len() == 16 && text.bytes().all(|b| b.is_ascii_hexdigit());
+    if event.made_from.as_deref().is_some_and(|text| !digest(text)) {
+        return Err("made_from: must be 16 hexadecimal digits".into());
     }
     Ok(())
 }
@@ -105,6 +137,7 @@ mod tests {
             sent_at_ms: 0,
             library: "0.1.0".into(),
             dropped: 0,
+            dropped_ranges: Vec::new(),
         }
     }
 
@@ -137,6 +170,15 @@ mod tests {
             ("propensity", json!(1.0001)),
             ("propensity", json!(-0.5)),
             ("dwell_ms", json!(DWELL_MS_MAX + 1)),
+            ("visible_ms", json!(DWELL_MS_MAX + 1)),
+            ("zone_minutes", json!(-1081)),
+            ("session", json!(1u64 << 31)),
+            ("run", json!(1u64 << 31)),
+            ("run_ms", json!(1u64 << 63)),
+            ("undoes", json!("hide")),
+            ("made_from", json!("0123456789abcdeg")),
+            ("details", json!({"Two Words": 1})),
+            ("details", json!({"why": "x".repeat(65)})),
             ("release", json!("")),
             ("arm", json!("a\nb")),
         ];

@@ -9,11 +9,11 @@ use std::sync::{Arc, mpsc as channel};
 use std::thread::JoinHandle;
 
 use noctule_core::upload::Acknowledgement;
+use noctule_core::upload::deletions::DeletionRequest;
 use tokio::sync::mpsc;
 
 use crate::batch::Batch;
 use crate::compaction::{self, FlushReply, Recovered};
-use crate::deletions::Deletion;
 use crate::error::{Error, Result};
 use crate::group::{Group, Known, Reply};
 use crate::index::Index;
@@ -28,8 +28,8 @@ const GROUP_REQUESTS: usize = 256;
 
 /// Work for the journal thread.
 pub(crate) enum Command {
-    Store { batch: Batch, received_ms: i64, reply: Reply<Acknowledgement> },
-    Forget { deletion: Deletion, received_ms: i64, reply: Reply<()> },
+    Store { batch: Box<Batch>, received_ms: i64, reply: Reply<Acknowledgement> },
+    Forget { deletion: DeletionRequest, received_ms: i64, reply: Reply<()> },
     Flush { reply: Option<FlushReply> },
     Stop,
 }
@@ -115,7 +115,7 @@ impl Writer {
             while let Some(command) = next.take() {
                 match command {
                     Command::Store { batch, received_ms, reply } => {
-                        group.add_batch(&self.known, batch, received_ms, reply);
+                        group.add_batch(&self.known, *batch, received_ms, reply);
                     }
                     Command::Forget { deletion, received_ms, reply } => {
                         group.add_deletion(&self.known, &deletion, received_ms, reply);

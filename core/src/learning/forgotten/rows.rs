@@ -76,7 +76,8 @@ pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::feedback::rows::{Stamp, append, remove_through};
+    use crate::feedback::recorder::Stamp;
+    use crate::feedback::rows::{append, remove_through};
     use crate::feedback::{EventKind, FeedbackEvent};
     use crate::store::Store;
 
@@ -110,13 +111,13 @@ mod tests {
         let scratch = tempfile::tempdir().unwrap();
         let store = Store::open(scratch.path()).unwrap();
         let event = [FeedbackEvent::new(EventKind::Like, item("luna"))];
-        let stamp = Stamp { now_ms: 1, release: None, arm: None };
+        let stamp = Stamp { now_ms: 1, ..Stamp::default() };
         store.write("test", |t| append(t, &event, stamp)).unwrap();
         store.write("test", |t| add(t, &[item("luna")], 1)).unwrap();
         let left = || store.read(load).unwrap().iter().count();
         store.write("test", |t| tidy(t, 1)).unwrap();
         assert_eq!(left(), 1, "the feedback is there");
-        store.write("test", |t| remove_through(t, 1)).unwrap();
+        store.write("test", |t| remove_through(t, 1, &[])).unwrap();
         store.write("test", |t| tidy(t, 0)).unwrap();
         assert_eq!(left(), 1, "a slate is older");
         store.write("test", |t| tidy(t, 1)).unwrap();

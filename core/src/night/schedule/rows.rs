@@ -43,10 +43,22 @@ pub fn note_good(transaction: &Transaction<'_>, hour: i64, minute: u32) -> Resul
     meta::put(transaction, KEY, &blob::encode("the good hours", FORMAT, &stored)?)
 }
 
+/// The observations of such bytes.
+///
+/// # Errors
+/// [`Error::Damaged`].
+pub fn decode(bytes: &[u8]) -> Result<GoodHours> {
+    Ok(GoodHours(read(bytes)?.good_hours))
+}
+
+fn read(bytes: &[u8]) -> Result<Stored> {
+    blob::decode("the good hours", FORMAT, bytes)
+}
+
 fn load(connection: &Connection) -> Result<Stored> {
     let fresh = Stored { good_hours: [0; 24], last_hour: i64::MIN };
     let Some(bytes) = meta::get(connection, KEY)? else { return Ok(fresh) };
-    match blob::decode("the good hours", FORMAT, &bytes) {
+    match read(&bytes) {
         Err(Error::Damaged { .. }) => Ok(fresh),
         other => other,
     }

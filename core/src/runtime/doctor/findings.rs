@@ -1,6 +1,7 @@
 //! From facts to sentences.
 
 use super::{Facts, Finding, Level, nights};
+use crate::consent::DataConsent;
 
 /// Events that wait for so long are no longer a day's.
 const MANY_EVENTS: u64 = 20_000;
@@ -12,7 +13,11 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
     findings.extend(slates_unmet(facts));
     findings.extend(widget(facts));
     findings.extend(reverted(facts));
+    findings.push(consent(facts));
+    findings.extend(deletions(facts));
     findings.push(feedback(facts));
+    findings.extend(set_aside(facts));
+    findings.extend(evicted(facts));
     findings.push(sizes(facts));
     findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     findings
@@ -121,6 +126,29 @@ fn widget(facts: &Facts) -> Option<Finding> {
     Some(found(level, about, text))
 }
 
+fn consent(facts: &Facts) -> Finding {
+    let text = match facts.status.consent {
+        DataConsent::NotGiven => {
+            "without consent: nothing is recorded, learned or sent, and slates are the same for \
+             everybody"
+        }
+        DataConsent::OnDevice => "consent for this device: nothing that is recorded is sent",
+        DataConsent::Full => "consent to record, to learn and to send",
+    };
+    found(Level::Fine, "consent", text.into())
+}
+
+fn deletions(facts: &Facts) -> Option<Finding> {
+    let pending = facts.status.deletions_pending;
+    let text =
+        format!("{pending} requests to delete what was sent wait for the collector's answer");
+    let found = found(Level::Note, "consent", text).advise(
+        "They are asked again until the collector says that it deletes: see that the app carries \
+         out what next_transfer says, also without consent.",
+    );
+    (pending > 0).then_some(found)
+}
+
 fn feedback(facts: &Facts) -> Finding {
     let (pending, rejected) = (facts.status.pending_events, facts.status.rejected);
     let text = format!(
@@ -136,6 +164,28 @@ fn feedback(facts: &Facts) -> Finding {
         ),
         _ => found,
     }
+}
+
+fn set_aside(facts: &Facts) -> Option<Finding> {
+    let set_aside = facts.status.set_aside;
+    let text = format!(
+        "{set_aside} events are in batches that the collector refuses as a whole; they are kept"
+    );
+    let found = found(Level::Problem, "feedback", text).advise(
+        "See the collector's log for the reason. They are sent again after an update of the \
+         library, and once a week.",
+    );
+    (set_aside > 0).then_some(found)
+}
+
+fn evicted(facts: &Facts) -> Option<Finding> {
+    let evicted = facts.status.evicted;
+    let text = format!("{evicted} events were given up for room or age before they were delivered");
+    let found = found(Level::Note, "feedback", text).advise(
+        "The collector is told how many. Keep more with the settings of retention, or see why \
+         nothing was sent for so long.",
+    );
+    (evicted > 0).then_some(found)
 }
 
 fn sizes(facts: &Facts) -> Finding {

@@ -86,9 +86,11 @@ impl Noctule {
     /// Changes nothing. May take seconds.
     ///
     /// ```
+    /// use noctule_core::consent::DataConsent;
     /// use noctule_core::{Config, Level, Noctule};
     /// let directory = tempfile::tempdir()?;
-    /// let noctule = Noctule::open(Config::new(directory.path().join("profile"), "town"))?;
+    /// let config = Config::new(directory.path().join("profile"), "town", DataConsent::Full);
+    /// let noctule = Noctule::open(config)?;
     /// let diagnosis = noctule.doctor()?;
     /// assert!(diagnosis.findings.iter().any(|finding| finding.about == "release"));
     /// assert_eq!(diagnosis.level(), Level::Problem, "there is no release");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::base::{Day, StopReason};
+use crate::consent::DataConsent;
 use crate::night::schedule::NotYetReason;
 use crate::night::{NightOutcome, NightRun, Refusals, RunOutcome};
 use crate::release::rows::Installed;
@@ -20,9 +21,13 @@ fn facts() -> Facts {
         arm: None,
         policy: Policy::Model,
         installation: String::new(),
+        consent: DataConsent::Full,
+        deletions_pending: 0,
         recorded: 10,
         pending_events: 2,
         rejected: 0,
+        set_aside: 0,
+        evicted: 0,
         slates: 6,
         delivery: None,
         damaged: vec![],

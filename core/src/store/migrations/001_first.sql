@@ -45,12 +45,12 @@ CREATE TABLE slate_origins (
     PRIMARY KEY (surface, context)
 ) STRICT, WITHOUT ROWID;
 
--- Feedback, in the order in which it was recorded. AUTOINCREMENT: a sequence number is never used
--- again, also after rows were deleted, so that the collector sees every gap.
+-- Feedback, in the order in which it was recorded.
 CREATE TABLE events (
-    sequence   INTEGER PRIMARY KEY AUTOINCREMENT,
+    sequence   INTEGER PRIMARY KEY,
     id         BLOB NOT NULL,
     at_ms      INTEGER NOT NULL,
+    run_ms     INTEGER,          -- monotonic, since the run of the stamp began
     kind       TEXT NOT NULL,
     item       TEXT NOT NULL,
     surface    TEXT,
@@ -59,9 +59,46 @@ CREATE TABLE events (
     generation INTEGER,
     propensity REAL,
     dwell_ms   INTEGER,
-    release    TEXT,
-    arm        TEXT
+    visible_ms INTEGER,
+    undoes     TEXT,
+    details    TEXT,             -- JSON of the app's own fields
+    stamp      INTEGER NOT NULL  -- of stamps
 ) STRICT;
+
+-- What many events have in common, kept once.
+CREATE TABLE stamps (
+    id           INTEGER PRIMARY KEY,
+    key          TEXT NOT NULL UNIQUE, -- all of the following in one text, to be found by
+    release      TEXT,
+    arm          TEXT,
+    zone_minutes INTEGER NOT NULL,
+    run          INTEGER NOT NULL,     -- of the library: counts openings
+    session      INTEGER NOT NULL,     -- counts visits
+    day          INTEGER NOT NULL,     -- of the recording, never before that of an earlier event
+    made_from    TEXT                  -- digest of what the slate was made from
+) STRICT;
+
+-- How far recording was when a session, a run or a day began; what was recorded since says the
+-- rest. A sequence number is never used again, also after rows were deleted, so that the collector
+-- sees every gap.
+CREATE TABLE recorder (
+    one           INTEGER PRIMARY KEY CHECK (one = 1),
+    last_sequence INTEGER NOT NULL,
+    session       INTEGER NOT NULL,
+    last_at_ms    INTEGER NOT NULL,
+    last_run      INTEGER NOT NULL,
+    last_run_ms   INTEGER,
+    day           INTEGER NOT NULL,
+    evicted       INTEGER NOT NULL     -- events given up for room or age, ever
+) STRICT;
+INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0);
+
+-- Whatever removes events, their numbers stay used.
+CREATE TRIGGER events_gone AFTER DELETE ON events
+WHEN old.sequence > (SELECT last_sequence FROM recorder)
+BEGIN
+    UPDATE recorder SET last_sequence = old.sequence;
+END;
 
 -- Items whose history the user asked to be forgotten: what was recorded of them up to `through` is
 -- not learned, and slates that were made before say nothing of them.
@@ -95,3 +132,28 @@ CREATE TABLE night_refusals (
     count  INTEGER NOT NULL,
     UNIQUE (day, reason)
 ) STRICT;
+
+-- Pseudonyms under which feedback is sent: the newest, and older ones until all that was recorded
+-- under them has arrived.
+CREATE TABLE pseudonyms (
+    number       INTEGER PRIMARY KEY NOT NULL,
+    installation BLOB NOT NULL UNIQUE,
+    base         INTEGER NOT NULL,            -- sequence number of the last event before it
+    since_ms     INTEGER NOT NULL,
+    handed_out   INTEGER NOT NULL DEFAULT 0,  -- whether a batch under it ever was
+    dropped      INTEGER NOT NULL DEFAULT 0   -- events under it that are never sent
+) STRICT;
+
+-- Sequence numbers of events that are never sent, until a batch has told the collector so.
+CREATE TABLE withheld (
+    first INTEGER PRIMARY KEY NOT NULL,
+    last  INTEGER NOT NULL
+) STRICT;
+
+-- Requests to the collector to delete what it has under a pseudonym, until it says that it did.
+CREATE TABLE deletions (
+    installation    BLOB PRIMARY KEY NOT NULL,
+    transfer        BLOB NOT NULL,
+    requested_at_ms INTEGER NOT NULL,
+    pause           BLOB NOT NULL
+) STRICT, WITHOUT ROWID;

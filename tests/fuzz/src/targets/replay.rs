@@ -66,6 +66,7 @@ fn bundle(plan: Option<&str>) -> Option<Vec<u8>> {
         release: "town@1".into(),
         policy: Policy::Model,
         made_at_night: true,
+        personalised: true,
         arm: None,
         fatigue_impressions: 0,
         forgotten_through: 0,

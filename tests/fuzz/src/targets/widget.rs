@@ -91,6 +91,7 @@ fn slate(context: &str) -> Option<Slate> {
         release: "town@1".into(),
         policy: Policy::Model,
         made_at_night: true,
+        personalised: true,
         arm: Some("model".into()),
         fatigue_impressions: 0,
         forgotten_through: 0,

@@ -48,7 +48,11 @@ pub(crate) fn run(asked: &Record, output: Output) -> Result<()> {
     };
     let (lines, events): (Vec<u64>, Vec<FeedbackEvent>) = events.into_iter().unzip();
     let library = asked.profile.open(FAILED, &[])?;
-    library.record(&events).map_err(|error| located(path, &lines, error))?;
+    let receipt = library.record(&events).map_err(|error| located(path, &lines, error))?;
+    if !receipt.stored {
+        let consent = library.consent();
+        return Err(Error::failed::<String>(FAILED)(format!("the profile's consent is {consent}")));
+    }
     let status = library.status().map_err(Error::failed(FAILED))?;
     let json = json!({ "recorded": events.len(), "pending": status.pending_events });
     let (count, pending) = (grouped(events.len() as u64), grouped(status.pending_events));

@@ -53,15 +53,16 @@ fn lines(installation: u128, sequences: std::ops::RangeInclusive<u64>) -> Vec<u8
             "sequence": sequence, "at_ms": 1_600_000_000_000_i64, "kind": "click", "item": "a",
         }))
         .unwrap();
-        let line = Line::Event(StoredEvent {
+        let line = Line::Event(Box::new(StoredEvent {
             app: "town".into(),
             installation: Uuid::from_u128(installation),
             batch_id: Uuid::from_u128(1),
             experiment: None,
             exam: None,
+            dropped: None,
             received_ms: 5,
             event: std::borrow::Cow::Owned(event),
-        });
+        }));
         text.extend(state::encode(&line).unwrap());
         text.push(b'\n');
     }

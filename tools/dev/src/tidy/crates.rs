@@ -68,7 +68,7 @@ pub(super) fn check(path: &str, source: &Source) -> Vec<Finding> {
 
 fn is_place(home: &Home, path: &str) -> bool {
     let rows = home.names.contains(&"rusqlite")
-        && path.starts_with("core/src/")
+        && (path.starts_with("core/src/") || path.starts_with("tests/tests/"))
         && path.ends_with("/rows.rs");
     rows || home.places.iter().any(|place| path.starts_with(place))
         || home.anywhere.iter().any(|part| path.contains(part))

@@ -28,8 +28,10 @@ const ROOMS: &[&str] = &[
     "replay",
     "experiments",
     "monitoring",
+    "consent",
     "upload",
     "delivery",
+    "export",
     "runtime",
 ];
 

@@ -111,6 +111,7 @@ fn take(body: &[u8], shared: &Shared) -> Vec<u8> {
         accepted: header.events,
         repeated: 0,
         rejected: Vec::new(),
+        signature: None,
     };
     serde_json::to_vec(&answer).unwrap()
 }

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use noctule_core::base::{
     Budget, CancelToken, Clock, ItemId, ManualClock, NoProgress, Seed, SeededRandom,
 };
+use noctule_core::consent::DataConsent;
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 use noctule_core::serving::{RecommendRequest, Recommendations};
 use noctule_core::upload::{Network, Transfer, TransferOutcome};
@@ -91,7 +92,9 @@ impl<'a> Handset<'a> {
         let (world, settings) = (household.world, household.settings);
         let clock = Arc::new(ManualClock::at(BEGIN_MS - INSTALL_MINUTES_BEFORE * MINUTE_MS));
         let seed = Seed(settings.seed).derive(&["fleet", "phone", &phone.to_string()]);
-        let mut config = Config::new(PathBuf::from(directory), settings.app.clone());
+        // The people of the simulation are asked for nothing: they agree to everything.
+        let consent = DataConsent::Full;
+        let mut config = Config::new(PathBuf::from(directory), settings.app.clone(), consent);
         config.trusted_keys.clone_from(&settings.trusted_keys);
         config.clock = Arc::clone(&clock) as Arc<dyn Clock>;
         config.seed = Some(seed.0);

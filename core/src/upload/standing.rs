@@ -1,0 +1,3 @@
+//! How the feedback stands between recording, learning and delivery.
+
+pub mod rows;

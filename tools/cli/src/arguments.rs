@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, checks, collect, delta, doctor, evaluate, feedback, inspect, night, pack, recommend,
-    record, registry, replay, report, simulate, train, trust, update, verify,
+    audit, checks, collect, delta, doctor, evaluate, feedback, forget, inspect, night, pack,
+    recommend, record, registry, replay, report, simulate, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     Record(record::Record),
     /// Take feedback over HTTP and write Parquet.
     Collect(collect::Collect),
+    /// Delete everything of installations from what a collector wrote.
+    ForgetInstallation(forget::ForgetInstallation),
     /// Export a slate with everything it was made from, with the user's consent.
     ExportReplay(replay::ExportReplay),
     /// Compute a published slate again, and show why each item stands where it does.

@@ -65,6 +65,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Recommend(asked) => commands::recommend::run(asked, output),
         Command::Record(asked) => commands::record::run(asked, output),
         Command::Collect(asked) => commands::collect::run(asked, output),
+        Command::ForgetInstallation(asked) => commands::forget::run(asked, output),
         Command::ExportReplay(asked) => commands::replay::export(asked, output),
         Command::Replay(asked) => commands::replay::run(asked, output),
         Command::Report(asked) => commands::report::run(asked, output),

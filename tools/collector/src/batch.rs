@@ -8,7 +8,8 @@ use noctule_core::feedback::RecordedEvent;
 use noctule_core::upload::{BATCH_SCHEMA, BatchHeader, RejectedEvent};
 use serde::Deserialize;
 
-use crate::access::Denied;
+use crate::access::{Credentials, Gate};
+use crate::rates::Sender;
 use crate::settings::{APP_NAME_RULE, Limits, app_name_is_plain};
 use crate::validation;
 
@@ -34,11 +35,11 @@ pub(crate) struct Batch {
 #[derive(Debug)]
 pub(crate) struct Rejection {
     pub(crate) answer: RejectedEvent,
-    /// The begin of the line.
-    pub(crate) line: String,
+    /// The begin of the line, byte for byte.
+    pub(crate) line: Vec<u8>,
 }
 
-/// Why a whole batch is refused. Nothing of it was stored.
+/// Why a whole batch or a deletion is refused. Nothing of it was stored.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Refused {
     #[error("the {what} is larger than {limit} bytes")]
@@ -47,8 +48,9 @@ pub(crate) enum Refused {
     TooManyEvents { count: usize, limit: usize },
     #[error("the body does not inflate: {0}")]
     Damaged(io::Error),
-    #[error("{field}: {reason}")]
-    Header { field: &'static str, reason: String },
+    /// The header does not hold, in one field or as a whole.
+    #[error("{}{}{reason}", field.unwrap_or_default(), if field.is_some() { ": " } else { "" })]
+    Header { field: Option<&'static str>, reason: String },
     /// The device is ahead of this collector: it keeps its events until that has caught up.
     #[error("schema: {found} is newer than {BATCH_SCHEMA}, which this collector knows")]
     NewerSchema { found: u64 },
@@ -56,18 +58,23 @@ pub(crate) enum Refused {
     UnknownApp { app: String },
     #[error("authorization: the app needs a bearer token of its own")]
     WrongToken,
+    #[error("certificate: the app needs a client certificate of its own")]
+    WrongCertificate,
+    #[error("this {} sends too much: come again in {retry_after_s} s", sender.name())]
+    TooMuch { sender: Sender, retry_after_s: u64 },
 }
 
 fn header(field: &'static str, reason: impl Into<String>) -> Refused {
-    Refused::Header { field, reason: reason.into() }
+    Refused::Header { field: Some(field), reason: reason.into() }
 }
 
-/// Reads a batch. `admit` is asked as soon as the app is known, before the events are inflated.
+/// Reads a batch. The gate is asked as soon as the header is known, before the events are inflated.
 pub(crate) fn read(
     body: &[u8],
     encoding: Encoding,
     limits: &Limits,
-    admit: impl FnOnce(&str) -> Result<(), Denied>,
+    gate: &Gate,
+    shown: &Credentials,
 ) -> Result<Batch, Refused> {
     // One byte more than allowed tells a body that is too large from one that just fits.
     let budget = limits.inflated_bytes as u64 + 1;
@@ -78,11 +85,9 @@ pub(crate) fn read(
     let mut reader = BufReader::new(plain.take(budget));
     let first = read_header_line(&mut reader)?;
     let header = parse_header(&first)?;
-    admit(&header.app).map_err(|denied| match denied {
-        Denied::UnknownApp => Refused::UnknownApp { app: header.app.clone() },
-        Denied::WrongToken => Refused::WrongToken,
-    })?;
+    gate.admit(&header.app, shown)?;
     check_header(&header, limits)?;
+    gate.allow(&header.app, header.installation, header.events)?;
     let mut rest = Vec::new();
     reader.read_to_end(&mut rest).map_err(Refused::Damaged)?;
     if first.len() + rest.len() > limits.inflated_bytes {
@@ -108,7 +113,7 @@ struct AnyHeader {
 }
 
 fn parse_header(line: &[u8]) -> Result<BatchHeader, Refused> {
-    let bad = |error: serde_json::Error| header("header line", error.to_string());
+    let bad = |error| Refused::Header { field: None, reason: format!("header line: {error}") };
     let any: AnyHeader = serde_json::from_slice(line).map_err(bad)?;
     if any.schema > u64::from(BATCH_SCHEMA) {
         return Err(Refused::NewerSchema { found: any.schema });
@@ -173,7 +178,7 @@ fn sort_events(batch: BatchHeader, text: &[u8]) -> Result<Batch, Refused> {
             Ok(event) => events.push(event),
             Err(reason) => {
                 let kept = &line[..line.len().min(KEPT_LINE_BYTES)];
-                let line = String::from_utf8_lossy(kept).into_owned();
+                let line = kept.to_vec();
                 rejected.push(Rejection { answer: RejectedEvent { index, reason }, line });
             }
         }

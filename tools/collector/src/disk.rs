@@ -80,7 +80,7 @@ pub(crate) fn entries(path: &Path) -> Result<Vec<PathBuf>> {
 }
 
 /// The folder that holds `path`; the current one for a bare name.
-fn parent(path: &Path) -> PathBuf {
+pub(crate) fn parent(path: &Path) -> PathBuf {
     match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
         _ => PathBuf::from("."),

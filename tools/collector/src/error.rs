@@ -51,6 +51,18 @@ pub enum Error {
         source: io::Error,
     },
 
+    /// The object store refused.
+    #[error("{place}: {action}: {source}")]
+    Store {
+        /// The object.
+        place: String,
+        /// What was being done.
+        action: &'static str,
+        /// The store's word for it.
+        #[source]
+        source: Box<object_store::Error>,
+    },
+
     /// A Parquet file cannot be written or read.
     #[error("{path}: {source}")]
     Parquet {
@@ -78,7 +90,7 @@ pub enum Error {
         /// The row, from 0.
         row: u64,
         /// The column.
-        column: &'static str,
+        column: String,
         /// What is wrong with it.
         reason: String,
     },
@@ -97,6 +109,15 @@ impl Error {
     pub(crate) fn file(path: &Path, action: &'static str) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::File { path, action, source }
+    }
+
+    /// Wraps an error of the object store.
+    pub(crate) fn store(
+        place: impl Into<String>,
+        action: &'static str,
+    ) -> impl FnOnce(object_store::Error) -> Self {
+        let place = place.into();
+        move |source| Self::Store { place, action, source: Box::new(source) }
     }
 
     /// Wraps a Parquet error with its path.

@@ -56,6 +56,13 @@ impl Index {
         let Some(installations) = self.apps.get_mut(app) else { return false };
         installations.entry(installation).or_default().insert(sequence)
     }
+
+    /// Forgets all numbers of an installation.
+    pub(crate) fn remove(&mut self, app: &str, installation: Uuid) {
+        if let Some(installations) = self.apps.get_mut(app) {
+            installations.remove(&installation);
+        }
+    }
 }
 
 #[cfg(test)]
@@ -93,5 +100,30 @@ mod tests {
         assert!(index.insert("a", one, 1));
         assert!(!index.contains("b", one, 1) && !index.contains("a", two, 1));
         assert!(index.contains("a", one, 1) && !index.insert("a", one, 1));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_million_events_in_any_order_take_less_than_64_bytes_each_at_their_peak() {
+        let resident = || {
+            let statm = std::fs::read_to_string("/proc/self/statm").unwrap();
+            statm.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4_096
+        };
+        let (before, mut peak, mut most) = (resident(), 0, 0);
+        let mut index = Index::default();
+        for step in 1..=1_000_000u64 {
+            // A walk through all residues of a prime: never two neighbours one after the other.
+            let event = step * 618_034 % 1_000_003;
+            let (installation, sequence) = (event % 1_000, event / 1_000);
+            index.insert("town", Uuid::from_u128(installation.into()), sequence);
+            if step % 50_000 == 0 {
+                peak = peak.max(resident().saturating_sub(before));
+                let ranges = |numbers: &Sequences| numbers.ranges.len();
+                most = most.max(index.apps["town"].values().map(ranges).sum());
+            }
+        }
+        println!("at most {most} ranges, {} bytes an event", peak as f64 / 1e6);
+        assert!(most > 100_000, "the order was too easy: {most} ranges at most");
+        assert!(peak < 64_000_000, "{peak} bytes");
     }
 }

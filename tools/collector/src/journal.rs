@@ -15,6 +15,7 @@ use uuid::Uuid;
 
 use crate::disk;
 use crate::error::{Error, Result};
+use crate::forgetting::{self, Forgotten};
 
 /// Folder of the journal in the output folder. Readers of Hive partitions skip names that begin
 /// with an underscore.
@@ -26,6 +27,7 @@ pub(crate) const JOURNAL: &str = "_journal";
 pub(crate) enum Line<'a> {
     Event(Box<StoredEvent<'a>>),
     Rejected(StoredRejection<'a>),
+    Deletion(StoredDeletion<'a>),
 }
 
 /// An event with what its batch said about it.
@@ -54,7 +56,38 @@ pub(crate) struct StoredRejection<'a> {
     pub(crate) received_ms: i64,
     pub(crate) index: u32,
     pub(crate) reason: Cow<'a, str>,
-    pub(crate) line: Cow<'a, str>,
+    /// The bytes as they came, whatever they are.
+    #[serde(with = "base64_bytes")]
+    pub(crate) line: Cow<'a, [u8]>,
+}
+
+/// An installation that asked to be forgotten.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct StoredDeletion<'a> {
+    pub(crate) app: Cow<'a, str>,
+    pub(crate) installation: Uuid,
+    pub(crate) requested_at_ms: i64,
+    pub(crate) received_ms: i64,
+}
+
+/// Bytes as text: in base64.
+mod base64_bytes {
+    use std::borrow::Cow;
+
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+    use serde::{Deserialize as _, Deserializer, Serializer, de::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&STANDARD.encode(bytes))
+    }
+
+    pub(super) fn deserialize<'d, D: Deserializer<'d>>(
+        deserializer: D,
+    ) -> Result<Cow<'static, [u8]>, D::Error> {
+        let text = Cow::<'d, str>::deserialize(deserializer)?;
+        STANDARD.decode(text.as_ref()).map(Cow::Owned).map_err(D::Error::custom)
+    }
 }
 
 /// A segment that is being written.
@@ -73,6 +106,14 @@ pub(crate) enum AppendError {
     Undone(io::Error),
     /// It is not known what is left: nothing more may be acknowledged by this process.
     Unknown(io::Error),
+}
+
+impl AppendError {
+    pub(crate) fn of(self, path: &Path) -> Error {
+        match self {
+            Self::Undone(source) | Self::Unknown(source) => Error::file(path, "append")(source),
+        }
+    }
 }
 
 impl Segment {
@@ -121,24 +162,44 @@ pub(crate) fn number_of(path: &Path, prefix: &str, suffix: &str) -> Option<u64> 
 pub(crate) struct Contents {
     pub(crate) events: Vec<StoredEvent<'static>>,
     pub(crate) rejections: Vec<StoredRejection<'static>>,
-    /// Whether a line in the middle cannot be read: the disk, not a crash, has damaged it.
-    pub(crate) damaged: bool,
+    pub(crate) deletions: Vec<StoredDeletion<'static>>,
+    /// Lines that cannot be read: the disk, not a crash, has damaged them.
+    pub(crate) damaged: Vec<Vec<u8>>,
 }
 
-/// Reads a segment. A last line without its end was never acknowledged and is left out.
+impl Contents {
+    /// Adds the lines of a segment. A last line without its end was never acknowledged and is left
+    /// out.
+    pub(crate) fn read(&mut self, segment: &[u8]) {
+        let mut lines: Vec<&[u8]> = segment.split(|byte| *byte == b'\n').collect();
+        // Behind the last end of line: nothing, or a torn line.
+        lines.pop();
+        for line in lines {
+            match serde_json::from_slice(line) {
+                Ok(Line::Event(event)) => self.events.push(*event),
+                Ok(Line::Rejected(rejection)) => self.rejections.push(rejection),
+                Ok(Line::Deletion(deletion)) => self.deletions.push(deletion),
+                Err(_) => self.damaged.push(line.to_vec()),
+            }
+        }
+    }
+}
+
+impl Contents {
+    /// Leaves out the rows of forgotten installations.
+    pub(crate) fn leave_out(&mut self, forgotten: &Forgotten) {
+        self.events.retain(|row| !forgotten.contains(&row.app, row.installation));
+        self.rejections.retain(|row| !forgotten.contains(&row.app, row.installation));
+        let leaving = forgetting::leaving(&self.deletions).into_values().flatten().collect();
+        self.damaged.retain(|line| !forgetting::names(line, &leaving));
+    }
+}
+
+/// Reads a segment.
 pub(crate) fn read(path: &Path) -> Result<Contents> {
     let bytes = fs::read(path).map_err(Error::file(path, "read"))?;
     let mut contents = Contents::default();
-    let mut lines: Vec<&[u8]> = bytes.split(|byte| *byte == b'\n').collect();
-    // Behind the last end of line: nothing, or a torn line.
-    lines.pop();
-    for line in lines {
-        match serde_json::from_slice(line) {
-            Ok(Line::Event(event)) => contents.events.push(*event),
-            Ok(Line::Rejected(rejection)) => contents.rejections.push(rejection),
-            Err(_) => contents.damaged = true,
-        }
-    }
+    contents.read(&bytes);
     Ok(contents)
 }
 
@@ -173,7 +234,10 @@ mod tests {
 
     fn sequences(path: &Path) -> (Vec<u64>, bool) {
         let contents = read(path).unwrap();
-        (contents.events.iter().map(|event| event.event.sequence).collect(), contents.damaged)
+        (
+            contents.events.iter().map(|event| event.event.sequence).collect(),
+            !contents.damaged.is_empty(),
+        )
     }
 
     #[test]

@@ -2,25 +2,32 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::net::{SocketAddr, TcpListener};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, mpsc as channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use axum::serve::Listener;
+use axum::extract::connect_info::Connected;
+use axum::serve::{IncomingStream, Listener};
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, oneshot};
+use tokio_rustls::TlsAcceptor;
 
-use crate::access::Access;
+use crate::access::{Access, Gate};
 use crate::compaction;
 use crate::disk;
 use crate::error::{Error, Result};
+use crate::healing::heal_regularly;
 use crate::journal::JOURNAL;
 use crate::listener::BoundedListener;
-use crate::metrics::{Counts, add};
+use crate::metrics::Counts;
+use crate::peer::Peer;
+use crate::rates::Limiter;
 use crate::routes::{Service, router};
 use crate::settings::Settings;
 use crate::shared::Shared;
+use crate::store::{self, Store};
+use crate::tls::{Clients, Tls, TlsListener};
 use crate::writer::{self, Command, Threads};
 
 /// Longest time in which a stopping collector finishes the requests it has begun.
@@ -52,7 +59,15 @@ impl Collector {
     /// ```
     pub fn start(settings: Settings) -> Result<RunningCollector> {
         settings.check()?;
-        let lock = prepare_output(&settings.output)?;
+        let tls = settings.tls.as_ref();
+        let acceptor = tls.map(Tls::acceptor).transpose()?;
+        let clients = tls.and_then(|tls| tls.clients.as_ref());
+        let certificates = clients.map(Clients::fingerprints).transpose()?.unwrap_or_default();
+        let url = store::url_of(&settings.output).map(str::to_owned);
+        let lock = match &url {
+            None => Some(prepare_output(&settings.output)?),
+            Some(_) => None,
+        };
         let listen = |source| Error::Listen { address: settings.address, source };
         // Taken before recovery, so that a wrong address is told at once.
         let listener = TcpListener::bind(settings.address).map_err(listen)?;
@@ -60,19 +75,27 @@ impl Collector {
         let address = listener.local_addr().map_err(listen)?;
         let runtime = runtime()?;
 
-        let recovered = compaction::recover(&settings.output)?;
         let shared = Arc::new(Shared::default());
-        add(&shared.metrics.parts, recovered.parts);
-        let (commands, threads) =
-            writer::start(&settings.output, recovered.index, recovered.next_segment, &shared)?;
-        let access = Access::new(settings.apps);
-        let service = Service::new(access, settings.limits, commands.clone(), Arc::clone(&shared));
+        let (commands, threads) = match &url {
+            None => {
+                let recovered = compaction::recover(&settings.output)?;
+                recovered.compacted.count(&shared);
+                writer::start(&settings.output, recovered, settings.merging, &shared)?
+            }
+            Some(url) => writer::start_on(Store::open(url, &settings, &shared)?, &shared)?,
+        };
+        let access = Access::new(settings.apps, certificates);
+        let gate = Gate::new(access, Limiter::new(settings.rates));
+        let service = Service::new(gate, settings.limits, commands.clone(), Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel();
         let serving = Serving {
             listener,
+            acceptor,
             limits: (settings.limits.connections, settings.limits.answer_within),
             flush_every: settings.flush_every,
+            journal: url.is_none().then(|| settings.output.join(JOURNAL)),
             commands: commands.clone(),
+            shared: Arc::clone(&shared),
             stopped,
         };
         let http = std::thread::Builder::new()
@@ -97,7 +120,7 @@ fn runtime() -> Result<Runtime> {
 
 /// Keeps a second collector out of an output folder while it lives.
 #[derive(Debug)]
-struct OutputLock(File);
+pub(crate) struct OutputLock(File);
 
 impl Drop for OutputLock {
     fn drop(&mut self) {
@@ -108,7 +131,7 @@ impl Drop for OutputLock {
 }
 
 /// Makes the folders and takes the lock.
-fn prepare_output(output: &Path) -> Result<OutputLock> {
+pub(crate) fn prepare_output(output: &Path) -> Result<OutputLock> {
     let journal = output.join(JOURNAL);
     disk::create_folder(&journal)?;
     let path = journal.join("lock");
@@ -128,9 +151,13 @@ fn prepare_output(output: &Path) -> Result<OutputLock> {
 /// What the HTTP thread needs beside the routes.
 struct Serving {
     listener: TcpListener,
+    acceptor: Option<TlsAcceptor>,
     limits: (usize, Duration),
     flush_every: Duration,
+    /// The journal's folder, where it is in one.
+    journal: Option<PathBuf>,
     commands: mpsc::UnboundedSender<Command>,
+    shared: Arc<Shared>,
     stopped: oneshot::Receiver<()>,
 }
 
@@ -139,10 +166,21 @@ impl Serving {
         runtime.block_on(async move {
             let listener =
                 tokio::net::TcpListener::from_std(self.listener).map_err(Error::Threads)?;
-            let flushing = tokio::spawn(flush_regularly(self.commands, self.flush_every));
+            let flushing = tokio::spawn(flush_regularly(self.commands.clone(), self.flush_every));
+            let healing = self
+                .journal
+                .map(|journal| tokio::spawn(heal_regularly(journal, self.commands, self.shared)));
             let listener = BoundedListener::new(listener, self.limits.0, self.limits.1);
-            serve(listener, service, self.stopped).await;
+            match self.acceptor {
+                None => serve(listener, service, self.stopped).await,
+                Some(acceptor) => {
+                    serve(TlsListener::new(listener, acceptor), service, self.stopped).await;
+                }
+            }
             flushing.abort();
+            if let Some(healing) = healing {
+                healing.abort();
+            }
             Ok(())
         })
     }
@@ -153,6 +191,7 @@ async fn serve<L>(listener: L, service: Service, stopped: oneshot::Receiver<()>)
 where
     L: Listener,
     L::Addr: std::fmt::Debug,
+    Peer: for<'a> Connected<IncomingStream<'a, L>>,
 {
     let (draining, drain) = oneshot::channel::<()>();
     let stop = async move {
@@ -160,7 +199,8 @@ where
         let _ = stopped.await;
         let _ = draining.send(());
     };
-    let serving = axum::serve(listener, router(service)).with_graceful_shutdown(stop);
+    let routes = router(service).into_make_service_with_connect_info::<Peer>();
+    let serving = axum::serve(listener, routes).with_graceful_shutdown(stop);
     let too_long = async move {
         let _ = drain.await;
         tokio::time::sleep(DRAIN).await;
@@ -190,7 +230,7 @@ struct Parts {
     stop: oneshot::Sender<()>,
     http: JoinHandle<Result<()>>,
     threads: Threads,
-    _lock: OutputLock,
+    _lock: Option<OutputLock>,
 }
 
 /// A collector that serves. Dropping it stops it like [`RunningCollector::stop`], without a word
@@ -216,7 +256,8 @@ impl RunningCollector {
         self.shared.metrics.counts()
     }
 
-    /// Makes Parquet of everything that was acknowledged before the call.
+    /// Makes Parquet of everything that was acknowledged before the call. In an object store
+    /// another collector may be at it, and then this one leaves it to that.
     ///
     /// # Errors
     /// [`Error::File`] or [`Error::Parquet`] when it cannot be written: it stays in the journal
@@ -228,13 +269,15 @@ impl RunningCollector {
         done.recv().map_err(|_| Error::Stopped)?
     }
 
-    /// Takes no more connections, finishes the requests it has begun, flushes, and ends.
+    /// Takes no more connections, finishes the requests it has begun, flushes, and ends. Gives what
+    /// it has done.
     ///
     /// # Errors
     /// Those of [`RunningCollector::flush`]; what could not be written stays in the journal for
     /// the next start.
-    pub fn stop(mut self) -> Result<()> {
-        self.end()
+    pub fn stop(mut self) -> Result<Counts> {
+        self.end()?;
+        Ok(self.counts())
     }
 
     fn end(&mut self) -> Result<()> {

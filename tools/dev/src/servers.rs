@@ -1,4 +1,5 @@
-//! `cargo dev servers`: the registry against a real MLflow and a real S3-compatible server.
+//! `cargo dev servers`: the registry against a real MLflow, registry and collector against a real
+//! S3-compatible server.
 //!
 //! Both come from PyPI into `target/mlflow` (350 MB) and `target/moto` (140 MB) the first time, too
 //! much for every run of `cargo dev test`, whose tests say aloud that they skip where a server is
@@ -26,9 +27,9 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
             return Ok(false);
         }
     }
-    let registry = ["test", "--locked", "--workspace", "--features", "noctule-cli/cloud"];
-    let mut tests = workspace.cargo(&registry);
-    tests.args(["--test", "registry", "--", "mlflow", "s3", "--nocapture"]);
+    let stores = ["test", "--locked", "--workspace", "--features", "noctule-cli/cloud"];
+    let mut tests = workspace.cargo(&stores);
+    tests.args(["--test", "registry", "--test", "collector", "--", "mlflow", "s3", "--nocapture"]);
     succeeds(&mut tests)
 }
 

@@ -7,6 +7,7 @@ pub(crate) mod delta;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod feedback;
+pub(crate) mod forget;
 pub(crate) mod inspect;
 pub(crate) mod night;
 pub(crate) mod pack;

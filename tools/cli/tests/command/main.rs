@@ -5,6 +5,7 @@
 mod chain;
 mod checks;
 mod demo;
+mod drain;
 mod mistakes;
 mod pytorch;
 mod readers;

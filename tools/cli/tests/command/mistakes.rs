@@ -28,6 +28,8 @@ fn a_wrong_command_line_exits_with_2() {
         "feedback f --app town --since yesterday",
         "feedback f --app town --format parquet",
         "audit f",
+        "forget-installation f --app town someone",
+        "forget-installation f --app town",
     ] {
         let output = place.command(line).output().unwrap();
         assert_eq!(output.status.code(), Some(2), "{line:?}: {}", error_text(&output));
@@ -53,6 +55,7 @@ fn every_command_has_help_with_an_example() {
         "report",
         "feedback",
         "audit",
+        "forget-installation",
         "simulate town",
         "simulate fleet",
     ] {

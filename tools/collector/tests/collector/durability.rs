@@ -11,7 +11,10 @@ use std::time::{Duration, Instant};
 use std::{env, fs};
 
 use crate::fixture::{agent, batch, files, gzip, identities, settings, start, try_send, uuid};
+use crate::readers::rows_by_pyarrow;
 
+/// The URL of the store that a child writes to in place of its folder.
+pub(crate) const CHILD_STORE: &str = "NOCTULE_COLLECTOR_CHILD_STORE";
 const CHILD_OUTPUT: &str = "NOCTULE_COLLECTOR_CHILD_OUTPUT";
 
 /// The body of the child process: a collector that flushes often, until it is killed.
@@ -21,31 +24,36 @@ fn child_collector() {
     let output = Path::new(&output);
     let mut settings = settings(output);
     settings.flush_every = Duration::from_millis(40);
+    settings.lease = Duration::from_millis(300);
+    if let Some(url) = env::var_os(CHILD_STORE) {
+        settings.output = url.into();
+    }
     let collector = noctule_collector::Collector::start(settings).unwrap();
-    let told = output.join("address.tmp");
+    let told = output.join("_address.tmp");
     fs::write(&told, collector.address().to_string()).unwrap();
-    fs::rename(told, output.join("address")).unwrap();
+    fs::rename(told, output.join("_address")).unwrap();
     loop {
         thread::park();
     }
 }
 
 /// Starts the child, with at most `file_blocks` of 512 bytes in any file it writes.
-fn spawn(output: &Path, file_blocks: Option<u32>) -> (Child, SocketAddr) {
-    let address = output.join("address");
-    let _ = fs::remove_file(&address);
+pub(crate) fn spawn(output: &Path, file_blocks: Option<u32>) -> (Child, SocketAddr) {
     let limit = file_blocks.map_or(String::new(), |blocks| format!("ulimit -f {blocks}; "));
     // The shell ignores the signal of the file size limit, and what it becomes inherits that:
     // writes past the limit fail with an error, as on a full disk.
     let script = format!("trap '' XFSZ; {limit}exec \"$0\" --exact durability::child_collector");
-    let mut child = Command::new("sh")
-        .args(["-c", &script])
-        .arg(env::current_exe().unwrap())
-        .env(CHILD_OUTPUT, output)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]).arg(env::current_exe().unwrap());
+    spawn_as(command, output)
+}
+
+/// Starts a child by its command, and waits until it tells its address in a file of `output`.
+pub(crate) fn spawn_as(mut command: Command, output: &Path) -> (Child, SocketAddr) {
+    let address = output.join("_address");
+    let _ = fs::remove_file(&address);
+    command.env(CHILD_OUTPUT, output).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
     let begun = Instant::now();
     loop {
         if let Some(address) = fs::read_to_string(&address).ok().and_then(|text| text.parse().ok())
@@ -58,11 +66,18 @@ fn spawn(output: &Path, file_blocks: Option<u32>) -> (Child, SocketAddr) {
     }
 }
 
+/// How often the child is killed: as often as the environment says, for long runs.
+pub(crate) fn kills(default: u64) -> u64 {
+    env::var("NOCTULE_KILLS").map_or(default, |text| text.parse().expect("a number of kills"))
+}
+
 #[test]
 fn acknowledged_events_survive_kills_exactly_once() {
     let folder = tempfile::tempdir().unwrap();
     let acknowledged = Mutex::new(BTreeSet::new());
-    for round in 0..12u64 {
+    let merged = Mutex::new(false);
+    let rounds = kills(12);
+    for round in 0..rounds {
         let (mut child, address) = spawn(folder.path(), None);
         let stop = AtomicBool::new(false);
         thread::scope(|scope| {
@@ -70,12 +85,14 @@ fn acknowledged_events_survive_kills_exactly_once() {
                 let (stop, acknowledged) = (&stop, &acknowledged);
                 scope.spawn(move || send_until(stop, installation, address, acknowledged));
             }
-            // Another moment each round: while journal, Parquet and removal take turns.
-            thread::sleep(Duration::from_millis(40 + round * 29 % 90));
+            // Another moment each round: while journal, Parquet, removal and merging take turns.
+            thread::sleep(Duration::from_millis(40 + round * 29 % 190));
             child.kill().unwrap();
             child.wait().unwrap();
             stop.store(true, Ordering::SeqCst);
         });
+        let is_merged = |path: &std::path::PathBuf| path.to_string_lossy().contains("merged-");
+        *merged.lock().unwrap() |= files(folder.path(), "parquet").iter().any(is_merged);
     }
     // A start recovers what is left in the journal.
     start(folder.path()).stop().unwrap();
@@ -89,6 +106,15 @@ fn acknowledged_events_survive_kills_exactly_once() {
         assert!(distinct.contains(&row), "{row:?} was acknowledged and is lost");
     }
     assert!(files(folder.path(), "tmp").is_empty());
+    assert!(!folder.path().join("_merging").exists());
+    assert!(merged.into_inner().unwrap(), "no day was merged");
+    if let Some(rows) = rows_by_pyarrow(folder.path()) {
+        assert_eq!(rows, stored.len());
+        println!(
+            "{rounds} kills: {rows} rows, by pyarrow as well, {} acknowledged",
+            acknowledged.len()
+        );
+    }
 }
 
 /// Sends batch after batch like a device: the same again until it is acknowledged.
@@ -105,8 +131,12 @@ fn send_until(
     while !stop.load(Ordering::SeqCst) {
         let first = last(&acknowledged.lock().unwrap()) + 1;
         let sequences = first..=first + 9;
-        let body = gzip(&batch("town", installation, first.into(), sequences.clone()).text());
-        let Ok(answer) = try_send(&agent, address, &body, &[]) else { continue };
+        let mut batch = batch("town", installation, first.into(), sequences.clone());
+        for event in &mut batch.events {
+            // 2020-09-13: a day that is over for long.
+            event["at_ms"] = 1_600_000_000_000_i64.into();
+        }
+        let Ok(answer) = try_send(&agent, address, &gzip(&batch.text()), &[]) else { continue };
         if answer.status == 200 {
             acknowledged.lock().unwrap().extend(sequences.map(|sequence| (installation, sequence)));
         }

@@ -14,7 +14,8 @@ use noctule_core::upload::Acknowledgement;
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::record::Field;
 use serde_json::{Value, json};
-use ureq::Agent;
+use ureq::http::Response;
+use ureq::{Agent, Body};
 
 /// 2026-11-20T08:00:00Z.
 pub(crate) const MORNING_MS: i64 = 1_795_161_600_000;
@@ -147,11 +148,16 @@ pub(crate) fn try_send(
     for (name, value) in all.into_iter().filter(|(_, value)| !value.is_empty()) {
         request = request.header(name, value);
     }
-    let mut response = request.send(body)?;
-    let retry_after = response.headers().get("retry-after");
-    let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
-    let status = response.status().as_u16();
-    Ok(Answer { status, retry_after, body: response.body_mut().read_to_string()? })
+    Answer::read(request.send(body)?)
+}
+
+impl Answer {
+    pub(crate) fn read(mut response: Response<Body>) -> Result<Self, ureq::Error> {
+        let retry_after = response.headers().get("retry-after");
+        let retry_after = retry_after.map(|value| value.to_str().unwrap().to_owned());
+        let status = response.status().as_u16();
+        Ok(Self { status, retry_after, body: response.body_mut().read_to_string()? })
+    }
 }
 
 /// Files below `folder` whose name ends in `extension`.
@@ -174,18 +180,32 @@ pub(crate) fn files(folder: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// Every row of the output by column name, with the app of its folder.
 pub(crate) fn rows(output: &Path) -> Vec<BTreeMap<String, Field>> {
-    let mut rows = Vec::new();
-    for path in files(output, "parquet") {
-        let partition = path.strip_prefix(output).unwrap().iter().next().unwrap();
-        let app = partition.to_str().unwrap().strip_prefix("app=").unwrap().to_owned();
-        let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
-        for row in reader.get_row_iter(None).unwrap() {
-            let mut row: BTreeMap<_, _> = row.unwrap().into_columns().into_iter().collect();
-            row.insert("app".into(), Field::Str(app.clone()));
-            rows.push(row);
-        }
+    let paths = files(output, "parquet");
+    // Folders that begin with an underscore are no partitions.
+    let is_event = |path: &&PathBuf| {
+        path.strip_prefix(output).unwrap().iter().all(|part| !part.as_encoded_bytes()[..1].eq(b"_"))
+    };
+    paths.iter().filter(is_event).flat_map(|path| rows_of(path)).collect()
+}
+
+/// Every rejected line by column name, with the app of its folder.
+pub(crate) fn rejections(output: &Path) -> Vec<BTreeMap<String, Field>> {
+    let folder = output.join("_rejected");
+    if !folder.exists() {
+        return Vec::new();
     }
-    rows
+    files(&folder, "parquet").iter().flat_map(|path| rows_of(path)).collect()
+}
+
+fn rows_of(path: &Path) -> Vec<BTreeMap<String, Field>> {
+    let app = path.iter().find_map(|part| part.to_str()?.strip_prefix("app=")).unwrap();
+    let reader = SerializedFileReader::new(File::open(path).unwrap()).unwrap();
+    let rows = reader.get_row_iter(None).unwrap().map(|row| {
+        let mut row: BTreeMap<_, _> = row.unwrap().into_columns().into_iter().collect();
+        row.insert("app".into(), Field::Str(app.to_owned()));
+        row
+    });
+    rows.collect()
 }
 
 /// App, installation and sequence number of every row, sorted.

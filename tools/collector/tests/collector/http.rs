@@ -1,13 +1,17 @@
 //! What is accepted, and what is refused with which status.
 
+use std::collections::BTreeMap;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
 
 use noctule_collector::{Collector, Error};
+use parquet::record::Field;
 use serde_json::json;
 
-use crate::fixture::{agent, batch, files, gzip, identities, send, settings, start, try_send};
+use crate::fixture::{
+    agent, batch, files, gzip, identities, rejections, send, settings, start, try_send, uuid,
+};
 
 #[test]
 fn a_batch_is_acknowledged_and_becomes_rows() {
@@ -51,10 +55,33 @@ fn a_bad_event_among_good_ones_is_named_and_kept_aside() {
     collector.stop().unwrap();
     let stored: Vec<i64> = identities(folder.path()).into_iter().map(|row| row.2).collect();
     assert_eq!(stored, [1, 3]);
-    let rejected = files(&folder.path().join("_rejected"), "ndjson");
-    let kept = std::fs::read_to_string(&rejected[0]).unwrap();
-    assert_eq!(kept.lines().count(), 3);
-    assert!(kept.contains("no event") && kept.contains("propensity: "), "{kept}");
+    let rejected = rejections(folder.path());
+    let of = |row: &BTreeMap<String, Field>, column: &str| row[column].clone();
+    let indices: Vec<Field> = rejected.iter().map(|row| of(row, "index")).collect();
+    assert_eq!(indices, [Field::Int(1), Field::Int(3), Field::Int(4)]);
+    let row = &rejected[1];
+    assert_eq!(of(row, "line"), Field::Bytes(b"\"no event\"".to_vec().into()));
+    assert_eq!(of(row, "installation"), Field::Str(uuid(7)));
+    assert_eq!(of(row, "batch_id"), Field::Str(uuid(1)));
+    assert!(matches!(of(row, "received_ms"), Field::Long(at) if at > 1_600_000_000_000));
+    let Field::Str(reason) = of(&rejected[0], "reason") else { panic!("no reason") };
+    assert!(reason.starts_with("propensity: "), "{reason}");
+}
+
+#[test]
+fn a_rejected_line_is_kept_byte_for_byte() {
+    let folder = tempfile::tempdir().unwrap();
+    let collector = start(folder.path());
+    let mut text = batch("town", 7, 1, 1..=1).text();
+    let end = text.iter().position(|byte| *byte == b'\n').unwrap() + 1;
+    text.truncate(end);
+    let line = [0xff, 0x00, b'{', 0xc3];
+    text.extend_from_slice(&line);
+    assert_eq!(send(&agent(), collector.address(), &gzip(&text), &[]).status, 200);
+    collector.stop().unwrap();
+    let rejected = rejections(folder.path());
+    assert_eq!(rejected.len(), 1);
+    assert_eq!(rejected[0]["line"], Field::Bytes(line.to_vec().into()));
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use noctule_collector::FEEDBACK_SCHEMA;
+use noctule_collector::{FEEDBACK_SCHEMA, REJECTIONS_SCHEMA};
 use parquet::record::Field;
 
 use crate::fixture::{agent, batch, identities, rows, start, uuid};
@@ -21,13 +21,35 @@ print(json.dumps({
 }))
 "#;
 
+/// A Python that has pyarrow; says so when there is none.
+fn python() -> Option<String> {
+    let python = std::env::var("NOCTULE_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has_it = Command::new(&python).args(["-c", "import pyarrow"]).output();
+    if has_it.is_ok_and(|out| out.status.success()) {
+        return Some(python);
+    }
+    eprintln!("skipped: {python} with pyarrow is missing (set NOCTULE_PYTHON)");
+    None
+}
+
+/// Events in a folder as pyarrow counts them after reading every column; none without pyarrow.
+pub(crate) fn rows_by_pyarrow(output: &Path) -> Option<usize> {
+    let script = "import sys, pyarrow.parquet as p; print(p.read_table(sys.argv[1]).num_rows)";
+    let out = Command::new(python()?).args(["-c", script]).arg(output).output().unwrap();
+    assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
+    Some(String::from_utf8(out.stdout).unwrap().trim().parse().unwrap())
+}
+
 #[test]
 fn the_documented_schema_is_the_schema() {
     let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/feedback-schema.md");
     let page = std::fs::read_to_string(page).unwrap();
-    assert!(page.contains(FEEDBACK_SCHEMA), "tools/docs/feedback-schema.md differs");
+    for schema in [FEEDBACK_SCHEMA, REJECTIONS_SCHEMA] {
+        assert!(page.contains(schema), "tools/docs/feedback-schema.md differs");
+    }
     for line in FEEDBACK_SCHEMA
         .lines()
+        .chain(REJECTIONS_SCHEMA.lines())
         .filter(|line| line.contains("required") || line.contains("optional"))
     {
         let column = line.split_whitespace().nth(2).unwrap().trim_end_matches(';');
@@ -74,15 +96,7 @@ fn pyarrow_reads_the_folder_as_one_table() {
     }
     collector.stop().unwrap();
     assert_eq!(identities(folder.path()).len(), 120);
-    let python = std::env::var("NOCTULE_PYTHON").unwrap_or_else(|_| "python3".into());
-    if !Command::new(&python)
-        .args(["-c", "import pyarrow"])
-        .output()
-        .is_ok_and(|out| out.status.success())
-    {
-        eprintln!("skipped: {python} with pyarrow is missing (set NOCTULE_PYTHON)");
-        return;
-    }
+    let Some(python) = python() else { return };
     let out = Command::new(&python).args(["-c", PYTHON]).arg(folder.path()).output().unwrap();
     assert!(out.status.success(), "{}", String::from_utf8_lossy(&out.stderr));
     let read: serde_json::Value = serde_json::from_slice(&out.stdout).unwrap();

@@ -1,8 +1,6 @@
 //! One pass over the rows.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use noctule_core::base::Day;
@@ -33,6 +31,9 @@ const COLUMNS: [(&str, bool); 5] = [
     ("received_ms", true),
     ("dropped", false),
 ];
+
+/// What is read of a rejected line: enough to count it.
+const REJECTED_COLUMNS: [(&str, bool); 1] = [("installation", true)];
 
 /// Everything that the rows say.
 #[derive(Debug, Default)]
@@ -184,7 +185,7 @@ impl Clock {
     }
 }
 
-/// Lines below `_rejected`.
+/// Rows below `_rejected`.
 fn lines_set_aside(directory: &Path, app: &str) -> Result<u64> {
     let mut lines = 0;
     for day in entries(&directory.join("_rejected").join(format!("app={app}")))? {
@@ -193,24 +194,15 @@ fn lines_set_aside(directory: &Path, app: &str) -> Result<u64> {
             continue;
         }
         for path in entries(&day)? {
-            if path.extension().is_some_and(|extension| extension == "ndjson") {
-                lines += lines_of(&path)?;
+            if path.extension().is_some_and(|extension| extension == "parquet") {
+                scan(&path, &REJECTED_COLUMNS, |_| {
+                    lines += 1;
+                    Ok(())
+                })?;
             }
         }
     }
     Ok(lines)
-}
-
-fn lines_of(path: &Path) -> Result<u64> {
-    let mut file = File::open(path).map_err(Error::file(path, "open"))?;
-    let (mut lines, mut buffer) = (0, vec![0; 1 << 16]);
-    loop {
-        let read = file.read(&mut buffer).map_err(Error::file(path, "read"))?;
-        if read == 0 {
-            return Ok(lines);
-        }
-        lines += buffer[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
-    }
 }
 
 #[cfg(test)]

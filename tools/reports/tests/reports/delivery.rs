@@ -162,9 +162,10 @@ fn lines_that_the_collector_set_aside_are_counted() {
     let folder = tempfile::tempdir().unwrap();
     write(folder.path(), &[vec![event("a", 1, 1, 0)]]);
     let aside = folder.path().join("_rejected/app=town/day=2026-11-20");
-    fs::create_dir_all(&aside).unwrap();
-    fs::write(aside.join("part-1.ndjson"), "{}\n{}\n").unwrap();
-    fs::write(aside.join("part-2.ndjson"), "{}\n").unwrap();
+    let schema = "message noctule_rejections { required binary installation (STRING); }";
+    let two = [event("a", 2, 2, 0), event("b", 1, 2, 0)];
+    write_parquet(&aside.join("part-1.parquet"), &two, schema);
+    write_parquet(&aside.join("part-2.parquet"), &two[..1], schema);
     assert_eq!(audit_delivery(folder.path(), "town", 0.95).unwrap().set_aside, 3);
 }
 

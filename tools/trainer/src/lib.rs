@@ -22,6 +22,7 @@
 //!
 //! Everything is seeded; the number of threads changes no result.
 
+pub mod clicks;
 pub mod datasets;
 pub mod error;
 pub mod evaluation;

@@ -5,6 +5,7 @@
 mod chain;
 mod checks;
 mod demo;
+mod labels;
 mod mistakes;
 mod pytorch;
 mod readers;

@@ -20,6 +20,7 @@
 //! variance is that of the sum of their influences (the delta method), clustered by installation.
 
 use noctule_core::base::limits::SLATE_LENGTH_MAX;
+use noctule_core::release::{Exploration, Plan};
 use serde::{Deserialize, Serialize};
 
 use super::models::{PositionBased, PositionBasedSettings};
@@ -53,16 +54,74 @@ pub enum ExaminationMethod {
 }
 
 /// How slots were drawn, which decides the function g of the weights.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum SlotDesign {
     /// Any way, with exact propensities: g = 1.
     Any,
-    /// By a softmax without replacement, no diversity, no rules and no epsilon (the plan's
-    /// `temperature` alone). The propensity of the other order then follows from the logged ones,
-    /// and g is the harmonic mean of both: weights are at most 1, intervals far narrower.
+    /// By a softmax without replacement alone (the plan's `temperature`). The propensity of the
+    /// other order then follows from the logged ones, and g is the harmonic mean of both: weights
+    /// are at most 1, and intervals far narrower.
     PlackettLuce,
+    /// The best item, or with probability `epsilon`, above 0 and at most 1/2, one of the pool
+    /// alike. g makes a pair of two best items as light as it is when its second comes first, and
+    /// leaves pairs with an explored item as they are.
+    EpsilonGreedy {
+        /// The plan's epsilon.
+        epsilon: f64,
+    },
 }
+
+impl SlotDesign {
+    /// The design that the slates of `plan` have: with diversity, rules or exposure, or both kinds
+    /// of exploration at once, nothing can be told of the other order.
+    #[must_use]
+    pub fn of(plan: &Plan) -> Self {
+        let Exploration { epsilon, temperature, .. } = plan.exploration;
+        let plain = plan.diversity.is_none() && plan.rules.is_empty() && plan.exposure.is_empty();
+        match (plain, epsilon > 0.0, temperature > 0.0) {
+            (true, false, true) => Self::PlackettLuce,
+            (true, true, false) if epsilon <= EPSILON_MAX => Self::EpsilonGreedy { epsilon },
+            _ => Self::Any,
+        }
+    }
+
+    fn check(self) -> Result<()> {
+        match self {
+            Self::EpsilonGreedy { epsilon } if !(epsilon > 0.0 && epsilon <= EPSILON_MAX) => {
+                let reason = format!("{epsilon} is not above 0 and at most {EPSILON_MAX}");
+                Err(Error::setting("epsilon", reason))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The weight of two neighbours with the propensities `first` and `second`, both below 1.
+    fn weight(self, first: f64, second: f64) -> f64 {
+        match self {
+            Self::Any => 1.0 / (first * second),
+            Self::PlackettLuce => {
+                // Of the lower item: what its propensity above would have been.
+                let above = second * (1.0 - first);
+                (1.0 - first) / ((1.0 - first) + (1.0 - above))
+            }
+            Self::EpsilonGreedy { epsilon } => {
+                let rest = 1.0 - epsilon;
+                // The best item has at least the rest, one of the pool at most half of epsilon.
+                match (first >= rest, second >= rest) {
+                    // The other order would have explored first: epsilon / pool instead of that
+                    // and the rest.
+                    (true, true) => (first - rest) / first,
+                    (true, false) => (first - rest) * (rest + second) / (first * second),
+                    (false, _) => 1.0,
+                }
+            }
+        }
+    }
+}
+
+/// Above it the best item cannot be told from an explored one by its propensity.
+const EPSILON_MAX: f64 = 0.5;
 
 /// How examination is estimated.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -70,8 +129,9 @@ pub enum SlotDesign {
 pub struct ExaminationSettings {
     /// From what.
     pub method: ExaminationMethod,
-    /// How the slots were drawn.
-    pub design: SlotDesign,
+    /// How the slots were drawn; where it is not said, training asks the plan
+    /// ([`SlotDesign::of`]), and nothing else assumes anything ([`SlotDesign::Any`]).
+    pub design: Option<SlotDesign>,
     /// Clicks, by their effective number, that each position needs for swaps to suffice.
     pub effective_clicks_min: f64,
     /// Iterations of the click model at most.
@@ -82,7 +142,7 @@ impl Default for ExaminationSettings {
     fn default() -> Self {
         Self {
             method: ExaminationMethod::Auto,
-            design: SlotDesign::Any,
+            design: None,
             effective_clicks_min: 50.0,
             iterations: 2_000,
         }
@@ -141,9 +201,10 @@ pub fn estimate_examination(
     match settings.method {
         ExaminationMethod::ClickModel => from_click_model(showings, settings),
         ExaminationMethod::Swaps => from_swaps(showings, settings),
-        ExaminationMethod::Auto => {
-            from_swaps(showings, settings).or_else(|_| from_click_model(showings, settings))
-        }
+        ExaminationMethod::Auto => match from_swaps(showings, settings) {
+            Err(Error::Data { .. }) => from_click_model(showings, settings),
+            other => other,
+        },
     }
 }
 
@@ -173,10 +234,12 @@ impl Pair {
 }
 
 fn from_swaps(showings: &Showings, settings: &ExaminationSettings) -> Result<Examination> {
+    let design = settings.design.unwrap_or(SlotDesign::Any);
+    design.check()?;
     let positions = positions_of(showings);
     let mut total = vec![Pair::default(); positions.saturating_sub(1)];
     for showing in &showings.showings {
-        add(showing, settings.design, &mut total);
+        add(showing, design, &mut total);
     }
     for (upper, pair) in total.iter().enumerate() {
         let (found, needed) = (pair.effective_clicks(), settings.effective_clicks_min);
@@ -188,7 +251,7 @@ fn from_swaps(showings: &Showings, settings: &ExaminationSettings) -> Result<Exa
             )));
         }
     }
-    let variances = variances(showings, settings.design, &total);
+    let variances = variances(showings, design, &total);
     let mut log = 0.0;
     let first = PositionExamination {
         examination: 1.0,
@@ -233,14 +296,7 @@ fn add(showing: &Showing, design: SlotDesign, pairs: &mut [Pair]) {
         if !neighbours || first >= 1.0 || second >= 1.0 {
             continue;
         }
-        let weight = match design {
-            SlotDesign::Any => 1.0 / (first * second),
-            SlotDesign::PlackettLuce => {
-                // Of the lower item: what its propensity above would have been.
-                let above = second * (1.0 - first);
-                (1.0 - first) / ((1.0 - first) + (1.0 - above))
-            }
-        };
+        let weight = design.weight(first, second);
         if let Some(pair) = pairs.get_mut(upper.position as usize) {
             pair.add(weight, upper.clicked, lower.clicked);
         }

@@ -1,0 +1,228 @@
+//! Rankers that learn from position-biased clicks, against the truth of a town.
+//!
+//! `cargo test --workspace --test weak_labels -- --nocapture` prints the figures.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+
+use noctule_core::release::Exploration;
+use noctule_simulator::clicks::{ClickSettings, play};
+use noctule_simulator::{PastChoice, Town, TownSettings, World};
+use noctule_trainer::clicks::{
+    Examination, ExaminationMethod, ExaminationSettings, FeedbackLog, Showings, SlotDesign,
+    WeakLabels, estimate_examination, naive_labels, weak_labels,
+};
+use noctule_trainer::datasets::{Interaction, Interactions};
+use noctule_trainer::evaluation::{Case, Discount, FoldInScorer, Scorer, ndcg_graded};
+use noctule_trainer::training::examples::Fitted;
+use noctule_trainer::training::features::{FEATURES, Rows};
+use noctule_trainer::training::weak::{make, train_weak};
+use noctule_trainer::training::{
+    Factors, IalsSettings, Popularity, RankerSettings, Sparse, TrainedRanker, WeakSettings,
+    count_popularity, train_ials,
+};
+
+const SEEDS: [u64; 5] = [101, 102, 103, 104, 105];
+
+/// People look at the slot at `position`, from 0, with probability 1 / (position + 1).
+fn examination(position: u32) -> f64 {
+    1.0 / f64::from(position + 1)
+}
+
+/// A town, and what is fitted to its past.
+struct Setting {
+    town: Town,
+    data: Interactions,
+    popularity: Popularity,
+    factors: Factors,
+    ials: IalsSettings,
+    residents: u32,
+}
+
+impl Setting {
+    fn new(seed: u64) -> Self {
+        let settings = TownSettings {
+            seed,
+            restaurants: 300,
+            residents: 1_500,
+            phones: 200,
+            ..TownSettings::default()
+        };
+        let town = Town::new(&settings).unwrap();
+        let residents = settings.residents as u32;
+        let data = data(&town, residents);
+        let all: Vec<u32> = (0..data.events.len() as u32).collect();
+        let popularity = count_popularity(&data, &all, town.plan().contexts.len(), 0.1);
+        let ials = IalsSettings { dimensions: 16, epochs: 8, ..IalsSettings::default() };
+        let matrix = Sparse::users_by_items(&data, &all);
+        let factors = train_ials(&matrix, &ials, &|_, _, _| {}).unwrap();
+        Self { town, data, popularity, factors, ials, residents }
+    }
+
+    /// The score of the rule-based baseline, by which the slates are ranked: what is popular in the
+    /// context and near.
+    fn logged_score(&self, phone: usize, context: usize) -> Vec<f32> {
+        let user = self.residents + phone as u32;
+        let case = Case { user, history: &[], context: Some(context as u16) };
+        let rows = Rows::new(&self.data, &self.popularity, &case);
+        let score = |item| {
+            let row = rows.row(item, 0.0);
+            row[1] + 2.0 * row[3]
+        };
+        (0..self.data.items.len() as u32).map(score).collect()
+    }
+
+    fn showings(&self, seed: u64, examination: &(dyn Fn(u32) -> f64 + Sync)) -> Showings {
+        let exploration = Exploration { epsilon: 0.0, temperature: 0.1, pool: 100 };
+        let settings = ClickSettings { days: 14, length: 10, exploration, examination, seed };
+        let mut log = FeedbackLog::default();
+        let mut sequences = vec![0; self.town.phones()];
+        let score = |phone, context| self.logged_score(phone, context);
+        play(&self.town, &settings, &score, &mut |phone, event| {
+            sequences[phone] += 1;
+            log.push(&format!("phone-{phone}"), sequences[phone], &event).unwrap();
+        });
+        Showings::of(log)
+    }
+
+    fn with_fitted<T>(&self, use_it: impl FnOnce(&Fitted<'_>) -> T) -> T {
+        let solver = self.factors.fold_in(&self.ials).unwrap();
+        let (items, context_weight) = (&self.factors.items, 2.0);
+        let fold_in = FoldInScorer { fold_in: &solver, items, context_weight };
+        let (data, plan, popularity) = (&self.data, self.town.plan(), &self.popularity);
+        use_it(&Fitted { data, plan, popularity, fold_in })
+    }
+
+    fn train(&self, fitted: &Fitted<'_>, showings: &Showings, labels: &WeakLabels) -> f64 {
+        let examples = make(fitted, showings, labels, 2).unwrap();
+        let rounds = WeakSettings::default().rounds;
+        let trained = train_weak(&examples, &RankerSettings::default(), rounds).unwrap();
+        self.ndcg(fitted, &trained)
+    }
+
+    /// NDCG@10 of the open places of each phone in each context, with the probability of
+    /// acceptance as the gain.
+    fn ndcg(&self, fitted: &Fitted<'_>, trained: &TrainedRanker) -> f64 {
+        let ranker = trained.ranker().unwrap();
+        let (mut sum, mut lists) = (0.0, 0.0);
+        let mut fold_in = vec![0.0; self.data.items.len()];
+        for phone in 0..self.town.phones() {
+            let history: Vec<Interaction> =
+                self.town.history(phone).iter().map(|past| interaction(past, 0)).collect();
+            for context in 0..self.town.plan().contexts.len() {
+                let user = self.residents + phone as u32;
+                let case = Case { user, history: &history, context: Some(context as u16) };
+                fitted.fold_in.score(&case, &mut fold_in).unwrap();
+                let rows = Rows::new(&self.data, &self.popularity, &case);
+                let moment = self.town.plan().contexts[context].when.middle();
+                let open: Vec<usize> = (0..self.data.items.len())
+                    .filter(|item| self.data.items[*item].is_open(moment))
+                    .collect();
+                let row = |item: &usize| rows.row(*item as u32, fold_in[*item]);
+                let rows: Vec<f32> = open.iter().flat_map(row).collect();
+                let scores = ranker.score(&rows, FEATURES).unwrap();
+                sum += self.ndcg_of(phone, context, &open, &scores);
+                lists += 1.0;
+            }
+        }
+        sum / lists
+    }
+
+    fn ndcg_of(&self, phone: usize, context: usize, open: &[usize], scores: &[f32]) -> f64 {
+        let gain = |item: &usize| self.town.acceptance(phone, *item, context);
+        let mut ranked: Vec<(f32, usize)> =
+            scores.iter().copied().zip(open.iter().copied()).collect();
+        ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let gains: Vec<f64> = ranked.iter().take(10).map(|(_, item)| gain(item)).collect();
+        let mut truth: Vec<f64> = open.iter().map(gain).collect();
+        truth.sort_by(|a, b| b.total_cmp(a));
+        truth.truncate(10);
+        ndcg_graded(&gains, &truth, Discount::LogRankPlusOne)
+    }
+}
+
+fn interaction(past: &PastChoice, first_user: u32) -> Interaction {
+    Interaction {
+        user: first_user + past.user,
+        item: past.item,
+        at_ms: Some(past.at_ms),
+        context: past.context,
+        weight: past.weight,
+    }
+}
+
+/// The residents' visits and what phones knew before the first day.
+fn data(town: &Town, residents: u32) -> Interactions {
+    let phones = town.phones();
+    let mut users: Vec<String> = (0..residents).map(|user| format!("resident-{user}")).collect();
+    users.extend((0..phones).map(|phone| format!("phone-{phone}")));
+    let mut places = town.training_places();
+    places.extend((0..phones).map(|phone| town.place(phone)));
+    let mut events: Vec<Interaction> =
+        town.training().iter().map(|past| interaction(past, 0)).collect();
+    for phone in 0..phones {
+        let of_phone = |past: &PastChoice| Interaction {
+            user: residents + phone as u32,
+            ..interaction(past, 0)
+        };
+        events.extend(town.history(phone).iter().map(of_phone));
+    }
+    events.sort_by_key(|event| event.at_ms);
+    Interactions { users, places, items: town.items().to_vec(), events, ..Interactions::default() }
+}
+
+/// NDCG@10 of rankers trained on the same slots.
+struct Measured {
+    /// Labels of a world in which every slot is looked at.
+    unbiased: f64,
+    naive: f64,
+    debiased: f64,
+    examination: Examination,
+}
+
+fn measure(seed: u64) -> Measured {
+    let setting = Setting::new(seed);
+    let clicked = setting.showings(seed, &examination);
+    let unbiased = setting.showings(seed, &|_| 1.0);
+    let asked = ExaminationSettings {
+        method: ExaminationMethod::Swaps,
+        design: Some(SlotDesign::PlackettLuce),
+        ..ExaminationSettings::default()
+    };
+    let examination = estimate_examination(&clicked, &asked).unwrap();
+    let settings = WeakSettings::default().labels;
+    let debiased = weak_labels(&clicked, &examination, &settings).unwrap();
+    setting.with_fitted(|fitted| Measured {
+        unbiased: setting.train(fitted, &clicked, &naive_labels(&unbiased)),
+        naive: setting.train(fitted, &clicked, &naive_labels(&clicked)),
+        debiased: setting.train(fitted, &clicked, &debiased),
+        examination,
+    })
+}
+
+#[test]
+fn debiased_clicks_teach_what_unbiased_labels_teach_and_naive_clicks_do_not() {
+    println!(
+        "seed  unbiased  naive    debiased  naive lost  debiased lost  looked at, by position"
+    );
+    for seed in SEEDS {
+        let found = measure(seed);
+        let lost = |ndcg: f64| 1.0 - ndcg / found.unbiased;
+        let looked: Vec<String> = found
+            .examination
+            .positions
+            .iter()
+            .map(|position| format!("{:.2}", position.examination))
+            .collect();
+        println!(
+            "{seed:<6}{:<10.4}{:<9.4}{:<10.4}{:<12.4}{:<15.4}{}",
+            found.unbiased,
+            found.naive,
+            found.debiased,
+            lost(found.naive),
+            lost(found.debiased),
+            looked.join(" ")
+        );
+        assert!(lost(found.debiased) <= 0.02, "debiased: {}", lost(found.debiased));
+        assert!(lost(found.naive) > 0.02, "naive: {}", lost(found.naive));
+    }
+}

@@ -8,8 +8,8 @@ use noctule_core::release::Exploration;
 use noctule_simulator::clicks::{ClickSettings, play};
 use noctule_simulator::{PastChoice, Town, TownSettings, World};
 use noctule_trainer::clicks::{
-    Examination, ExaminationMethod, ExaminationSettings, FeedbackLog, Showings, SlotDesign,
-    WeakLabels, estimate_examination, naive_labels, weak_labels,
+    Examination, ExaminationMethod, ExaminationSettings, FeedbackLog, Showing, Showings,
+    SlotDesign, WeakLabels, estimate_examination, naive_labels, weak_labels,
 };
 use noctule_trainer::datasets::{Interaction, Interactions};
 use noctule_trainer::evaluation::{Case, Discount, FoldInScorer, Scorer, ndcg_graded};
@@ -27,6 +27,19 @@ const SEEDS: [u64; 5] = [101, 102, 103, 104, 105];
 fn examination(position: u32) -> f64 {
     1.0 / f64::from(position + 1)
 }
+
+/// How slates are ranked: weights of the popularity of a place and of its nearness.
+#[derive(Debug, Clone, Copy)]
+struct Policy {
+    popularity: f32,
+    nearby: f32,
+}
+
+/// Near places that few know come first, to make them known: what stands high is not what is good.
+const DISCOVERY: Policy = Policy { popularity: -1.0, nearby: 3.0 };
+
+/// The most popular come first: what stands high is better than most.
+const POPULAR: Policy = Policy { popularity: 1.0, nearby: 0.0 };
 
 /// A town, and what is fitted to its past.
 struct Setting {
@@ -58,25 +71,29 @@ impl Setting {
         Self { town, data, popularity, factors, ials, residents }
     }
 
-    /// The score of the rule-based baseline, by which the slates are ranked: what is popular in the
-    /// context and near.
-    fn logged_score(&self, phone: usize, context: usize) -> Vec<f32> {
+    /// The score by which slates are ranked.
+    fn logged_score(&self, policy: Policy, phone: usize, context: usize) -> Vec<f32> {
         let user = self.residents + phone as u32;
         let case = Case { user, history: &[], context: Some(context as u16) };
         let rows = Rows::new(&self.data, &self.popularity, &case);
         let score = |item| {
             let row = rows.row(item, 0.0);
-            row[1] + 2.0 * row[3]
+            policy.popularity * row[2] + policy.nearby * row[3]
         };
         (0..self.data.items.len() as u32).map(score).collect()
     }
 
-    fn showings(&self, seed: u64, examination: &(dyn Fn(u32) -> f64 + Sync)) -> Showings {
-        let exploration = Exploration { epsilon: 0.0, temperature: 0.1, pool: 100 };
+    fn showings(
+        &self,
+        policy: Policy,
+        seed: u64,
+        examination: &(dyn Fn(u32) -> f64 + Sync),
+    ) -> Showings {
+        let exploration = Exploration { epsilon: 0.0, temperature: 0.1, pool: 300 };
         let settings = ClickSettings { days: 14, length: 10, exploration, examination, seed };
         let mut log = FeedbackLog::default();
         let mut sequences = vec![0; self.town.phones()];
-        let score = |phone, context| self.logged_score(phone, context);
+        let score = |phone, context| self.logged_score(policy, phone, context);
         play(&self.town, &settings, &score, &mut |phone, event| {
             sequences[phone] += 1;
             log.push(&format!("phone-{phone}"), sequences[phone], &event).unwrap();
@@ -95,19 +112,22 @@ impl Setting {
     fn train(&self, fitted: &Fitted<'_>, showings: &Showings, labels: &WeakLabels) -> f64 {
         let examples = make(fitted, showings, labels, 2).unwrap();
         let rounds = WeakSettings::default().rounds;
-        let trained = train_weak(&examples, &RankerSettings::default(), rounds).unwrap();
-        self.ndcg(fitted, &trained)
+        // Features are few and standardised, so that fewer steps than usual do.
+        let settings = RankerSettings { steps: 60, ..RankerSettings::default() };
+        let trained = train_weak(&examples, &settings, rounds).unwrap();
+        self.ndcg(fitted, showings, &trained)
     }
 
     /// NDCG@10 of the open places of each phone in each context, with the probability of
     /// acceptance as the gain.
-    fn ndcg(&self, fitted: &Fitted<'_>, trained: &TrainedRanker) -> f64 {
+    fn ndcg(&self, fitted: &Fitted<'_>, showings: &Showings, trained: &TrainedRanker) -> f64 {
         let ranker = trained.ranker().unwrap();
         let (mut sum, mut lists) = (0.0, 0.0);
         let mut fold_in = vec![0.0; self.data.items.len()];
         for phone in 0..self.town.phones() {
-            let history: Vec<Interaction> =
+            let mut history: Vec<Interaction> =
                 self.town.history(phone).iter().map(|past| interaction(past, 0)).collect();
+            history.extend(self.visits(showings, phone));
             for context in 0..self.town.plan().contexts.len() {
                 let user = self.residents + phone as u32;
                 let case = Case { user, history: &history, context: Some(context as u16) };
@@ -125,6 +145,29 @@ impl Setting {
             }
         }
         sum / lists
+    }
+
+    /// What the user of `phone` chose from the slates.
+    fn visits(&self, showings: &Showings, phone: usize) -> Vec<Interaction> {
+        let plan = self.town.plan();
+        let mut visits = Vec::new();
+        let name = format!("phone-{phone}");
+        let Some(installation) = showings.installations.iter().position(|one| *one == name) else {
+            return visits;
+        };
+        let own = |showing: &&Showing| showing.installation as usize == installation;
+        for showing in showings.showings.iter().filter(own) {
+            let context = showing.context.map(|context| &showings.contexts[context as usize]);
+            let context = context.and_then(|id| plan.context(id)).map(|(index, _)| index as u16);
+            for slot in showing.slots.iter().filter(|slot| slot.converted) {
+                let id = &showings.items[slot.item as usize];
+                let item = self.data.items.iter().position(|item| item.id.as_str() == id);
+                let (user, item) = (0, item.unwrap() as u32);
+                let at_ms = Some(showing.at_ms);
+                visits.push(Interaction { user, item, at_ms, context, weight: 1.0 });
+            }
+        }
+        visits
     }
 
     fn ndcg_of(&self, phone: usize, context: usize, open: &[usize], scores: &[f32]) -> f64 {
@@ -179,13 +222,14 @@ struct Measured {
     examination: Examination,
 }
 
-fn measure(seed: u64) -> Measured {
+fn measure(policy: Policy, seed: u64) -> Measured {
     let setting = Setting::new(seed);
-    let clicked = setting.showings(seed, &examination);
-    let unbiased = setting.showings(seed, &|_| 1.0);
+    let clicked = setting.showings(policy, seed, &examination);
+    let unbiased = setting.showings(policy, seed, &|_| 1.0);
     let asked = ExaminationSettings {
         method: ExaminationMethod::Swaps,
         design: Some(SlotDesign::PlackettLuce),
+        effective_clicks_min: 20.0,
         ..ExaminationSettings::default()
     };
     let examination = estimate_examination(&clicked, &asked).unwrap();
@@ -199,30 +243,61 @@ fn measure(seed: u64) -> Measured {
     })
 }
 
-#[test]
-fn debiased_clicks_teach_what_unbiased_labels_teach_and_naive_clicks_do_not() {
+/// Measures all seeds, prints a table, and gives what naive and debiased labels lost by seed.
+fn table(policy: Policy) -> Vec<(f64, f64)> {
+    println!("{policy:?}");
     println!(
         "seed  unbiased  naive    debiased  naive lost  debiased lost  looked at, by position"
     );
-    for seed in SEEDS {
-        let found = measure(seed);
+    let measured = std::thread::scope(|scope| {
+        let started = SEEDS.map(|seed| scope.spawn(move || (seed, measure(policy, seed))));
+        started.map(|one| one.join().unwrap())
+    });
+    let mut all = Vec::new();
+    for (seed, found) in measured {
         let lost = |ndcg: f64| 1.0 - ndcg / found.unbiased;
-        let looked: Vec<String> = found
-            .examination
-            .positions
-            .iter()
-            .map(|position| format!("{:.2}", position.examination))
-            .collect();
+        let looked = found.examination.positions.iter();
+        let looked: Vec<String> = looked.map(|one| format!("{:.2}", one.examination)).collect();
+        let (naive, debiased) = (lost(found.naive), lost(found.debiased));
         println!(
-            "{seed:<6}{:<10.4}{:<9.4}{:<10.4}{:<12.4}{:<15.4}{}",
+            "{seed:<6}{:<10.4}{:<9.4}{:<10.4}{:<12}{:<15}{}",
             found.unbiased,
             found.naive,
             found.debiased,
-            lost(found.naive),
-            lost(found.debiased),
+            format!("{:.1} %", 100.0 * naive),
+            format!("{:.1} %", 100.0 * debiased),
             looked.join(" ")
         );
-        assert!(lost(found.debiased) <= 0.02, "debiased: {}", lost(found.debiased));
-        assert!(lost(found.naive) > 0.02, "naive: {}", lost(found.naive));
+        all.push((naive, debiased));
     }
+    for (name, values) in [
+        ("naive", all.iter().map(|pair| pair.0).collect::<Vec<_>>()),
+        ("debiased", all.iter().map(|pair| pair.1).collect()),
+    ] {
+        let (mean, deviation) = moments(&values);
+        println!("{name}: {:.1} % lost, deviation {:.1} points", 100.0 * mean, 100.0 * deviation);
+    }
+    all
+}
+
+fn moments(values: &[f64]) -> (f64, f64) {
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    (mean, (squares / (n - 1.0)).sqrt())
+}
+
+#[test]
+fn debiased_clicks_teach_what_unbiased_labels_teach_and_naive_clicks_do_not() {
+    for (naive, debiased) in table(DISCOVERY) {
+        assert!(debiased <= 0.02, "debiased: {debiased}");
+        assert!(naive > 0.03, "naive: {naive}");
+    }
+}
+
+#[test]
+#[ignore = "for the table in tools/docs/weak-labels.md"]
+fn naive_clicks_do_little_harm_where_what_stands_high_is_good() {
+    let lost: Vec<f64> = table(POPULAR).into_iter().map(|pair| pair.1).collect();
+    assert!(moments(&lost).0 <= 0.02, "{lost:?}");
 }

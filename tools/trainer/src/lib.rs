@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! datasets -> split -> training (popularity, iALS, ranker) -> evaluation -> export
+//!                         ^
+//! feedback -> clicks -----+ (showings, click models, examination, weak labels)
 //! ```
 //!
 //! ```

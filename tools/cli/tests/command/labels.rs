@@ -23,7 +23,9 @@ fn the_feedback_of_a_fleet_teaches_a_ranker_that_can_be_packed() {
     let (debiased, naive) = (trained("debiased"), trained("naive"));
     let weak = &debiased["weak"];
     let counted = |record: &Value, name: &str| record["weak"]["labels"][name].as_u64().unwrap();
-    assert_eq!(weak["events"]["orphans"], 0, "{weak:#}");
+    // Each phone had two to five visits before its first night, which no slate showed.
+    let orphans = weak["events"]["orphans"].as_u64().unwrap();
+    assert!((2 * 40..=5 * 40).contains(&orphans), "{weak:#}");
     // 40 phones, 3 nights, 3 meals a day, each opened twice.
     assert_eq!(weak["showings"], 40 * 3 * 3 * 2);
     assert!(counted(&debiased, "positives") > 100, "{weak:#}");

@@ -31,4 +31,4 @@ pub use labels::{
 pub use listings::{Listings, Look};
 pub use log::FeedbackLog;
 pub use reading::read_feedback;
-pub use showings::{Showing, ShowingCounts, Showings, ShownSlot};
+pub use showings::{ChosenElsewhere, Showing, ShowingCounts, Showings, ShownSlot};

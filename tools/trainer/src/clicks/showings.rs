@@ -4,8 +4,9 @@
 //! impressions of one slate (same installation, surface, context and generation) until a position
 //! or an item comes again or [`PAUSE_MS`] pass. A reaction belongs to the latest showing of its
 //! installation that has its item, within [`ATTRIBUTION_MS`]; where it names a surface, context
-//! or generation, only to a showing with the same. A reaction without a showing is counted and
-//! left out: it was made elsewhere (a search, a detail page), or its impression never arrived.
+//! or generation, only to a showing with the same. A reaction without a showing is no label: it was
+//! made elsewhere (a search, a detail page), or its impression never arrived. It is counted, and
+//! conversions and likes among them are kept as what the user is known to want.
 
 use std::collections::HashMap;
 
@@ -67,6 +68,19 @@ pub struct Showing {
     pub slots: Vec<ShownSlot>,
 }
 
+/// A conversion or like of something that was in no showing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChosenElsewhere {
+    /// Index in [`Showings::installations`].
+    pub installation: u32,
+    /// Index in [`Showings::items`].
+    pub item: u32,
+    /// Index in [`Showings::contexts`].
+    pub context: Option<u32>,
+    /// When, Unix milliseconds.
+    pub at_ms: i64,
+}
+
 /// What was met on the way.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ShowingCounts {
@@ -97,6 +111,8 @@ pub struct Showings {
     pub contexts: Vec<String>,
     /// The showings.
     pub showings: Vec<Showing>,
+    /// What was chosen elsewhere, and that not taken back, by rising installation.
+    pub elsewhere: Vec<ChosenElsewhere>,
     /// What was met on the way.
     pub counts: ShowingCounts,
 }
@@ -111,18 +127,19 @@ impl Showings {
         let before = rows.len();
         rows.dedup_by_key(|row| (row.installation, row.sequence));
         counts.repeats = (before - rows.len()) as u64;
-        let mut showings = Vec::new();
+        let (mut showings, mut elsewhere) = (Vec::new(), Vec::new());
         for rows in rows.chunk_by(|a, b| a.installation == b.installation) {
             let mut one = Installation::default();
             rows.iter().for_each(|row| one.take(row, &mut counts));
             showings.append(&mut one.showings);
+            elsewhere.append(&mut one.elsewhere);
         }
         for showing in &mut showings {
             showing.slots.sort_by_key(|slot| slot.position);
         }
         let (installations, items) = (installations.names, items.names);
         let (surfaces, contexts) = (surfaces.names, contexts.names);
-        Self { installations, items, surfaces, contexts, showings, counts }
+        Self { installations, items, surfaces, contexts, showings, elsewhere, counts }
     }
 
     /// All slots, showing by showing.
@@ -140,6 +157,7 @@ struct Installation {
     showings: Vec<Showing>,
     /// The latest showing of each slate, and the time of its latest impression.
     open: HashMap<Slate, (usize, i64)>,
+    elsewhere: Vec<ChosenElsewhere>,
 }
 
 impl Installation {
@@ -151,13 +169,18 @@ impl Installation {
             }
             (EventKind::Undo, _) => {
                 let undone = match &row.undoes {
-                    Some(kind) => self.react(row, kind, false),
+                    Some(kind) => self.react(row, kind, false) || self.forget(row, kind),
                     None => false,
                 };
                 *(if undone { &mut counts.undone } else { &mut counts.undone_nothing }) += 1;
             }
             (kind, _) => {
                 let found = self.react(row, kind, true);
+                if !found && matches!(kind, EventKind::Conversion | EventKind::Like) {
+                    let Row { installation, item, context, at_ms, .. } = *row;
+                    let chosen = ChosenElsewhere { installation, item, context, at_ms };
+                    self.elsewhere.push(chosen);
+                }
                 *(if found { &mut counts.reactions } else { &mut counts.orphans }) += 1;
             }
         }
@@ -218,6 +241,17 @@ impl Installation {
             return true;
         }
         false
+    }
+}
+
+impl Installation {
+    /// Takes back the latest choice of the item of `row` elsewhere; false when there is none.
+    fn forget(&mut self, row: &Row, kind: &EventKind) -> bool {
+        let wanted = matches!(kind, EventKind::Conversion | EventKind::Like);
+        let chosen = self.elsewhere.iter().rposition(|chosen| chosen.item == row.item);
+        let Some(at) = chosen.filter(|_| wanted) else { return false };
+        self.elsewhere.remove(at);
+        true
     }
 }
 
@@ -311,6 +345,26 @@ mod tests {
         let found = showings(&[shown("a", 0, 1, 0), event(EventKind::Click, "b", 1), late]);
         assert_eq!((found.counts.reactions, found.counts.orphans), (0, 2));
         assert!(!found.showings[0].slots[0].clicked);
+    }
+
+    #[test]
+    fn what_was_chosen_elsewhere_is_kept_until_it_is_taken_back() {
+        let undo =
+            FeedbackEvent { undoes: Some(EventKind::Conversion), ..event(EventKind::Undo, "b", 5) };
+        let chosen = |item| event(EventKind::Conversion, item, 3);
+        let found = showings(&[
+            chosen("a"),
+            shown("c", 0, 1, 4),
+            chosen("b"),
+            event(EventKind::Click, "d", 4),
+            undo,
+        ]);
+        let names: Vec<&str> = found
+            .elsewhere
+            .iter()
+            .map(|chosen| found.items[chosen.item as usize].as_str())
+            .collect();
+        assert_eq!((names, found.counts.orphans, found.counts.undone), (vec!["a"], 3, 1));
     }
 
     #[test]

@@ -10,8 +10,9 @@ use super::examples::Fitted;
 use super::features::{self, FEATURES};
 use super::{RankerSettings, TrainedRanker, parallel, train_ranker};
 use crate::clicks::{
-    Examination, ExaminationSettings, LabelCounts, LabelSettings, Showing, ShowingCounts, Showings,
-    SlotDesign, WeakLabel, WeakLabels, estimate_examination, naive_labels, weak_labels,
+    ChosenElsewhere, Examination, ExaminationSettings, LabelCounts, LabelSettings, Showing,
+    ShowingCounts, Showings, SlotDesign, WeakLabel, WeakLabels, estimate_examination, naive_labels,
+    weak_labels,
 };
 use crate::datasets::Interaction;
 use crate::evaluation::scorers::{Case, dot};
@@ -117,8 +118,8 @@ pub fn learn(
 
 /// Makes the feature row of each label.
 ///
-/// The user's vector is folded in from what the installation converted or liked in earlier
-/// showings and, where its pseudonym is a user of the data, from that user's earlier events; the
+/// The user's vector is folded in from what the installation converted or liked earlier, in
+/// showings or elsewhere, and, where its pseudonym is a user of the data, from that user's earlier events; the
 /// place is that user's. Features of phones whose pseudonym is nobody's have no place.
 ///
 /// # Errors
@@ -171,16 +172,21 @@ struct Installation<'a> {
     showings: &'a [Showing],
     /// Index of the first showing among all.
     first: usize,
+    elsewhere: &'a [ChosenElsewhere],
     labels: &'a [WeakLabel],
 }
 
 fn installations<'a>(showings: &'a Showings, labels: &'a [WeakLabel]) -> Vec<Installation<'a>> {
     let (mut first, mut rest, mut all) = (0, labels, Vec::new());
+    let elsewhere = showings.elsewhere.as_slice();
     for showings in showings.showings.chunk_by(|a, b| a.installation == b.installation) {
         let range: Range<usize> = first..first + showings.len();
         let own = rest.iter().take_while(|label| range.contains(&(label.showing as usize))).count();
         let (labels, others) = rest.split_at(own);
-        all.push(Installation { showings, first, labels });
+        let installation = showings.first().map(|showing| showing.installation);
+        let from = elsewhere.partition_point(|chosen| Some(chosen.installation) < installation);
+        let until = elsewhere.partition_point(|chosen| Some(chosen.installation) <= installation);
+        all.push(Installation { showings, first, elsewhere: &elsewhere[from..until], labels });
         (first, rest) = (range.end, others);
     }
     all
@@ -197,7 +203,11 @@ fn of_installation(
         return Ok(made);
     };
     let user = names.users[installation as usize];
-    let events = user.map_or(&[][..], |user| &by_user[user as usize]);
+    let indices = user.map_or(&[][..], |user| &by_user[user as usize]);
+    let mut events: Vec<Interaction> =
+        indices.iter().map(|index| fitted.data.events[*index as usize]).collect();
+    events.extend(own.elsewhere.iter().filter_map(|chosen| elsewhere(names, chosen)));
+    events.sort_by_key(|event| event.at_ms);
     let mut chosen: Vec<Interaction> = Vec::new();
     let mut vectors: HashMap<(Option<u16>, usize, usize), Vec<f32>> = HashMap::new();
     let mut labels = own.labels;
@@ -206,9 +216,8 @@ fn of_installation(
         let (here, others) = labels.split_at(count);
         labels = others;
         let context = showing.context.and_then(|context| names.contexts[context as usize]);
-        let mut history: Vec<Interaction> =
-            events.iter().map(|index| fitted.data.events[*index as usize]).collect();
-        history.retain(|event| event.at_ms.is_none_or(|at_ms| at_ms < showing.at_ms));
+        let earlier = |event: &&Interaction| event.at_ms.is_none_or(|at| at < showing.at_ms);
+        let mut history: Vec<Interaction> = events.iter().filter(earlier).copied().collect();
         let known = (history.len(), chosen.len());
         history.extend(&chosen);
         let user = user.unwrap_or(u32::MAX);
@@ -234,6 +243,13 @@ fn of_installation(
         chosen.extend(choices(names, user, showing, context));
     }
     Ok(made)
+}
+
+/// A choice elsewhere as an event of the history.
+fn elsewhere(names: &Names, chosen: &ChosenElsewhere) -> Option<Interaction> {
+    let item = names.items[chosen.item as usize]?;
+    let context = chosen.context.and_then(|context| names.contexts[context as usize]);
+    Some(Interaction { user: u32::MAX, item, at_ms: Some(chosen.at_ms), context, weight: 1.0 })
 }
 
 /// What was converted or liked in a showing, as later showings know it.

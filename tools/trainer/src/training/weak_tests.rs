@@ -138,7 +138,7 @@ fn small() -> (Interactions, Plan, Showings) {
     let mut chosen = slot(0, 0);
     chosen.converted = true;
     let showings = Showings {
-        installations: vec!["stranger".into(), "user-0".into()],
+        installations: ["stranger", "user-0", "searcher"].map(String::from).to_vec(),
         items: vec!["rye".into(), "mystery".into(), "tea".into()],
         contexts: vec!["day".into()],
         showings: vec![
@@ -146,7 +146,10 @@ fn small() -> (Interactions, Plan, Showings) {
             showing(0, 2_000, vec![slot(0, 0), slot(2, 1)]),
             showing(1, 100, vec![slot(2, 0)]),
             showing(1, 1_000, vec![slot(2, 0)]),
+            showing(2, 1_000, vec![slot(2, 0)]),
+            showing(2, 3_000, vec![slot(2, 0)]),
         ],
+        elsewhere: vec![ChosenElsewhere { installation: 2, item: 2, context: None, at_ms: 2_000 }],
         ..Showings::default()
     };
     (data, plan, showings)
@@ -171,7 +174,7 @@ fn rows_know_what_was_chosen_before_and_nothing_of_later() {
     });
     assert_eq!(examples.unknown_items, 1);
     let slots: Vec<_> = examples.labels.iter().map(|label| (label.showing, label.slot)).collect();
-    assert_eq!(slots, [(0, 0), (1, 0), (1, 1), (2, 0), (3, 0)]);
+    assert_eq!(slots, [(0, 0), (1, 0), (1, 1), (2, 0), (3, 0), (4, 0), (5, 0)]);
     let fold_in: Vec<f32> = examples.rows.iter().step_by(FEATURES).copied().collect();
     // Nothing is known of the stranger at first; then rye was chosen, and tea was not.
     assert_eq!(fold_in[0], 0.0);
@@ -179,6 +182,9 @@ fn rows_know_what_was_chosen_before_and_nothing_of_later() {
     // A user of the data had chosen tea at 500, which is after the first showing.
     assert_eq!(fold_in[3], 0.0);
     assert!(fold_in[4] > 0.5, "{fold_in:?}");
+    // The last chose tea at 2,000, in no showing.
+    assert_eq!(fold_in[5], 0.0);
+    assert!(fold_in[6] > 0.5, "{fold_in:?}");
 }
 
 #[test]

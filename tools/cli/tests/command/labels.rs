@@ -58,7 +58,7 @@ fn feedback_that_is_absent_or_damaged_is_named() {
         let error = place.failure(&format!("{TRAIN} --output model"));
         assert!(error.contains(".parquet"), "{error}");
     }
-    for at in (0..whole.len()).step_by(whole.len() / 40) {
+    for at in (0..whole.len()).step_by(whole.len() / 12) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x55;
         std::fs::write(&file, bytes).unwrap();

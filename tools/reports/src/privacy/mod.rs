@@ -3,7 +3,7 @@
 //!
 //! | mechanism | of what | what arrives |
 //! |---|---|---|
-//! | [`RandomisedResponse`] | one of k values, such as which item was chosen | a value, often another |
+//! | [`RandomisedResponse`] | one of k values, as the item chosen | a value, often another |
 //! | [`GeometricNoise`] | the counts of a histogram | counts with noise, below 0 at times |
 //!
 //! Both draw from integers alone, so that what is promised holds exactly and not up to the rounding

@@ -1,6 +1,7 @@
 //! Feedback in memory: the events of one app, names as indices.
 
 use noctule_core::base::limits::SLATE_LENGTH_MAX;
+use noctule_core::base::{ContextId, SurfaceId};
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 
 use crate::datasets::{EVENTS_MAX, Names};
@@ -91,8 +92,8 @@ impl FeedbackLog {
             kind: event.kind.clone(),
             undoes: event.undoes.clone(),
             item: self.items.index(event.item.as_str()),
-            surface: index(&mut self.surfaces, event.surface.as_ref().map(|id| id.as_str())),
-            context: index(&mut self.contexts, event.context.as_ref().map(|id| id.as_str())),
+            surface: index(&mut self.surfaces, event.surface.as_ref().map(SurfaceId::as_str)),
+            context: index(&mut self.contexts, event.context.as_ref().map(ContextId::as_str)),
             position: event.position.and_then(|position| u32::try_from(position).ok()),
             generation: event.generation,
             propensity: event.propensity,

@@ -147,7 +147,7 @@ impl<'a> Cells<'a> {
 
     fn event(&self) -> Result<(&'a str, u64, FeedbackEvent), Wrong> {
         let sequence = self.needed(1, self.integer(1)?)?;
-        let sequence = u64::try_from(sequence).map_err(|_| Self::wrong(1, "is negative"))?;
+        let sequence = u64::try_from(sequence).map_err(|_| Self::wrong(1, &"is negative"))?;
         let kind = self.kind(3)?;
         let item = ItemId::new(self.needed(4, self.text(4)?)?);
         let generation = self.integer(8)?.map(u64::try_from).transpose();
@@ -155,38 +155,38 @@ impl<'a> Cells<'a> {
         let surface = self.text(5)?.map(SurfaceId::new).transpose();
         let context = self.text(6)?.map(ContextId::new).transpose();
         let event = FeedbackEvent {
-            surface: surface.map_err(|error| Self::wrong(5, error))?,
-            context: context.map_err(|error| Self::wrong(6, error))?,
+            surface: surface.map_err(|error| Self::wrong(5, &error))?,
+            context: context.map_err(|error| Self::wrong(6, &error))?,
             position: self.integer(7)?,
-            generation: generation.map_err(|_| Self::wrong(8, "is negative"))?,
+            generation: generation.map_err(|_| Self::wrong(8, &"is negative"))?,
             propensity: self.float(9)?,
             dwell_ms: self.integer(10)?,
             visible_ms: self.integer(11)?,
             undoes,
             at_ms: Some(self.needed(2, self.integer(2)?)?),
-            ..FeedbackEvent::new(kind, item.map_err(|error| Self::wrong(4, error))?)
+            ..FeedbackEvent::new(kind, item.map_err(|error| Self::wrong(4, &error))?)
         };
         Ok((self.needed(0, self.text(0)?)?, sequence, event))
     }
 
     fn kind(&self, column: usize) -> Result<EventKind, Wrong> {
         let name = self.needed(column, self.text(column)?)?;
-        EventKind::try_from(name.to_owned()).map_err(|reason| Self::wrong(column, reason))
+        EventKind::try_from(name.to_owned()).map_err(|reason| Self::wrong(column, &reason))
     }
 
-    fn wrong(column: usize, reason: impl ToString) -> Wrong {
+    fn wrong(column: usize, reason: &dyn ToString) -> Wrong {
         (COLUMNS[column].0, reason.to_string())
     }
 
     fn needed<T>(&self, column: usize, value: Option<T>) -> Result<T, Wrong> {
-        value.ok_or_else(|| Self::wrong(column, "is missing"))
+        value.ok_or_else(|| Self::wrong(column, &"is missing"))
     }
 
     fn text(&self, column: usize) -> Result<Option<&'a str>, Wrong> {
         match self.0[column] {
             None => Ok(None),
             Some(Field::Str(text)) => Ok(Some(text)),
-            Some(_) => Err(Self::wrong(column, "is no text")),
+            Some(_) => Err(Self::wrong(column, &"is no text")),
         }
     }
 
@@ -195,7 +195,7 @@ impl<'a> Cells<'a> {
             None => Ok(None),
             Some(Field::Long(value)) => Ok(Some(*value)),
             Some(Field::Int(value)) => Ok(Some((*value).into())),
-            Some(_) => Err(Self::wrong(column, "is no integer")),
+            Some(_) => Err(Self::wrong(column, &"is no integer")),
         }
     }
 
@@ -203,7 +203,7 @@ impl<'a> Cells<'a> {
         match self.0[column] {
             None => Ok(None),
             Some(Field::Double(value)) => Ok(Some(*value)),
-            Some(_) => Err(Self::wrong(column, "is no floating-point number")),
+            Some(_) => Err(Self::wrong(column, &"is no floating-point number")),
         }
     }
 }

@@ -132,9 +132,9 @@ pub fn make(
 ) -> Result<WeakExamples> {
     let names = Names::new(fitted, showings);
     let by_user = fitted.data.by_user();
-    let of =
-        |installation: Installation<'_>| of_installation(fitted, &names, &by_user, &installation);
-    let parts = parallel::map(installations(showings, &labels.labels).into_iter(), threads, of)?;
+    let queue = installations(showings, &labels.labels).into_iter();
+    let of = |own: Installation<'_>| of_installation(fitted, &names, &by_user, &own);
+    let parts = parallel::map(queue, threads, of)?;
     let mut all = WeakExamples::default();
     for part in parts {
         all.rows.extend(part.rows);

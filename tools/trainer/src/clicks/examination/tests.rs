@@ -140,7 +140,8 @@ fn the_design_follows_from_the_plan_where_it_can() {
     let design = |more: &str| {
         let text = format!(
             r#"{{"surfaces": [{{"id": "home", "length": 5, "contexts": ["day"]}}],
-                "contexts": [{{"id": "day", "when": {{"days": "every", "from": 0, "until": 1440}}}}],
+                "contexts": [{{"id": "day",
+                    "when": {{"days": "every", "from": 0, "until": 1440}}}}],
                 "candidates": {{"nearest": 30, "popular": 10}}, {more}}}"#
         );
         SlotDesign::of(&serde_json::from_str(&text).unwrap())

@@ -169,7 +169,8 @@ proptest! {
         if let Ok(first) = PositionBased::fit(&listings, &settings(1)) {
             let mut before = likelihood(&first);
             for iterations in 2..8 {
-                let now = likelihood(&PositionBased::fit(&listings, &settings(iterations)).unwrap());
+                let next = PositionBased::fit(&listings, &settings(iterations)).unwrap();
+                let now = likelihood(&next);
                 prop_assert!(now >= before - 1e-9, "{} after {}", now, before);
                 before = now;
             }

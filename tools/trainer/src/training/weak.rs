@@ -119,8 +119,8 @@ pub fn learn(
 /// Makes the feature row of each label.
 ///
 /// The user's vector is folded in from what the installation converted or liked earlier, in
-/// showings or elsewhere, and, where its pseudonym is a user of the data, from that user's earlier events; the
-/// place is that user's. Features of phones whose pseudonym is nobody's have no place.
+/// showings or elsewhere, and, where its pseudonym is a user of the data, from that user's earlier
+/// events; the place is that user's. Phones whose pseudonym is nobody's have no place.
 ///
 /// # Errors
 /// [`Error::Core`] when a user cannot be folded in.

@@ -6,6 +6,7 @@ mod chain;
 mod checks;
 mod demo;
 mod drain;
+mod labels;
 mod mistakes;
 mod pytorch;
 mod readers;

@@ -354,4 +354,17 @@ mod tests {
         assert_eq!(left, [2, 3, 6, 7, 9, 10]);
         assert_eq!(store.read(|connection| count_in(connection, 2, 9)).unwrap(), 4);
     }
+
+    #[test]
+    fn numbers_stay_used_also_when_the_newest_events_of_a_session_are_removed() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let like = [FeedbackEvent::new(EventKind::Like, ItemId::new("luna").unwrap())];
+        let append_one = || store.write("test", |t| append(t, &like, Stamp::default())).unwrap();
+        assert_eq!([append_one(), append_one()], [Some((1, 1)), Some((2, 2))]);
+        assert!(store.write("test", |t| remove(t, 2)).unwrap());
+        assert_eq!(append_one(), Some((3, 3)));
+        store.write("test", |t| remove_through(t, 3, &[])).unwrap();
+        assert_eq!(append_one(), Some((4, 4)));
+    }
 }

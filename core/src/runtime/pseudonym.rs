@@ -29,7 +29,7 @@ impl Noctule {
         }
         let identity = self.store.write("taking another pseudonym", |transaction| {
             let next = identity.rotate(transaction, self.config.seed, now_ms)?;
-            let sent = QueueState::load(transaction)?.sent_through(transaction)?;
+            let sent = QueueState::load(transaction)?.delivered_through(transaction)?;
             if pseudonyms::remove_delivered(transaction, sent)? {
                 meta::put_number(transaction, SCRUB_PENDING, 1)?;
             }

@@ -1,5 +1,6 @@
 //! Upload: feedback leaves in batches, at least once, and goes only when it has arrived.
 
+mod batch;
 pub mod deletions;
 pub mod wire;
 pub mod withheld;

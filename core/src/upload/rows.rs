@@ -5,22 +5,18 @@
 //! batch that the collector says will never succeed is set aside, so that it does not hold up the
 //! others, and is tried again after an update of the library or a week.
 
-use std::io::Write;
-
 use bincode::{Decode, Encode};
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rusqlite::{Connection, Transaction};
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary};
+use super::batch::rows::{LIBRARY, Scope, request};
+use super::wire::Acknowledgement;
 use super::withheld::rows as withheld;
 use crate::base::limits::BATCH_EVENTS_MAX;
-use crate::base::{Error, Pause, Result, SeededRandom, Transfer, TransferOutcome, UploadRequest};
-use crate::exam::rows as exam;
-use crate::feedback::{RecordedEvent, rows as events};
-use crate::store::{blob, meta, pseudonyms};
+use crate::base::{Pause, Result, SeededRandom, Transfer, TransferOutcome};
+use crate::feedback::rows as events;
+use crate::store::{blob, meta};
 
 const FORMAT: u8 = 1;
 const STATE: &str = "upload";
@@ -85,8 +81,6 @@ const SET_ASIDE_MAX: usize = 8;
 
 /// A batch that was set aside is tried again after a week.
 const SET_ASIDE_MS: i64 = 7 * 24 * 60 * 60 * 1_000;
-
-const LIBRARY: &str = env!("CARGO_PKG_VERSION");
 
 impl QueueState {
     /// Key of the state among the values of which there is one.
@@ -371,88 +365,11 @@ impl QueueState {
     }
 }
 
-/// Under which pseudonym the events of a batch go out.
-struct Scope {
-    installation: Uuid,
-    /// Their sequence numbers on the wire are less by this.
-    base: u64,
-    /// Sequence number of the last event that may be among them.
-    end: u64,
-    /// None in a store without an identity.
-    pseudonym: Option<pseudonyms::Pseudonym>,
-}
-
-impl Scope {
-    fn of(connection: &Connection, sender: &Sender, first: u64) -> Result<Self> {
-        let installation = sender.installation;
-        let Some((pseudonym, end)) = pseudonyms::of_event(connection, first)? else {
-            return Ok(Self { installation, base: 0, end: u64::MAX, pseudonym: None });
-        };
-        let installation = pseudonym.installation;
-        let end = end.unwrap_or(u64::MAX);
-        Ok(Self { installation, base: pseudonym.base, end, pseudonym: Some(pseudonym) })
-    }
-}
-
-/// The request that carries `batch`.
-fn request(
-    transaction: &Transaction<'_>,
-    sender: &Sender,
-    scope: &Scope,
-    id: Uuid,
-    mut batch: Vec<RecordedEvent>,
-    now_ms: i64,
-) -> Result<Transfer> {
-    if let Some(pseudonym) = &scope.pseudonym {
-        pseudonyms::note_handed_out(transaction, pseudonym)?;
-    }
-    let last = batch.last().map_or(scope.base, |event| event.sequence);
-    let mut ranges = withheld::ranges(transaction, scope.base, last)?;
-    ranges.iter_mut().for_each(|(first, last)| {
-        (*first, *last) = (*first - scope.base, *last - scope.base);
-    });
-    batch.iter_mut().for_each(|event| event.sequence -= scope.base);
-    let bounds = |event: Option<&RecordedEvent>| event.map_or(0, |event| event.sequence);
-    let header = BatchHeader {
-        schema: BATCH_SCHEMA,
-        batch_id: id,
-        app: sender.app.clone(),
-        installation: scope.installation,
-        first_sequence: bounds(batch.first()),
-        last_sequence: bounds(batch.last()),
-        events: batch.len() as u32,
-        experiment: sender.experiment.clone(),
-        exam: exam::load(transaction)?.map(|exam| Box::new(ExamSummary::from(&exam))),
-        sent_at_ms: now_ms,
-        library: LIBRARY.to_owned(),
-        dropped: scope.pseudonym.map_or(0, |pseudonym| pseudonym.dropped),
-        dropped_ranges: ranges,
-    };
-    Ok(Transfer::Upload(UploadRequest {
-        id: id.to_string(),
-        path: "/v1/batches",
-        headers: vec![("content-type", "application/x-ndjson"), ("content-encoding", "gzip")],
-        body: body(&header, &batch)
-            .map_err(|error| Error::damaged("an upload batch", error.to_string()))?,
-    }))
-}
-
 fn acknowledgement(outcome: &TransferOutcome) -> Option<Acknowledgement> {
     match outcome {
         TransferOutcome::Answer { status: 200, body, .. } => serde_json::from_slice(body).ok(),
         _ => None,
     }
-}
-
-fn body(header: &BatchHeader, batch: &[RecordedEvent]) -> std::io::Result<Vec<u8>> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
-    serde_json::to_writer(&mut gzip, header)?;
-    gzip.write_all(b"\n")?;
-    for event in batch {
-        serde_json::to_writer(&mut gzip, event)?;
-        gzip.write_all(b"\n")?;
-    }
-    gzip.finish()
 }
 
 #[cfg(test)]

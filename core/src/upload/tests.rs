@@ -3,7 +3,7 @@
 use std::io::Read;
 
 use super::*;
-use crate::base::{ItemId, Seed};
+use crate::base::{ItemId, Seed, UploadRequest};
 use crate::feedback::recorder::Stamp;
 use crate::feedback::{EventKind, FeedbackEvent};
 use crate::store::Store;

@@ -50,18 +50,27 @@ pub(crate) fn run(
     watched: &Path,
     shadow: Option<&Path>,
 ) -> Life {
+    arm(command, fault, watched, shadow);
+    let output = command.output().unwrap();
+    Life { output, calls: calls(watched) }
+}
+
+/// Lets `command` start with `fault`.
+pub(crate) fn arm(command: &mut Command, fault: Fault<'_>, watched: &Path, shadow: Option<&Path>) {
     let library = library().expect("asked for before");
-    let count = watched.with_extension("count");
     command
         .env("LD_PRELOAD", library)
         .env("NOCTULE_FAULT_DIR", watched)
         .env("NOCTULE_FAULT_AT", fault.at.to_string())
         .env("NOCTULE_FAULT_KIND", fault.kind)
-        .env("NOCTULE_FAULT_COUNT", &count);
+        .env("NOCTULE_FAULT_COUNT", watched.with_extension("count"));
     if let Some(shadow) = shadow {
         command.env("NOCTULE_FAULT_SHADOW", shadow);
     }
-    let output = command.output().unwrap();
-    let calls = std::fs::read_to_string(&count).ok().and_then(|text| text.trim().parse().ok());
-    Life { output, calls: calls.expect("the library counts") }
+}
+
+/// The calls that the last process in `watched` made, as far as it came.
+pub(crate) fn calls(watched: &Path) -> u64 {
+    let text = std::fs::read_to_string(watched.with_extension("count"));
+    text.ok().and_then(|text| text.trim().parse().ok()).expect("the library counts")
 }

@@ -16,7 +16,11 @@ use crate::kill::{Working, kills};
 const SEED: u64 = 20_261_131;
 
 fn open(directory: &std::path::Path, days: u32, now_ms: i64) -> Phone {
-    let rotating = |config: &mut noctule_core::Config| config.rotate_pseudonym_days = Some(days);
+    let rotating = |config: &mut noctule_core::Config| {
+        config.rotate_pseudonym_days = Some(days);
+        // The days fly by here, and nothing is to be too old.
+        config.retention.days = 100_000;
+    };
     Phone::open_as(directory, now_ms, rotating).unwrap()
 }
 

@@ -10,6 +10,7 @@
 //! | `arm` | are kernels right and slates the same on 64-bit Arm, emulated? |
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `schemathesis` | does the collector keep to the description of its interface? |
+//! | `planted` | are obvious bugs noticed by the tests that should? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
@@ -18,6 +19,7 @@ mod arm;
 mod bench;
 mod cargo;
 mod error;
+mod planted;
 mod policy;
 mod python;
 mod readers;
@@ -44,6 +46,7 @@ Usage: cargo dev TASK
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   schemathesis        requests made up from the collector's OpenAPI description, from PyPI
+  planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
   servers             the registry against MLflow and an S3-compatible server, from PyPI
 
 Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
@@ -73,6 +76,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["arm"] => arm::run(&workspace),
         ["readers"] => readers::run(&workspace),
         ["schemathesis"] => schemathesis::run(&workspace),
+        ["planted", numbers @ ..] => planted::run(&workspace, numbers),
         ["servers"] => servers::run(&workspace),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {

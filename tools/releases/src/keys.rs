@@ -13,7 +13,8 @@ use crate::{Error, Result};
 /// Bytes of a key file that are read: 64 digits and some white space.
 const KEY_FILE_BYTES_MAX: u64 = 256;
 
-/// A key that signs: releases, or what a collector acknowledges. Its memory is wiped when it is dropped.
+/// A key that signs: releases, or what a collector acknowledges. Its memory is wiped when it is
+/// dropped.
 ///
 /// ```
 /// use noctule_releases::SecretKey;

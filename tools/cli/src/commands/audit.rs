@@ -84,10 +84,13 @@ fn push_loss(text: &mut String, audit: &DeliveryAudit, confidence: f64) {
     let share = loss.share.as_ref().map_or(String::new(), share);
     let _ = writeln!(
         text,
-        "missing: {} of {} numbers{share}, in {} installations: lost, set aside or not yet here",
+        "missing: {} of {} numbers{share}, in {} installations; {} given up by the devices, \
+         {} lost, set aside or not yet here",
         grouped(loss.missing),
         grouped(loss.of),
-        grouped(loss.installations_with_gaps)
+        grouped(loss.installations_with_gaps),
+        grouped(loss.given_up),
+        grouped(loss.unexplained)
     );
     let bounds = loss.share_at_most.zip(loss.installations_share_at_most);
     if let Some((events, installations)) = bounds {

@@ -24,8 +24,13 @@ const BIN_BYTES: u64 = 32;
 /// A step back of the clock that counts. Events of one screen may be told in any order.
 const STEP_BACK_MS: i64 = 60_000;
 
-const COLUMNS: [(&str, bool); 4] =
-    [("installation", true), ("sequence", true), ("at_ms", true), ("received_ms", true)];
+const COLUMNS: [(&str, bool); 5] = [
+    ("installation", true),
+    ("sequence", true),
+    ("at_ms", true),
+    ("received_ms", true),
+    ("dropped", false),
+];
 
 /// What is read of a rejected line: enough to count it.
 const REJECTED_COLUMNS: [(&str, bool); 1] = [("installation", true)];
@@ -47,6 +52,8 @@ pub(super) struct Installation {
     pub(super) runs: Runs<Day>,
     pub(super) days: BTreeMap<Day, Received>,
     pub(super) last_received_ms: i64,
+    /// How many events the device says it gave up, at most.
+    pub(super) dropped: u64,
 }
 
 /// What came of one day of one installation.
@@ -64,6 +71,7 @@ struct Arrival<'a> {
     sequence: u64,
     at_ms: i64,
     received_ms: i64,
+    dropped: Option<u64>,
 }
 
 /// The row before in the same file: rows of an installation follow each other by their numbers.
@@ -89,7 +97,7 @@ pub(super) fn gather(directory: &Path, app: &str) -> Result<Gathered> {
     Ok(gathered)
 }
 
-fn decode<'a>(cells: &Cells<'a, 4>) -> Result<Arrival<'a>, Refused> {
+fn decode<'a>(cells: &Cells<'a, 5>) -> Result<Arrival<'a>, Refused> {
     let sequence = cells.unsigned(1)?.ok_or_else(|| cells.missing(1))?;
     if sequence == 0 {
         return Err(("sequence", "is 0, and numbers begin at 1").into());
@@ -99,6 +107,7 @@ fn decode<'a>(cells: &Cells<'a, 4>) -> Result<Arrival<'a>, Refused> {
         sequence,
         at_ms: cells.needed_integer(2)?,
         received_ms: cells.needed_integer(3)?,
+        dropped: cells.unsigned(4)?,
     })
 }
 
@@ -114,6 +123,7 @@ impl Gathered {
         let Some(installation) = self.installations.get_mut(arrival.installation) else { return };
         let held = installation.bytes();
         installation.last_received_ms = installation.last_received_ms.max(arrival.received_ms);
+        installation.dropped = installation.dropped.max(arrival.dropped.unwrap_or(0));
         let is_new = installation.runs.insert(arrival.sequence, day);
         let received = installation.days.entry(day).or_default();
         let bins = received.lateness.len();
@@ -204,7 +214,7 @@ mod tests {
         for (installation, sequence, day) in arrivals {
             let at_ms = day * 86_400_000;
             let (sequence, received_ms) = (*sequence, at_ms + 1_000);
-            let arrival = Arrival { installation, sequence, at_ms, received_ms };
+            let arrival = Arrival { installation, sequence, at_ms, received_ms, dropped: None };
             gathered.take(&arrival, &mut before);
         }
         gathered

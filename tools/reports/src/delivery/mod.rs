@@ -51,6 +51,13 @@ pub struct Loss {
     /// Numbers below the highest of each installation that are not there: lost, set aside, or not
     /// yet arrived.
     pub missing: u64,
+    /// Of those, the ones that the devices themselves say they gave up: for room, for age, or
+    /// because the user did not allow them or asked.
+    pub given_up: u64,
+    /// The others.
+    pub unexplained: u64,
+    /// Upper bound on their share if events were lost one by one, as `share_at_most`.
+    pub unexplained_share_at_most: Option<f64>,
     /// All numbers up to the highest of each installation.
     pub of: u64,
     /// Installations with missing numbers.
@@ -128,6 +135,8 @@ pub struct InstallationDelivery {
     pub last_sequence: u64,
     /// Numbers below it that are not there.
     pub missing: u64,
+    /// Of those, the ones that the device says it gave up.
+    pub given_up: u64,
     /// When the collector last received a row of it, Unix milliseconds.
     pub last_received_ms: i64,
     /// Its days in order.

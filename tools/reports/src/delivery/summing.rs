@@ -91,6 +91,7 @@ fn tell(installation: String, gathered: &Installation) -> InstallationDelivery {
         repeated: days.iter().map(|day| day.repeated).sum(),
         last_sequence: before,
         missing: before - events,
+        given_up: gathered.dropped.min(before - events),
         last_received_ms: gathered.last_received_ms,
         days,
     }
@@ -122,6 +123,7 @@ fn loss(installations: &[InstallationDelivery], confidence: f64) -> Loss {
         installations.iter().map(of).fold(0u64, u64::saturating_add)
     };
     let (missing, of) = (sum(|one| one.missing), sum(|one| one.last_sequence));
+    let given_up = sum(|one| one.given_up);
     let with_gaps = installations.iter().filter(|one| one.missing > 0).count() as u64;
     let tally = |one: &InstallationDelivery| Tally {
         successes: one.missing as f64,
@@ -130,6 +132,9 @@ fn loss(installations: &[InstallationDelivery], confidence: f64) -> Loss {
     let tallies: Vec<Tally> = installations.iter().map(tally).collect();
     Loss {
         missing,
+        given_up,
+        unexplained: missing - given_up,
+        unexplained_share_at_most: share_at_most(missing - given_up, of, confidence),
         of,
         installations_with_gaps: with_gaps,
         share: rate(&tallies, confidence),

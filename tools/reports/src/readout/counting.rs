@@ -110,6 +110,15 @@ fn choose(
     accepting: &Accepting,
 ) -> Result<Option<Counted>, Wrong> {
     let (installation, kind) = (cells.needed_text(0)?, cells.needed_text(2)?);
+    // Before anything is left out: who is left out may have been accepted all the same.
+    let impression = if kind == "impression" {
+        let item = cells.needed_text(3)?;
+        let generation = cells.unsigned(7)?;
+        let place = place(installation, cells.text(4)?, cells.text(5)?, item);
+        Some(accepting.has(place, generation))
+    } else {
+        None
+    };
     if !settings.kinds.is_empty() && !settings.kinds.iter().any(|wanted| wanted == kind) {
         return Ok(None);
     }
@@ -125,14 +134,6 @@ fn choose(
     }
     let key: Result<Vec<Value>, Wrong> =
         settings.by.iter().map(|column| value(cells, *column, day)).collect();
-    let impression = if kind == "impression" {
-        let item = cells.needed_text(3)?;
-        let generation = cells.unsigned(7)?;
-        let place = place(installation, cells.text(4)?, cells.text(5)?, item);
-        Some(accepting.has(place, generation))
-    } else {
-        None
-    };
     Ok(Some(Counted { key: key?, impression }))
 }
 

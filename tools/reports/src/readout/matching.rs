@@ -1,6 +1,7 @@
 //! Which impressions of a day were accepted.
 
-use std::collections::HashSet;
+use std::cell::Cell;
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use crate::error::{Error, Result};
@@ -18,19 +19,28 @@ const COLUMNS: [(&str, bool); 6] = [
     ("generation", false),
 ];
 
-/// What was accepted on one day: where, and from which generation where the event names one.
+/// What was accepted on one day: where, and from which generation where the event names one; and
+/// whether an impression was there to be accepted.
 #[derive(Debug, Default)]
-pub(super) struct Accepting(HashSet<(Box<str>, Option<u64>)>);
+pub(super) struct Accepting(HashMap<(Box<str>, Option<u64>), Cell<bool>>);
 
 impl Accepting {
     /// Whether an impression of this place and generation was accepted.
     pub(super) fn has(&self, place: Box<str>, generation: Option<u64>) -> bool {
         let mut wanted = (place, None);
-        if self.0.contains(&wanted) {
-            return true;
-        }
+        let anywhere = self.shown(&wanted);
         wanted.1 = generation;
-        generation.is_some() && self.0.contains(&wanted)
+        let here = generation.is_some() && self.shown(&wanted);
+        anywhere || here
+    }
+
+    fn shown(&self, wanted: &(Box<str>, Option<u64>)) -> bool {
+        self.0.get(wanted).map(|shown| shown.set(true)).is_some()
+    }
+
+    /// How many of them accepted no impression that was looked at.
+    pub(super) fn orphans(&self) -> u64 {
+        self.0.values().filter(|shown| !shown.get()).count() as u64
     }
 }
 
@@ -54,7 +64,7 @@ pub(super) fn accepting(files: &[PathBuf], accepted_by: &str) -> Result<Acceptin
     for path in files {
         scan(path, &COLUMNS, |cells| {
             if cells.needed_text(1)? == accepted_by {
-                accepting.0.insert(decode(&cells)?);
+                accepting.0.entry(decode(&cells)?).or_default();
             }
             if accepting.0.len() > ACCEPTING_MAX {
                 let (what, limit) = ("accepting events of one day", ACCEPTING_MAX);
@@ -86,7 +96,7 @@ mod tests {
             place("a", Some("b"), None, "cd"),
             place("a", Some("b"), Some(""), "cd"),
         ];
-        let distinct: HashSet<_> = places.iter().collect();
+        let distinct: std::collections::HashSet<_> = places.iter().collect();
         assert_eq!(distinct.len(), places.len());
     }
 }

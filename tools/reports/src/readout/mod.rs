@@ -115,6 +115,9 @@ pub struct ReadOut {
     pub interval: Interval,
     /// Probability with which they hold the truth.
     pub confidence: f64,
+    /// Places where something was accepted, of the accepting kind, on a day without an impression
+    /// of it there: kept, and in no rate. All groups together, whatever is left out.
+    pub orphans: u64,
     /// The groups in the order of their values.
     pub rows: Vec<ReadOutRow>,
 }
@@ -139,7 +142,7 @@ pub struct ReadOut {
 /// ```
 pub fn read_out(directory: &Path, app: &str, settings: &ReadOutSettings) -> Result<ReadOut> {
     check(settings)?;
-    let mut groups = Groups::default();
+    let (mut groups, mut orphans) = (Groups::default(), 0);
     for folder in day_folders(directory, app)? {
         let day = folder.day()?;
         let wanted = settings.since.is_none_or(|since| since <= day)
@@ -147,6 +150,7 @@ pub fn read_out(directory: &Path, app: &str, settings: &ReadOutSettings) -> Resu
         if wanted {
             let accepting = matching::accepting(&folder.files, &settings.accepted_by)?;
             counting::count_day(&folder.files, day, settings, &accepting, &mut groups)?;
+            orphans += accepting.orphans();
         }
     }
     let rows = groups.into_sorted().map(|(key, group)| row(key, &group, settings)).collect();
@@ -156,6 +160,7 @@ pub fn read_out(directory: &Path, app: &str, settings: &ReadOutSettings) -> Resu
         accepted_by: settings.accepted_by.clone(),
         interval: settings.interval,
         confidence: settings.confidence,
+        orphans,
         rows,
     })
 }

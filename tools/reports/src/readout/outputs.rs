@@ -84,6 +84,7 @@ impl ReadOut {
             "accepted_by": self.accepted_by,
             "interval": self.interval,
             "confidence": self.confidence,
+            "orphans": self.orphans,
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
         })
     }
@@ -118,6 +119,9 @@ impl ReadOut {
                 };
             }
             table.push('\n');
+        }
+        if self.orphans > 0 {
+            let _ = writeln!(table, "{} accepted without having been shown", self.orphans);
         }
         table
     }

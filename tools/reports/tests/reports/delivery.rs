@@ -196,3 +196,16 @@ fn a_file_cut_or_flipped_anywhere_never_panics() {
         let _ = audit_delivery(folder.path(), "town", 0.95);
     }
 }
+
+#[test]
+fn what_the_devices_say_they_gave_up_explains_as_many_missing_numbers() {
+    let told = |sequence, dropped| Event { dropped: Some(dropped), ..event("a", sequence, 1, 0) };
+    let given_up = vec![told(1, 2), told(9, 5), event("a", 10, 2, 0), event("b", 4, 1, 0)];
+    let more_than_missing = vec![Event { dropped: Some(9), ..event("c", 3, 1, 0) }];
+    let audit = audited(&[given_up, more_than_missing]);
+    let loss = &audit.loss;
+    assert_eq!((loss.missing, loss.given_up, loss.unexplained), (7 + 3 + 2, 5 + 2, 2 + 3));
+    let told: Vec<u64> = audit.installations.iter().map(|one| one.given_up).collect();
+    assert_eq!(told, [5, 0, 2]);
+    assert!(loss.unexplained_share_at_most < loss.share_at_most);
+}

@@ -28,6 +28,7 @@ pub(crate) struct Event {
     pub(crate) propensity: Option<f64>,
     pub(crate) at_ms: i64,
     pub(crate) received_ms: i64,
+    pub(crate) dropped: Option<u64>,
     pub(crate) arm: Option<&'static str>,
     pub(crate) experiment: Option<&'static str>,
 }
@@ -66,6 +67,7 @@ impl Phone {
             propensity: shown.then_some(0.9),
             at_ms,
             received_ms: at_ms,
+            dropped: None,
             arm: self.arm,
             experiment: None,
         });
@@ -190,6 +192,7 @@ fn value(event: &Event, column: &str) -> Value {
         "propensity" => event.propensity.map_or(Value::None, Value::Float),
         "at_ms" => integer(Some(event.at_ms)),
         "received_ms" => integer(Some(event.received_ms)),
+        "dropped" => integer(event.dropped.map(|dropped| dropped as i64)),
         "arm" => text(event.arm),
         "experiment" => text(event.experiment),
         _ => Value::None,

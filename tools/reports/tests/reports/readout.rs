@@ -197,7 +197,8 @@ fn csv_json_and_parquet_hold_the_same_numbers() {
         rows += 1;
     }
     assert!(rows == table.rows.len() && rows > 4, "{rows}");
-    assert_eq!(table.to_table().lines().count(), rows + 1);
+    let orphans = usize::from(table.orphans > 0);
+    assert_eq!(table.to_table().lines().count(), rows + 1 + orphans);
 }
 
 #[test]
@@ -235,4 +236,17 @@ fn more_groups_than_fit_are_refused_with_what_to_do() {
     let error = read_out(folder.path(), "town", &by(&[Column::Item])).unwrap_err();
     assert!(matches!(error, Error::TooManyGroups { what: "groups", limit: 100_000 }), "{error}");
     assert!(error.to_string().contains("(--by)"), "{error}");
+}
+
+#[test]
+fn what_was_accepted_without_having_been_shown_is_counted_as_orphans() {
+    let mut phone = Phone::new("a", "model");
+    phone.show(0, "lunch", &["cafe", "bar"]);
+    phone.event("conversion", 0, "lunch", "cafe");
+    phone.event("conversion", 0, "lunch", "never shown");
+    phone.event("conversion", 1, "lunch", "bar");
+    let settings = ReadOutSettings { kinds: vec!["click".into()], ..by(&[]) };
+    for settings in [by(&[]), settings] {
+        assert_eq!(table(&phone.events, &settings).orphans, 2);
+    }
 }

@@ -1,0 +1,3 @@
+//! What goes out: events under the pseudonym that they were recorded under, with a header.
+
+pub(crate) mod rows;

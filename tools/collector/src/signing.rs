@@ -5,12 +5,15 @@ use std::sync::Arc;
 
 use noctule_core::upload::Acknowledgement;
 
+/// Gives the signature of bytes.
+type Sign = dyn Fn(&[u8]) -> [u8; 64] + Send + Sync;
+
 /// Signs with an Ed25519 key (RFC 8032), wherever that is kept.
 ///
 /// An app that names the public key in `Config::collector_keys` removes nothing from a device that
 /// the collector has not acknowledged itself, whoever ends TLS in between.
 #[derive(Clone)]
-pub struct Signer(Arc<dyn Fn(&[u8]) -> [u8; 64] + Send + Sync>);
+pub struct Signer(Arc<Sign>);
 
 impl Signer {
     /// Signs by calling `sign` with the bytes, once for each batch and on the threads that serve:

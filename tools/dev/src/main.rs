@@ -9,8 +9,8 @@
 //! | `python` | builds the library and its Python bindings into `target/python` |
 //! | `arm` | are kernels right and slates the same on 64-bit Arm, emulated? |
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
-//! | `schemathesis` | does the collector keep to the description of its interface? |
 //! | `planted` | are obvious bugs noticed by the tests that should? |
+//! | `schemathesis` | does the collector keep to the description of its interface? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
@@ -45,8 +45,8 @@ Usage: cargo dev TASK
   python              builds the library and its Python bindings into target/python
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
-  schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
+  schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   servers             the registry against MLflow and an S3-compatible server, from PyPI
 
 Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
@@ -75,8 +75,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["bench", names @ ..] => bench::run(&workspace, names),
         ["arm"] => arm::run(&workspace),
         ["readers"] => readers::run(&workspace),
-        ["schemathesis"] => schemathesis::run(&workspace),
         ["planted", numbers @ ..] => planted::run(&workspace, numbers),
+        ["schemathesis"] => schemathesis::run(&workspace),
         ["servers"] => servers::run(&workspace),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {

@@ -21,6 +21,7 @@ mod estimates;
 mod feedback;
 mod files;
 mod page;
+pub mod privacy;
 mod reading;
 mod readout;
 mod report;

@@ -62,6 +62,20 @@ pub fn react(
     generation: Option<u64>,
     random: &mut SeededRandom,
 ) -> Reaction {
+    react_with(world, phone, showing, slots, generation, &examination_probability, random)
+}
+
+/// As [`react`], where the slot at a position is looked at with the probability `examination`.
+#[must_use]
+pub fn react_with(
+    world: &dyn World,
+    phone: usize,
+    showing: &Showing,
+    slots: &[Shown],
+    generation: Option<u64>,
+    examination: &dyn Fn(u32) -> f64,
+    random: &mut SeededRandom,
+) -> Reaction {
     let event = |kind, slot: &Shown, late: i64| FeedbackEvent {
         surface: Some(showing.surface.clone()),
         context: Some(showing.context.clone()),
@@ -76,7 +90,7 @@ pub fn react(
     let mut accepted = None;
     for slot in slots {
         let (look, like, hide) = (random.uniform(), random.uniform(), random.uniform());
-        if look >= examination_probability(slot.position) {
+        if look >= examination(slot.position) {
             continue;
         }
         let late = 1 + i64::from(slot.position);

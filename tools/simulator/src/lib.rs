@@ -5,11 +5,14 @@
 //!        |
 //!        v
 //! fleet: install -> night -> recommend -> choice -> record -> upload, each phone a real library
+//!
+//! clicks: slates of any ranking -> choice, under any position bias: to try what learns from clicks
 //! ```
 //!
 //! Everything follows from one seed; the number of threads changes no result.
 
 pub mod choice;
+pub mod clicks;
 pub mod error;
 pub mod fleet;
 pub mod recorded;

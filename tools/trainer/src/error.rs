@@ -46,12 +46,31 @@ pub enum Error {
         found: String,
     },
 
+    /// A folder of the collector holds no feedback of an app.
+    #[error("{path}: no feedback of the app {app:?} (no app={app}/day=…/*.parquet)")]
+    NoFeedback {
+        /// The folder that was searched.
+        path: PathBuf,
+        /// The app that was asked for.
+        app: String,
+    },
+
+    /// A Parquet file cannot be read.
+    #[error("{path}: {source}")]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// What the Parquet library says.
+        #[source]
+        source: parquet::errors::ParquetError,
+    },
+
     /// A row has a value that does not fit.
     #[error("{path}:{line}: {field}: {reason}")]
     Field {
         /// The file.
         path: PathBuf,
-        /// Its line, from 1.
+        /// Its line or row, from 1; 0 for the whole file.
         line: u64,
         /// The column, or the place in the line.
         field: String,
@@ -129,6 +148,12 @@ impl Error {
     pub fn file(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
         move |source| Self::File { path, action, source }
+    }
+
+    /// Wraps an error of the Parquet library with the path of the file.
+    pub fn parquet(path: &Path) -> impl Fn(parquet::errors::ParquetError) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Parquet { path: path.clone(), source }
     }
 
     /// An [`Error::Field`] at `line` of `path`.

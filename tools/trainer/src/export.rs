@@ -9,9 +9,12 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde::{Deserialize, Serialize};
 
+use crate::clicks::Showings;
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
-use crate::training::{Metrics, TrainSettings, TrainStep, TrainedModel, train};
+use crate::training::{
+    Metrics, TrainSettings, TrainStep, TrainedModel, WeakRecord, train, train_on_feedback,
+};
 use crate::{Error, Result};
 
 /// `training.json`: how a model came to be, and what was measured.
@@ -25,6 +28,9 @@ pub struct TrainingRecord {
     pub data: DataSizes,
     /// Choices that the ranker learned from.
     pub ranker_positives: usize,
+    /// The feedback that it learned from, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weak: Option<WeakRecord>,
     /// Loss of the factorisation after each epoch.
     pub losses: Vec<f64>,
     /// What was measured; none when no user has three events.
@@ -69,7 +75,33 @@ pub fn train_to_directory(
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainingRecord> {
     let model = train(data, plan, settings, progress)?;
-    let record = write_model(&model, data, settings, directory)?;
+    write_with_sample(&model, data, plan, settings, directory)
+}
+
+/// As [`train_to_directory`], with the ranker trained from `feedback`; see [`train_on_feedback`].
+///
+/// # Errors
+/// As [`train_on_feedback`] and [`write_model`].
+pub fn train_on_feedback_to_directory(
+    data: &Interactions,
+    plan: &Plan,
+    feedback: &Showings,
+    settings: &TrainSettings,
+    directory: &Path,
+    progress: &dyn Fn(TrainStep, usize, usize),
+) -> Result<TrainingRecord> {
+    let model = train_on_feedback(data, plan, feedback, settings, progress)?;
+    write_with_sample(&model, data, plan, settings, directory)
+}
+
+fn write_with_sample(
+    model: &TrainedModel,
+    data: &Interactions,
+    plan: &Plan,
+    settings: &TrainSettings,
+    directory: &Path,
+) -> Result<TrainingRecord> {
+    let record = write_model(model, data, settings, directory)?;
     sample::write(data, plan, settings.seed, &directory.join(sample::SAMPLE_FILE))?;
     Ok(record)
 }
@@ -121,6 +153,7 @@ pub fn write_model(
         settings: settings.clone(),
         data: DataSizes::of(data),
         ranker_positives: model.ranker_positives,
+        weak: model.weak.clone(),
         losses: model.losses.clone(),
         metrics: model.metrics.clone(),
     };

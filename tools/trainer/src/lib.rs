@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! datasets -> split -> training (popularity, iALS, ranker) -> evaluation -> export
+//!                         ^
+//! feedback -> clicks -----+ (showings, click models, examination, weak labels)
 //! ```
 //!
 //! ```
@@ -22,6 +24,7 @@
 //!
 //! Everything is seeded; the number of threads changes no result.
 
+pub mod clicks;
 pub mod datasets;
 pub mod error;
 pub mod evaluation;

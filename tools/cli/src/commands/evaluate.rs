@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use noctule_trainer::export::TrainingRecord;
-use noctule_trainer::training::train;
+use noctule_trainer::training::{Labels, train};
 
 use super::train::{Recipe, metrics_text, tell};
 use crate::dataset;
@@ -43,7 +43,10 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let (mut base, mut plan_file) = (None, asked.recipe.plan.clone());
     if let Some(model) = &asked.model {
         let path = model.join("training.json");
-        base = Some(dataset::read_json::<TrainingRecord>("read the model", &path)?.settings);
+        let mut settings = dataset::read_json::<TrainingRecord>("read the model", &path)?.settings;
+        // The feedback that a model may have learned from is not beside it.
+        settings.labels = Labels::Choices;
+        base = Some(settings);
         let beside = model.join(dataset::PLAN_FILE);
         plan_file = plan_file.or_else(|| beside.is_file().then_some(beside));
     }

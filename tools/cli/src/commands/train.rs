@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
-use noctule_trainer::export::{TrainingRecord, train_to_directory};
-use noctule_trainer::training::{Metrics, Model, TrainSettings, TrainStep};
+use noctule_trainer::clicks::{ExaminationSource, Showings, read_feedback};
+use noctule_trainer::export::{TrainingRecord, train_on_feedback_to_directory, train_to_directory};
+use noctule_trainer::training::{Labels, Metrics, Model, TrainSettings, TrainStep, WeakRecord};
 
 use crate::dataset::{self, PLAN_FILE};
 use crate::error::{Error, Result};
@@ -22,8 +23,12 @@ DIR holds one of three layouts:
 MODEL_DIR gets what `noctule pack` needs: catalogue.jsonl, items.safetensors, model.safetensors,
 plan.json and training.json.
 
+With --feedback the ranker learns from what phones showed and what was clicked there, with the
+position bias taken out; see tools/docs/weak-labels.md.
+
 Examples:
   noctule train town --output model
+  noctule train town --output model --feedback feedback --app town
   noctule train ml-latest-small --output model --dimensions 32 --epochs 20
   noctule train town --output model --settings settings.json --plan plan.json")]
 pub(crate) struct Train {
@@ -35,8 +40,29 @@ pub(crate) struct Train {
     #[arg(long, value_name = "MODEL_DIR")]
     output: PathBuf,
 
+    /// The collector's folder: the ranker learns from its feedback instead of held-out choices.
+    #[arg(long, value_name = "DIR", requires = "app")]
+    feedback: Option<PathBuf>,
+
+    /// The app whose feedback is read.
+    #[arg(long, requires = "feedback")]
+    app: Option<String>,
+
+    /// What a click and a skip are taken for.
+    #[arg(long, value_enum, requires = "feedback", default_value_t = LabelsName::Debiased)]
+    labels: LabelsName,
+
     #[command(flatten)]
     recipe: Recipe,
+}
+
+/// Labels from feedback.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum LabelsName {
+    /// With the position bias taken out.
+    Debiased,
+    /// As if every slot had been looked at; to compare with.
+    Naive,
 }
 
 /// How to train.
@@ -104,7 +130,7 @@ impl Recipe {
 
 /// Trains.
 pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
-    let settings = asked.recipe.settings(None)?;
+    let mut settings = asked.recipe.settings(None)?;
     let reading = Stage::begin("reading");
     let (data, plan) = dataset::read(&asked.data, asked.recipe.plan.as_deref())?;
     reading.end(&format!(
@@ -113,13 +139,40 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
         grouped(data.events.len() as u64),
         grouped(data.users.len() as u64)
     ));
+    let feedback = read_showings(asked)?;
+    if feedback.is_some() {
+        settings.labels = match asked.labels {
+            LabelsName::Debiased => Labels::Debiased,
+            LabelsName::Naive => Labels::Naive,
+        };
+    }
     let training = Stage::begin("training");
     let progress = |step, done, total| tell(&training, &settings, step, done, total);
-    let record = train_to_directory(&data, &plan, &settings, &asked.output, &progress)
-        .map_err(Error::failed("train"))?;
+    let record = match &feedback {
+        None => train_to_directory(&data, &plan, &settings, &asked.output, &progress),
+        Some(feedback) => train_on_feedback_to_directory(
+            &data,
+            &plan,
+            feedback,
+            &settings,
+            &asked.output,
+            &progress,
+        ),
+    };
+    let record = record.map_err(Error::failed("train"))?;
     training.end(&format!("{} dimensions", settings.ials.dimensions));
     dataset::write_json("write the plan", &asked.output.join(PLAN_FILE), &plan)?;
     output.print(&record, &text(&record, &asked.output))
+}
+
+/// The showings in the feedback that is asked for, if any.
+fn read_showings(asked: &Train) -> Result<Option<Showings>> {
+    let (Some(directory), Some(app)) = (&asked.feedback, &asked.app) else { return Ok(None) };
+    let reading = Stage::begin("feedback");
+    let log = read_feedback(directory, app).map_err(Error::failed("read the feedback"))?;
+    let showings = Showings::of(log);
+    reading.end(&format!("{} showings", grouped(showings.showings.len() as u64)));
+    Ok(Some(showings))
 }
 
 /// Tells of a training run as one row of steps: two fits, the ranker between them, four measures.
@@ -155,10 +208,39 @@ fn text(record: &TrainingRecord, directory: &Path) -> String {
             grouped(sizes.not_positive)
         ));
     }
+    if let Some(weak) = &record.weak {
+        text.push_str(&weak_text(weak));
+    }
     if let Some(metrics) = &record.metrics {
         text.push_str(&metrics_text(metrics));
     }
     text.push_str(&format!("model in {}\n", directory.display()));
+    text
+}
+
+/// What the ranker learned from in feedback.
+fn weak_text(weak: &WeakRecord) -> String {
+    let labels = &weak.labels;
+    let mut text = format!(
+        "ranker from {} showings: {} wanted, {} refused, {} opened for a moment, {} skipped\n",
+        grouped(weak.showings as u64),
+        grouped(labels.positives),
+        grouped(labels.refused),
+        grouped(labels.short),
+        grouped(labels.skips)
+    );
+    let Some(examination) = &weak.examination else { return text };
+    let source = match examination.source {
+        ExaminationSource::Swaps => "swaps of randomised slots",
+        ExaminationSource::ClickModel => "a click model: no randomised slots, or too few",
+    };
+    text.push_str(&format!("looked at, by position, from {source}:\n"));
+    for (position, known) in examination.positions.iter().enumerate() {
+        let interval = known
+            .interval
+            .map_or_else(String::new, |(low, high)| format!(" ({low:.2} to {high:.2})"));
+        text.push_str(&format!("{position:>4} {:.2}{interval}\n", known.examination));
+    }
     text
 }
 

@@ -118,13 +118,13 @@ impl Interactions {
 
 /// Gives names indices in the order in which they are first met.
 #[derive(Debug, Default)]
-struct Names {
-    names: Vec<String>,
+pub(crate) struct Names {
+    pub(crate) names: Vec<String>,
     index: HashMap<String, u32>,
 }
 
 impl Names {
-    fn index(&mut self, name: &str) -> u32 {
+    pub(crate) fn index(&mut self, name: &str) -> u32 {
         if let Some(index) = self.index.get(name) {
             return *index;
         }

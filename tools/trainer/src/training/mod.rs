@@ -9,10 +9,12 @@ pub mod popularity;
 pub mod ranker;
 pub mod settings;
 pub mod sparse;
+pub mod weak;
 
 pub use ials::{Factors, train_ials};
-pub use pipeline::{Metrics, TrainedModel, train};
+pub use pipeline::{Metrics, TrainedModel, train, train_on_feedback};
 pub use popularity::{Popularity, count_popularity};
 pub use ranker::{RankerSettings, TrainedRanker, train_ranker};
 pub use settings::{IalsSettings, Model, TrainSettings, TrainStep};
 pub use sparse::Sparse;
+pub use weak::{Labels, WeakRecord, WeakSettings};

@@ -2,7 +2,8 @@
 //!
 //! The run fits twice. First on what is not held out: the ranker learns from the validation events
 //! and all is measured on the test events, neither of which was seen. Then the factors and
-//! popularities are fitted again on all events, and go into the release with that ranker.
+//! popularities are fitted again on all events, and go into the release with that ranker. Where
+//! phones have sent feedback, the ranker can learn from it instead of the validation events.
 
 use noctule_core::model::Ranker;
 use noctule_core::release::{Architecture, Consumed, Plan, RankerDesign};
@@ -11,9 +12,10 @@ use serde::{Deserialize, Serialize};
 use super::examples::{self, Fitted};
 use super::features::{self, FEATURES};
 use super::{
-    Factors, Model, Popularity, Sparse, TrainSettings, TrainStep, TrainedRanker, count_popularity,
-    train_ials, train_ranker,
+    Factors, Labels, Model, Popularity, Sparse, TrainSettings, TrainStep, TrainedRanker,
+    WeakRecord, count_popularity, train_ials, train_ranker, weak,
 };
+use crate::clicks::Showings;
 use crate::datasets::Interactions;
 use crate::evaluation::{
     Case, ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer,
@@ -54,6 +56,8 @@ pub struct TrainedModel {
     pub ranker: Option<TrainedRanker>,
     /// Choices that the ranker learned from.
     pub ranker_positives: usize,
+    /// The feedback that it learned from, if any.
+    pub weak: Option<WeakRecord>,
     /// Loss of the factorisation after each epoch over all events.
     pub losses: Vec<f64>,
     /// What was measured; none when no user has three events.
@@ -68,11 +72,43 @@ pub struct TrainedModel {
 /// fold-in score alone.
 ///
 /// # Errors
-/// [`Error::Setting`], [`Error::Data`] without items or events or with a context the plan lacks,
-/// [`Error::Diverged`].
+/// [`Error::Setting`], also when labels from feedback are asked for, [`Error::Data`] without items
+/// or events or with a context the plan lacks, [`Error::Diverged`].
 pub fn train(
     data: &Interactions,
     plan: &Plan,
+    settings: &TrainSettings,
+    progress: &dyn Fn(TrainStep, usize, usize),
+) -> Result<TrainedModel> {
+    if settings.labels != Labels::Choices {
+        return Err(Error::setting("labels", "naive and debiased labels need feedback"));
+    }
+    train_all(data, plan, None, settings, progress)
+}
+
+/// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
+/// (see [`weak::learn`]). A feature that never varies there keeps the weight that choices give it.
+///
+/// # Errors
+/// As [`train`], and those of [`weak::learn`].
+pub fn train_on_feedback(
+    data: &Interactions,
+    plan: &Plan,
+    feedback: &Showings,
+    settings: &TrainSettings,
+    progress: &dyn Fn(TrainStep, usize, usize),
+) -> Result<TrainedModel> {
+    if settings.labels == Labels::Choices || settings.model != Model::MatrixFactorization {
+        let reason = "feedback teaches the ranker of a factorisation, by naive or debiased labels";
+        return Err(Error::setting("labels", reason));
+    }
+    train_all(data, plan, Some(feedback), settings, progress)
+}
+
+fn train_all(
+    data: &Interactions,
+    plan: &Plan,
+    feedback: Option<&Showings>,
     settings: &TrainSettings,
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainedModel> {
@@ -83,7 +119,8 @@ pub fn train(
     let count =
         |indices: &[u32]| count_popularity(data, indices, plan.contexts.len(), settings.smoothing);
     let (fitted, final_popularity) = (count(&split.train), count(&all));
-    let run = Run { data, plan, settings, progress, split: &split, popularity: &fitted };
+    let split = &split;
+    let run = Run { data, plan, feedback, settings, progress, split, popularity: &fitted };
     match settings.model {
         Model::Popularity => Ok(TrainedModel {
             architecture: Architecture::Popularity {},
@@ -93,6 +130,7 @@ pub fn train(
             popularity: final_popularity,
             ranker: None,
             ranker_positives: 0,
+            weak: None,
             losses: Vec::new(),
             metrics: run.measure(None)?,
         }),
@@ -119,6 +157,7 @@ fn check(data: &Interactions, plan: &Plan) -> Result<()> {
 struct Run<'a> {
     data: &'a Interactions,
     plan: &'a Plan,
+    feedback: Option<&'a Showings>,
     settings: &'a TrainSettings,
     progress: &'a dyn Fn(TrainStep, usize, usize),
     split: &'a Split,
@@ -129,7 +168,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn factorise(&self, all: &[u32], popularity: Popularity) -> Result<TrainedModel> {
         let ials = self.settings.ials();
-        let (ranker, ranker_positives, metrics) = self.rank_and_measure()?;
+        let (learned, metrics) = self.rank_and_measure()?;
         let factors = self.fit(all, TrainStep::Refitting)?;
         let architecture = Architecture::MatrixFactorization {
             dimensions: ials.dimensions,
@@ -146,8 +185,9 @@ impl Run<'_> {
             embedding: factors.items,
             gram: factors.gram,
             popularity,
-            ranker: Some(ranker),
-            ranker_positives,
+            ranker: Some(learned.ranker),
+            ranker_positives: learned.positives,
+            weak: learned.weak,
             losses: factors.losses,
             metrics,
         })
@@ -159,15 +199,12 @@ impl Run<'_> {
         train_ials(&matrix, &self.settings.ials(), &progress)
     }
 
-    /// Fits on the training part, trains the ranker on the validation part, measures on the rest.
-    fn rank_and_measure(&self) -> Result<(TrainedRanker, usize, Option<Metrics>)> {
-        let alone = || {
-            let mut weight = vec![0.0; FEATURES];
-            weight[0] = 1.0;
-            TrainedRanker { weight, bias: 0.0, losses: Vec::new() }
-        };
-        if self.split.validation.is_empty() || self.split.train.is_empty() {
-            return Ok((alone(), 0, None));
+    /// Fits on the training part, trains the ranker on the validation part or on feedback,
+    /// measures on the rest.
+    fn rank_and_measure(&self) -> Result<(Learned, Option<Metrics>)> {
+        let nothing = self.split.validation.is_empty() && self.feedback.is_none();
+        if nothing || self.split.train.is_empty() {
+            return Ok((Learned::nothing(), None));
         }
         let factors = self.fit(&self.split.train, TrainStep::Fitting)?;
         let fold_in = factors.fold_in(&self.settings.ials())?;
@@ -175,19 +212,30 @@ impl Run<'_> {
         let fold_in = FoldInScorer { fold_in: &fold_in, items: &factors.items, context_weight };
         let (data, plan, popularity) = (self.data, self.plan, self.popularity);
         let fitted = Fitted { data, plan, popularity, fold_in };
-        let examples = examples::make(&fitted, self.split, self.settings)?;
         (self.progress)(TrainStep::Ranker, 0, 1);
-        let ranker = if examples.labels.is_empty() {
-            alone()
-        } else {
-            let (rows, labels) = (&examples.rows, &examples.labels);
-            let settings = &self.settings.ranker;
-            train_ranker(rows, FEATURES, labels, &examples.weights, settings)?
-        };
+        let learned = self.learn(&fitted)?;
         (self.progress)(TrainStep::Ranker, 1, 1);
-        let scorer = RankerScorer { fitted: &fitted, ranker: ranker.ranker()? };
+        let scorer = RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? };
         let metrics = self.measure(Some((&fold_in, &scorer)))?;
-        Ok((ranker, examples.positives(), metrics))
+        Ok((learned, metrics))
+    }
+
+    fn learn(&self, fitted: &Fitted<'_>) -> Result<Learned> {
+        let settings = self.settings;
+        let examples = examples::make(fitted, self.split, settings)?;
+        let mut learned = Learned::nothing();
+        if !examples.labels.is_empty() {
+            let (rows, labels, weights) = (&examples.rows, &examples.labels, &examples.weights);
+            learned.ranker = train_ranker(rows, FEATURES, labels, weights, &settings.ranker)?;
+            learned.positives = examples.positives();
+        }
+        let Some(feedback) = self.feedback else { return Ok(learned) };
+        let (weak, ranker, threads) = (&settings.weak, &settings.ranker, settings.threads);
+        let (mut ranker, record, examples) =
+            weak::learn(fitted, feedback, settings.labels, weak, ranker, threads)?;
+        weak::keep_unseen(&mut ranker, &learned.ranker, &examples.rows);
+        let positives = examples.labels.iter().filter(|label| label.positive).count();
+        Ok(Learned { ranker, positives, weak: Some(record) })
     }
 
     fn measure(
@@ -221,6 +269,23 @@ impl Run<'_> {
         };
         (self.progress)(TrainStep::Measuring, total, total);
         Ok(Some(metrics))
+    }
+}
+
+/// A ranker and what it learned from.
+struct Learned {
+    ranker: TrainedRanker,
+    positives: usize,
+    weak: Option<WeakRecord>,
+}
+
+impl Learned {
+    /// The fold-in score alone.
+    fn nothing() -> Self {
+        let mut weight = vec![0.0; FEATURES];
+        weight[0] = 1.0;
+        let ranker = TrainedRanker { weight, bias: 0.0, losses: Vec::new() };
+        Self { ranker, positives: 0, weak: None }
     }
 }
 

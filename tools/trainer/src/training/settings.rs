@@ -3,7 +3,7 @@
 use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
-use super::{RankerSettings, parallel};
+use super::{Labels, RankerSettings, WeakSettings, parallel};
 use crate::{Error, Result};
 
 /// The architecture to train.
@@ -90,6 +90,10 @@ pub struct TrainSettings {
     pub ials: IalsSettings,
     /// The ranker.
     pub ranker: RankerSettings,
+    /// What the ranker learns from.
+    pub labels: Labels,
+    /// How it learns from feedback.
+    pub weak: WeakSettings,
     /// Factor on the confidence of events of the very context a slate is made for, at least 0.
     pub context_weight: f32,
     /// Pseudo-count of every item in the shares of popularity, at least 0.
@@ -114,6 +118,8 @@ impl Default for TrainSettings {
             model: Model::MatrixFactorization,
             ials: IalsSettings::default(),
             ranker: RankerSettings::default(),
+            labels: Labels::default(),
+            weak: WeakSettings::default(),
             context_weight: 2.0,
             smoothing: 0.1,
             positives: 5,

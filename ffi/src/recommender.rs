@@ -36,6 +36,7 @@ use crate::{
 ///     delivery: None,
 ///     widget: None,
 ///     rotate_pseudonym_days: None,
+///     event_kinds: vec![],
 /// })?;
 /// let request = RecommendRequest { surface: "home".into(), context: None, limit: None };
 /// let answer = recommender.recommend(request)?;

@@ -6,3 +6,4 @@
 mod collector;
 mod kills;
 mod network;
+mod signed;

@@ -79,6 +79,7 @@ impl Group {
             accepted,
             repeated: accepted - stored as u32,
             rejected: batch.rejected.into_iter().map(|rejection| rejection.answer).collect(),
+            // Signed when it is sent, beside the thread that writes.
             signature: None,
         };
         self.lines.extend_from_slice(&encoded.lines);

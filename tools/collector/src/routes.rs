@@ -27,6 +27,7 @@ use crate::peer::Peer;
 use crate::rates::Sender;
 use crate::settings::Limits;
 use crate::shared::Shared;
+use crate::signing::Signer;
 use crate::writer::Command;
 
 /// How long a request waits for its turn before it is sent away.
@@ -40,6 +41,7 @@ const RETRY_LATER_S: u64 = 3_600;
 pub(crate) struct Service {
     gate: Gate,
     limits: Limits,
+    signer: Option<Signer>,
     /// Requests that wait for their turn or have it.
     places: Semaphore,
     turns: Semaphore,
@@ -52,6 +54,7 @@ impl Service {
     pub(crate) fn new(
         gate: Gate,
         limits: Limits,
+        signer: Option<Signer>,
         commands: mpsc::UnboundedSender<Command>,
         shared: Arc<Shared>,
     ) -> Self {
@@ -59,7 +62,7 @@ impl Service {
         let places = requests + limits.waiting.min(Semaphore::MAX_PERMITS / 2);
         let (places, turns) = (Semaphore::new(places), Semaphore::new(requests));
         let room = Room::new(limits.bodies_bytes);
-        Self { gate, limits, places, turns, room, commands, shared }
+        Self { gate, limits, signer, places, turns, room, commands, shared }
     }
 
     /// Reads a body of at most `limit` bytes; sent away before that, when it is plain that the turn
@@ -200,7 +203,10 @@ async fn acknowledge(service: &Service, batch: Batch) -> Result<Acknowledgement,
     let stopping = || Problem::Later(RETRY_SOON_S, "the collector is stopping");
     service.send(command).map_err(|()| stopping())?;
     match answer.await {
-        Ok(Ok(answer)) => Ok(answer),
+        Ok(Ok(answer)) => Ok(match &service.signer {
+            Some(signer) => signer.signed(answer),
+            None => answer,
+        }),
         Ok(Err(NotStored)) => Err(Problem::Later(RETRY_SOON_S, "the batch cannot be stored now")),
         Err(_) => Err(stopping()),
     }

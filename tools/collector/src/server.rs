@@ -86,7 +86,8 @@ impl Collector {
         };
         let access = Access::new(settings.apps, certificates);
         let gate = Gate::new(access, Limiter::new(settings.rates));
-        let service = Service::new(gate, settings.limits, commands.clone(), Arc::clone(&shared));
+        let (limits, signer) = (settings.limits, settings.signer);
+        let service = Service::new(gate, limits, signer, commands.clone(), Arc::clone(&shared));
         let (stop, stopped) = oneshot::channel();
         let serving = Serving {
             listener,

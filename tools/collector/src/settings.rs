@@ -10,6 +10,7 @@ use noctule_core::base::limits::EVENTS_PER_CALL_MAX;
 use crate::error::{Error, Result};
 use crate::merging::Merging;
 use crate::rates::{Allowance, Rates};
+use crate::signing::Signer;
 use crate::tls::Tls;
 
 /// Where a collector listens, where it writes, and whom it lets in.
@@ -37,6 +38,8 @@ pub struct Settings {
     pub rates: Rates,
     /// Certificate and key; without them the collector speaks plain HTTP.
     pub tls: Option<Tls>,
+    /// Signs what is acknowledged; without it answers carry no signature.
+    pub signer: Option<Signer>,
 }
 
 impl Settings {
@@ -53,6 +56,7 @@ impl Settings {
             limits: Limits::default(),
             rates: Rates::default(),
             tls: None,
+            signer: None,
         }
     }
 

@@ -13,7 +13,8 @@ use crate::{Error, Result};
 /// Bytes of a key file that are read: 64 digits and some white space.
 const KEY_FILE_BYTES_MAX: u64 = 256;
 
-/// The key that signs releases. Its memory is wiped when it is dropped.
+/// A key that signs: releases, or what a collector acknowledges. Its memory is wiped when it is
+/// dropped.
 ///
 /// ```
 /// use noctule_releases::SecretKey;
@@ -70,7 +71,8 @@ impl SecretKey {
     }
 
     /// The detached signature of `bytes`.
-    pub(crate) fn sign(&self, bytes: &[u8]) -> [u8; 64] {
+    #[must_use]
+    pub fn sign(&self, bytes: &[u8]) -> [u8; 64] {
         self.0.sign(bytes).to_bytes()
     }
 }

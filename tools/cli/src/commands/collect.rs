@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
-use noctule_collector::{Allowance, Clients, Collector, Counts, Merging, Rate, Settings, Tls};
+use noctule_collector::{
+    Allowance, Clients, Collector, Counts, Merging, Rate, Settings, Signer, Tls,
+};
+use noctule_releases::SecretKey;
 use serde_json::json;
 
 use crate::dataset;
@@ -30,6 +33,8 @@ Examples:
     --certificate server.pem --key server.key.pem
   noctule collect --address 0.0.0.0:8443 --output feedback --certificate server.pem \\
     --key server.key.pem --client-authorities authority.pem --client-apps clients.json
+  noctule pack --new-key collector.key
+  noctule collect --output feedback --ack-key collector.key
 
 tokens.json names the apps with their bearer tokens: {\"town\": \"a long random word\"}
 clients.json names the apps that are known by a client certificate, with the SHA-256 fingerprints
@@ -92,6 +97,10 @@ pub(crate) struct Collect {
     /// Apps that may send with one of their client certificates only, as JSON.
     #[arg(long, value_name = "FILE", requires = "client_authorities")]
     client_apps: Option<PathBuf>,
+
+    /// Secret key that signs what is acknowledged, for apps that name its public key.
+    #[arg(long, value_name = "FILE")]
+    ack_key: Option<PathBuf>,
 }
 
 impl Collect {
@@ -115,6 +124,11 @@ impl Collect {
         if let (Some(certificate), Some(key)) = (&self.certificate, &self.key) {
             let (certificate, key) = (certificate.clone(), key.clone());
             settings.tls = Some(Tls { certificate, key, clients: self.clients()? });
+        }
+        if let Some(path) = &self.ack_key {
+            let key = SecretKey::load(path).map_err(Error::failed(failed))?;
+            line(&format!("acknowledgements are signed by {}", key.public()));
+            settings.signer = Some(Signer::new(move |bytes| key.sign(bytes)));
         }
         Ok(settings)
     }

@@ -4,8 +4,8 @@
 
 mod chain;
 mod checks;
+mod collect;
 mod demo;
-mod drain;
 mod labels;
 mod mistakes;
 mod pytorch;

@@ -1,4 +1,4 @@
-//! `noctule collect` is told to stop while devices send.
+//! `noctule collect`: told to stop while devices send, and signing what it acknowledges.
 
 #![cfg(unix)]
 
@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use noctule_core::upload::Acknowledgement;
+use noctule_releases::PublicKey;
 use serde_json::{Value, json};
 
 use crate::runner::Workplace;
@@ -19,9 +21,9 @@ const DEVICES: u64 = 16;
 const EVENTS: u64 = 20;
 
 /// Starts the collector and gives the address that it says it listens on.
-fn collect(place: &Workplace) -> (Child, SocketAddr) {
+fn collect(place: &Workplace, more: &str) -> (Child, SocketAddr) {
     let line = "collect --address 127.0.0.1:0 --output feedback --flush-seconds 1 --json";
-    let mut command = place.command(line);
+    let mut command = place.command(&format!("{line} {more}"));
     let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut errors = BufReader::new(child.stderr.take().unwrap());
     let mut said = String::new();
@@ -39,6 +41,14 @@ fn collect(place: &Workplace) -> (Child, SocketAddr) {
 
 /// Posts a batch of a device; the status, or none when there was no whole answer.
 fn post(address: SocketAddr, device: u64, batch: u64) -> Option<u16> {
+    let answer = answer(address, device, batch)?;
+    // Whole or nothing: a cut answer acknowledges nothing.
+    answer.contains("\"accepted\":20").then_some(())?;
+    answer.get(9..12)?.parse().ok()
+}
+
+/// The answer to a batch of a device, as far as it came.
+fn answer(address: SocketAddr, device: u64, batch: u64) -> Option<String> {
     let id = |number: u64| format!("00000000-0000-4000-8000-{number:012x}");
     let first = batch * EVENTS + 1;
     let header = json!({
@@ -64,15 +74,37 @@ fn post(address: SocketAddr, device: u64, batch: u64) -> Option<u16> {
     stream.write_all((head + &body).as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
-    // Whole or nothing: a cut answer acknowledges nothing.
-    answer.contains("\"accepted\":20").then_some(())?;
-    answer.get(9..12)?.parse().ok()
+    Some(answer)
+}
+
+#[test]
+fn with_a_key_what_it_acknowledges_is_signed() {
+    let place = Workplace::new();
+    let made = place.json("pack --new-key collector.key");
+    let (mut child, address) = collect(&place, "--ack-key collector.key");
+    let answer = answer(address, 1, 0).unwrap();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let answer: Acknowledgement = serde_json::from_str(body).unwrap();
+    let public: PublicKey = made["public"].as_str().unwrap().parse().unwrap();
+    assert!(answer.is_signed_by(&[public.0]), "{answer:?}");
+    let another = Acknowledgement { repeated: 1, ..answer };
+    assert!(!another.is_signed_by(&[public.0]));
+}
+
+#[test]
+fn a_key_that_is_none_stops_the_start_and_is_named() {
+    let place = Workplace::new();
+    place.write("collector.key", "none");
+    let said = place.failure("collect --output feedback --ack-key collector.key");
+    assert!(said.contains("collector.key"), "{said}");
 }
 
 #[test]
 fn told_to_stop_under_load_it_ends_soon_and_keeps_what_it_acknowledged() {
     let place = Workplace::new();
-    let (mut child, address) = collect(&place);
+    let (mut child, address) = collect(&place, "");
     let stop = AtomicBool::new(false);
     let acknowledged: Mutex<BTreeMap<u64, u64>> = Mutex::default();
     let took = thread::scope(|scope| {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Refusal, SystemClock, json};
+use noctule_core::feedback::Retention;
 use noctule_core::release::Plan;
 
 use crate::kinds::core_kinds;
@@ -52,6 +53,16 @@ pub struct Config {
     /// Takes another pseudonym for feedback every so many days.
     #[uniffi(default = None)]
     pub rotate_pseudonym_days: Option<u32>,
+    /// Ed25519 public keys of the collector, 64 hexadecimal digits each. With any, only an
+    /// acknowledgement that one of them signed removes feedback from the device.
+    #[uniffi(default = [])]
+    pub collector_keys: Vec<String>,
+    /// Events that were recorded so many days ago are given up; 90 without a number.
+    #[uniffi(default = None)]
+    pub keep_events_days: Option<u32>,
+    /// So many events are kept, at least 1,000; 60,000 without a number.
+    #[uniffi(default = None)]
+    pub keep_events: Option<u32>,
 }
 
 /// Which releases to follow, how often to look, and what may go over a metered network.
@@ -84,8 +95,14 @@ impl TryFrom<Config> for noctule_core::Config {
             let reason = format!("must be between {} and {}", allowed.start(), allowed.end());
             return Err(RecommenderError::invalid("utc_offset_minutes", reason));
         }
+        let standard = Retention::default();
         Ok(Self {
-            trusted_keys: keys(&config.trusted_keys)?,
+            trusted_keys: keys("trusted_keys", &config.trusted_keys)?,
+            collector_keys: keys("collector_keys", &config.collector_keys)?,
+            retention: Retention {
+                days: config.keep_events_days.unwrap_or(standard.days),
+                events: config.keep_events.unwrap_or(standard.events),
+            },
             allow_unsigned_for_development: config.allow_unsigned_for_development,
             plan: config.plan.as_deref().map(plan).transpose()?,
             trusted_root: config.trusted_root,
@@ -99,11 +116,11 @@ impl TryFrom<Config> for noctule_core::Config {
     }
 }
 
-fn keys(texts: &[String]) -> Result<Vec<[u8; 32]>, RecommenderError> {
+fn keys(argument: &str, texts: &[String]) -> Result<Vec<[u8; 32]>, RecommenderError> {
     let numbered = texts.iter().enumerate();
     let keys = numbered.map(|(index, text)| {
         key(text).ok_or_else(|| {
-            let field = format!("trusted_keys[{index}]");
+            let field = format!("{argument}[{index}]");
             RecommenderError::invalid(field, "must be 64 hexadecimal digits")
         })
     });
@@ -154,6 +171,9 @@ mod tests {
             widget: None,
             event_kinds: Vec::new(),
             rotate_pseudonym_days: Some(30),
+            collector_keys: vec!["0b".repeat(32)],
+            keep_events_days: Some(30),
+            keep_events: None,
         }
     }
 
@@ -171,6 +191,8 @@ mod tests {
         expected[31] = 0xff;
         assert_eq!(config.trusted_keys, [expected]);
         assert_eq!(config.clock.offset_minutes(), -360);
+        assert_eq!(config.collector_keys, [[0x0b; 32]]);
+        assert_eq!((config.retention.days, config.retention.events), (30, 60_000));
     }
 
     #[test]

@@ -37,6 +37,9 @@ use crate::{
 ///     widget: None,
 ///     rotate_pseudonym_days: None,
 ///     event_kinds: vec![],
+///     collector_keys: vec![],
+///     keep_events_days: None,
+///     keep_events: None,
 /// })?;
 /// let request = RecommendRequest { surface: "home".into(), context: None, limit: None };
 /// let answer = recommender.recommend(request)?;

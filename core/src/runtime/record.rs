@@ -32,8 +32,9 @@ impl Noctule {
     /// it is no error, so that an app needs not care.
     ///
     /// # Errors
-    /// [`Error::InvalidInput`] with the event and the field; [`Error::StorageFull`];
-    /// [`Error::Storage`]; [`Error::Closed`]. Nothing is stored then.
+    /// [`crate::base::Error::InvalidInput`] with the event and the field;
+    /// [`crate::base::Error::StorageFull`];
+    /// [`crate::base::Error::Storage`]; [`crate::base::Error::Closed`]. Nothing is stored then.
     pub fn record(&self, events: &[FeedbackEvent]) -> Result<Receipt> {
         let passing = events.iter().all(|event| event.kind == EventKind::Impression);
         let durability = if passing { Durability::ProcessEnd } else { Durability::PowerLoss };

@@ -89,7 +89,7 @@ impl QueueState {
     /// The state of such bytes.
     ///
     /// # Errors
-    /// [`Error::Damaged`].
+    /// [`crate::base::Error::Damaged`].
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         blob::decode("the upload queue", FORMAT, bytes)
     }
@@ -98,7 +98,7 @@ impl QueueState {
     /// and the collector drops what it has.
     ///
     /// # Errors
-    /// [`Error::Storage`].
+    /// [`crate::base::Error::Storage`].
     pub fn load(connection: &Connection) -> Result<Self> {
         match meta::get(connection, STATE)? {
             Some(bytes) => Ok(Self::decode(&bytes).unwrap_or_default()),
@@ -109,7 +109,7 @@ impl QueueState {
     /// Writes the state.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::StorageFull`].
+    /// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`].
     pub fn save(&self, transaction: &Transaction<'_>) -> Result<()> {
         meta::put(transaction, STATE, &blob::encode("the upload queue", FORMAT, self)?)
     }
@@ -124,7 +124,7 @@ impl QueueState {
     /// Sequence number of the last event that was acknowledged, set aside, or is never sent.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Damaged`].
+    /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`].
     pub fn sent_through(&self, connection: &Connection) -> Result<u64> {
         Ok(self.acknowledged_through.max(withheld::through(connection)?))
     }
@@ -132,7 +132,7 @@ impl QueueState {
     /// All events up to here are delivered, or never sent.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Damaged`].
+    /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`].
     pub fn delivered_through(&self, connection: &Connection) -> Result<u64> {
         let sent = self.sent_through(connection)?;
         let firsts = self.set_aside.iter().map(|kept| kept.first.saturating_sub(1));
@@ -142,7 +142,8 @@ impl QueueState {
     /// Sends nothing of what is there now, neither now nor later.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
+    /// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`],
+    /// [`crate::base::Error::Damaged`].
     pub fn withhold_all(&mut self, transaction: &Transaction<'_>) -> Result<()> {
         for (first, last) in self.kept() {
             withheld::withhold(transaction, first, last)?;
@@ -158,7 +159,8 @@ impl QueueState {
     /// another name, without it.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
+    /// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`],
+    /// [`crate::base::Error::Damaged`].
     pub fn withhold(&mut self, transaction: &Transaction<'_>, sequence: u64) -> Result<()> {
         let is_kept = self.kept().iter().any(|(first, last)| (*first..=*last).contains(&sequence));
         if sequence <= self.sent_through(transaction)? && !is_kept {
@@ -176,7 +178,7 @@ impl QueueState {
     /// What to do at `now_ms`. A new batch is written to the state before it is handed out.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::Damaged`].
+    /// [`crate::base::Error::Storage`], [`crate::base::Error::Damaged`].
     pub fn next(
         &mut self,
         transaction: &Transaction<'_>,
@@ -286,7 +288,7 @@ impl QueueState {
     /// An outcome of another transfer than the one under way changes nothing.
     ///
     /// # Errors
-    /// [`Error::Storage`], [`Error::StorageFull`].
+    /// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`].
     pub fn finished(
         &mut self,
         transaction: &Transaction<'_>,

@@ -22,7 +22,7 @@ mod trust;
 mod versions;
 mod widget;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 pub use activation::Releases;
@@ -73,6 +73,8 @@ pub struct Noctule {
     store: Store,
     /// Number of this run, once something was recorded in it: events are stamped with it.
     run: OnceLock<u32>,
+    /// Up to this sequence number there is room for events; set back whenever some were removed.
+    room_until: AtomicU64,
     shelf: Shelf,
     closed: AtomicBool,
     /// The active release is on probation and nothing was served since this was opened.
@@ -145,6 +147,7 @@ impl Noctule {
             config,
             store,
             run: OnceLock::new(),
+            room_until: AtomicU64::new(0),
             shelf: Shelf::default(),
             closed: AtomicBool::new(false),
             unserved: AtomicBool::new(opening.unserved),
@@ -247,6 +250,7 @@ impl Noctule {
     /// the same for everybody.
     fn fill_shelf(&self) -> Result<()> {
         let recording = lock(&self.recording);
+        self.room_until.store(0, Ordering::Relaxed);
         let (plan, slates, damaged, today) = self.store.read(|connection| {
             let plan = releases::active_plan(connection)?;
             let (mut slates, damaged) = slates::load_all(connection)?;

@@ -177,6 +177,20 @@ pub fn remove(transaction: &Transaction<'_>, sequence: u64) -> Result<bool> {
         .map_err(Error::storage("removing an event"))
 }
 
+/// How many sequence numbers there are from the oldest event to the newest: no fewer than events.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn span(connection: &Connection) -> Result<u64> {
+    connection
+        .prepare_cached(
+            "SELECT coalesce((SELECT max(sequence) FROM events) \
+             - (SELECT min(sequence) FROM events) + 1, 0)",
+        )
+        .and_then(|mut query| query.query_row([], |row| row.get(0)))
+        .map_err(Error::storage("counting feedback"))
+}
+
 /// How many events were ever given up for room or age before they were delivered.
 ///
 /// # Errors

@@ -1,13 +1,12 @@
 //! Recording what the user did.
 
+use std::sync::atomic::Ordering;
+
 use super::{Noctule, lock};
 use crate::base::Result;
 use crate::feedback::recorder::{self, Stamp};
 use crate::feedback::{self, Durability, EventKind, FeedbackEvent, rows as events};
 use crate::upload::standing::rows as standing;
-
-/// After so many events it is looked whether there are too many.
-const COUNT_EVERY: u64 = 256;
 
 /// What [`Noctule::record`] has made durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,11 +77,11 @@ impl Noctule {
                     arm,
                 };
                 let range = events::append(transaction, events, stamp)?;
-                // Now and then, so that a screen costs no count of all that is there.
-                if range
-                    .is_some_and(|(first, last)| first / COUNT_EVERY != (last + 1) / COUNT_EVERY)
-                {
-                    standing::retain(transaction, self.config.retention, now_ms, may_send)?;
+                let room = self.room_until.load(Ordering::Relaxed);
+                if range.is_some_and(|(_, last)| last > room) {
+                    let policy = self.config.retention;
+                    let room = standing::make_room(transaction, policy, now_ms, may_send)?;
+                    self.room_until.store(room, Ordering::Relaxed);
                 }
                 Ok((range, run))
             })?;

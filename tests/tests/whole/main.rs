@@ -33,6 +33,7 @@ mod queue_model;
 mod read_only;
 mod refused_releases;
 mod replay;
+mod retention;
 mod rows;
 mod scheduled;
 mod spoiled;

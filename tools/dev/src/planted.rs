@@ -20,7 +20,7 @@ struct Plant {
     test: (&'static [&'static str], &'static [&'static str]),
 }
 
-const PLANTS: [Plant; 8] = [
+const PLANTS: [Plant; 12] = [
     Plant {
         bug: "what must survive a loss of power is not forced out of the system's cache",
         file: "core/src/store/connection.rs",
@@ -80,6 +80,43 @@ const PLANTS: [Plant; 8] = [
             "",
         )],
         test: (&["--test", "faults"], &["device"]),
+    },
+    Plant {
+        bug: "the collector acknowledges before its journal is forced out",
+        file: "tools/collector/src/journal.rs",
+        edits: &[(
+            "self.file.write_all(lines).and_then(|()| self.file.sync_data())",
+            "self.file.write_all(lines)",
+        )],
+        test: (&["--test", "faults"], &["collector"]),
+    },
+    Plant {
+        bug: "the collector renames a Parquet file into place before it is forced out",
+        file: "tools/collector/src/disk.rs",
+        edits: &[(
+            "        file.sync_all().map_err(Error::file(&temporary, \"write through\"))?;\n",
+            "        drop(file);\n",
+        )],
+        test: (&["--test", "faults"], &["collector"]),
+    },
+    Plant {
+        bug: "a collector that starts does not know what it has stored",
+        file: "tools/collector/src/compaction.rs",
+        edits: &[(
+            "if part.is_none_or(|number| segments.iter().all(|(segment, _)| *segment != number)) {",
+            "if part.is_some_and(|number| segments.iter().any(|(other, _)| *other == number)) {",
+        )],
+        test: (&["--test", "pipeline"], &["kills"]),
+    },
+    Plant {
+        bug: "a segment is removed before its Parquet is there",
+        file: "tools/collector/src/compaction.rs",
+        edits: &[(
+            "        let mut parts = publish_events(&self.output, number, &contents.events)?;\n",
+            "        disk::remove(segment)?;\n        \
+             let mut parts = publish_events(&self.output, number, &contents.events)?;\n",
+        )],
+        test: (&["--test", "faults"], &["collector"]),
     },
 ];
 

@@ -57,6 +57,29 @@ pub fn remove_settled(transaction: &Transaction<'_>, learned: u64, may_send: boo
     events::remove_through(transaction, through, &queue.kept())
 }
 
+/// As [`retain`], if there may be too many events, and gives the sequence number up to which there
+/// certainly is room: before that, nobody who waits needs to look again.
+///
+/// # Errors
+/// As [`retain`].
+pub fn make_room(
+    transaction: &Transaction<'_>,
+    policy: Retention,
+    now_ms: i64,
+    may_send: bool,
+) -> Result<u64> {
+    let allowed = u64::from(policy.events);
+    let last = events::last_sequence(transaction)?;
+    // A look at both ends costs next to nothing; where events are missing in between, they are
+    // counted.
+    let mut here = events::span(transaction)?;
+    if here > allowed {
+        retain(transaction, policy, now_ms, may_send)?;
+        here = events::count_in(transaction, 0, u64::MAX)?;
+    }
+    Ok(last + allowed.saturating_sub(here))
+}
+
 /// Gives up feedback that is too old or too much at `now_ms`, and counts under its pseudonym what
 /// is lost to the collector by that.
 ///

@@ -58,6 +58,11 @@ pub struct Status {
     pub pending_events: u64,
     /// Events that the collector refused one by one.
     pub rejected: u64,
+    /// Events of those that wait which are in batches that the collector refused as a whole: kept,
+    /// and sent again after an update of the library and once a week.
+    pub set_aside: u64,
+    /// Events that were given up for room or age before they were delivered.
+    pub evicted: u64,
     /// Slates that can be served.
     pub slates: u32,
     /// Stored values that failed their checksum since this was opened, and what replaced them was
@@ -130,6 +135,8 @@ impl From<noctule_core::Status> for Status {
             recorded: status.recorded,
             pending_events: status.pending_events,
             rejected: status.rejected,
+            set_aside: status.set_aside,
+            evicted: status.evicted,
             slates: status.slates,
             damaged: status.damaged,
             reverted: status.reverted.map(Into::into),

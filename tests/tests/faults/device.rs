@@ -130,6 +130,9 @@ impl Promises {
             assert_eq!(delivered, Some(Some(*number)), "event {sequence} is lost");
         }
         phone.whole_night();
+        // The night reads every byte of the release, and would have fallen back.
+        let after = phone.status().unwrap();
+        assert_eq!((after.release, after.reverted), (Some(release), None));
     }
 }
 

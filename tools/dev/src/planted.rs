@@ -106,7 +106,7 @@ const PLANTS: [Plant; 12] = [
             "if part.is_none_or(|number| segments.iter().all(|(segment, _)| *segment != number)) {",
             "if part.is_some_and(|number| segments.iter().any(|(other, _)| *other == number)) {",
         )],
-        test: (&["--test", "pipeline"], &["kills"]),
+        test: (&["--test", "collector"], &["repeats"]),
     },
     Plant {
         bug: "a segment is removed before its Parquet is there",

@@ -279,6 +279,17 @@ int unlinkat(int folder, const char *name, int flags) {
 int mkdir(const char *name, mode_t mode) {
     REAL(mkdir);
     char path[PATH_MAX];
-    if (watched_at(AT_FDCWD, name, path) && step('m') == REFUSE) return -1;
-    return real(name, mode);
+    int watched = watched_at(AT_FDCWD, name, path);
+    if (watched && step('m') == REFUSE) return -1;
+    int result = real(name, mode);
+    struct stat found;
+    if (!result && watched && shadow && !lstat(path, &found)) {
+        /* The inode number may be that of a folder that is gone: a new folder has no names. */
+        char names[PATH_MAX];
+        snprintf(names, sizeof names, "%s/names-%lu", shadow, (unsigned long)found.st_ino);
+        inside++;
+        unlink(names);
+        inside--;
+    }
+    return result;
 }

@@ -61,7 +61,13 @@ pub(crate) fn make(folder: &Path, shadow: &Path, image: &Path, unsynced: &mut Un
 
 type Names = BTreeMap<String, (bool, u64)>;
 
+/// No folder of ours is deeper; a listing older than the folder of its number could lead to itself.
+const DEPTH_MAX: usize = 40;
+
 fn restore(names: &Path, now: Option<&Path>, shadow: &Path, image: &Path, unsynced: &mut Unsynced) {
+    if image.components().count() > DEPTH_MAX {
+        return;
+    }
     fs::create_dir_all(image).unwrap();
     let synced: Names =
         fs::read_to_string(names).map_or_else(|_| Names::new(), |text| parse(&text));

@@ -149,6 +149,9 @@ fn check_header(batch: &BatchHeader, limits: &Limits) -> Result<(), Refused> {
         );
         return Err(header("last_sequence", reason));
     }
+    if i64::try_from(batch.dropped).is_err() {
+        return Err(header("dropped", "does not fit a signed 64-bit number"));
+    }
     if let Some(experiment) = &batch.experiment {
         validation::check_name(experiment).map_err(|reason| header("experiment", reason))?;
     }

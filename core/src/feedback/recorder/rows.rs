@@ -3,6 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Stamp;
+use crate::base::digest::hex_of;
 use crate::base::limits::SESSION_GAP_MS;
 use crate::base::{Day, Error, Result};
 use crate::feedback::FeedbackEvent;
@@ -140,8 +141,7 @@ pub(crate) fn made_from(
             query.query_row(key, |row| row.get(0)).optional()
         })
         .map_err(Error::storage("reading what a slate was made from"))?;
-    let hexadecimal = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(digest.and_then(|bytes| bytes.get(..8).map(hexadecimal)))
+    Ok(digest.and_then(|bytes| bytes.get(..8).map(hex_of)))
 }
 
 /// The number of the stored stamp; one that is new is stored.

@@ -97,7 +97,8 @@ INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0);
 CREATE TRIGGER events_gone AFTER DELETE ON events
 WHEN old.sequence > (SELECT last_sequence FROM recorder)
 BEGIN
-    UPDATE recorder SET last_sequence = old.sequence;
+    UPDATE recorder SET last_sequence = old.sequence, last_at_ms = old.at_ms,
+        last_run_ms = old.run_ms;
 END;
 
 -- Items whose history the user asked to be forgotten: what was recorded of them up to `through` is

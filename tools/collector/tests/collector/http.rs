@@ -164,6 +164,7 @@ fn a_header_that_does_not_hold_is_named() {
         ("events", json!(3)),
         ("events", json!(0)),
         ("first_sequence", json!(0)),
+        ("dropped", json!(u64::MAX)),
         ("last_sequence", json!(1)),
         ("last_sequence", json!(0)),
         ("schema", json!(0)),

@@ -62,7 +62,7 @@ impl Noctule {
         }
         let may_send = consent.may_send();
         self.rotate_pseudonym()?;
-        let (range, run) =
+        let (range, run, room) =
             self.store.write_as(durability, "recording feedback", |transaction| {
                 let run = match self.run.get() {
                     Some(run) => *run,
@@ -77,14 +77,15 @@ impl Noctule {
                     arm,
                 };
                 let range = events::append(transaction, events, stamp)?;
-                let room = self.room_until.load(Ordering::Relaxed);
+                let mut room = self.room_until.load(Ordering::Relaxed);
                 if range.is_some_and(|(_, last)| last > room) {
                     let policy = self.config.retention;
-                    let room = standing::make_room(transaction, policy, now_ms, may_send)?;
-                    self.room_until.store(room, Ordering::Relaxed);
+                    room = standing::make_room(transaction, policy, now_ms, may_send)?;
                 }
-                Ok((range, run))
+                Ok((range, run, room))
             })?;
+        // Only now: what a transaction that failed had made room for is still there.
+        self.room_until.store(room, Ordering::Relaxed);
         if range.is_some() {
             self.run.get_or_init(|| run);
         }

@@ -69,6 +69,28 @@ pub fn inputs_of(connection: &Connection, key: &SlateKey) -> Result<Option<Vec<u
         .map_err(Error::storage("reading a slate's inputs"))
 }
 
+/// The digest of what the slate of `key` was made from, when it is the one of this generation.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn inputs_of_generation(
+    connection: &Connection,
+    key: &SlateKey,
+    generation: u64,
+) -> Result<Option<Vec<u8>>> {
+    // A number that SQLite has no room for is of no slate.
+    let Ok(generation) = i64::try_from(generation) else { return Ok(None) };
+    connection
+        .prepare_cached(
+            "SELECT inputs FROM slates WHERE surface = ?1 AND context = ?2 AND generation = ?3",
+        )
+        .and_then(|mut query| {
+            let names = params![key.surface.as_str(), key.context.as_str(), generation];
+            query.query_row(names, |row| row.get(0)).optional()
+        })
+        .map_err(Error::storage("reading what a slate was made from"))
+}
+
 /// The bytes of the slate of `key` and the digest of its inputs, if there is one.
 ///
 /// # Errors

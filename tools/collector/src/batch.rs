@@ -16,6 +16,9 @@ use crate::validation;
 /// Bytes of a rejected line that are kept for whoever looks for the fault.
 const KEPT_LINE_BYTES: usize = 4_096;
 
+/// Ranges of dropped events in one header: there is one at most between two events.
+const RANGES_MAX: usize = 1_000;
+
 /// How the body is encoded (RFC 9110, 8.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Encoding {
@@ -152,11 +155,28 @@ fn check_header(batch: &BatchHeader, limits: &Limits) -> Result<(), Refused> {
     if i64::try_from(batch.dropped).is_err() {
         return Err(header("dropped", "does not fit a signed 64-bit number"));
     }
+    check_ranges(batch)?;
     if let Some(experiment) = &batch.experiment {
         validation::check_name(experiment).map_err(|reason| header("experiment", reason))?;
     }
     if let Some(exam) = &batch.exam {
         validation::check_exam(exam).map_err(|reason| header("exam", reason))?;
+    }
+    Ok(())
+}
+
+/// The ranges stand in order, and none is empty or beyond the batch.
+fn check_ranges(batch: &BatchHeader) -> Result<(), Refused> {
+    let wrong = |reason| Err(header("dropped_ranges", reason));
+    if batch.dropped_ranges.len() > RANGES_MAX {
+        return wrong(format!("{} are more than {RANGES_MAX}", batch.dropped_ranges.len()));
+    }
+    let mut before = 0;
+    for (first, last) in &batch.dropped_ranges {
+        if *first <= before || last < first || *last > batch.last_sequence {
+            return wrong(format!("[{first}, {last}] is empty, out of order or beyond the batch"));
+        }
+        before = *last;
     }
     Ok(())
 }

@@ -7,6 +7,7 @@ use crate::base::digest::hex_of;
 use crate::base::limits::SESSION_GAP_MS;
 use crate::base::{Day, Error, Result};
 use crate::feedback::FeedbackEvent;
+use crate::slates::{SlateKey, rows as slates};
 
 /// How far recording is: what the one row says, and what was recorded since that row was written.
 ///
@@ -132,15 +133,8 @@ pub(crate) fn made_from(
     else {
         return Ok(None);
     };
-    let digest: Option<Vec<u8>> = transaction
-        .prepare_cached(
-            "SELECT inputs FROM slates WHERE surface = ?1 AND context = ?2 AND generation = ?3",
-        )
-        .and_then(|mut query| {
-            let key = params![surface.as_str(), context.as_str(), generation];
-            query.query_row(key, |row| row.get(0)).optional()
-        })
-        .map_err(Error::storage("reading what a slate was made from"))?;
+    let key = SlateKey { surface: surface.clone(), context: context.clone() };
+    let digest = slates::inputs_of_generation(transaction, &key, generation)?;
     Ok(digest.and_then(|bytes| bytes.get(..8).map(hex_of)))
 }
 

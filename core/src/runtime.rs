@@ -23,7 +23,7 @@ mod versions;
 mod widget;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use activation::Releases;
 pub use config::Config;
@@ -71,8 +71,9 @@ use crate::store::{Identity, Store};
 pub struct Noctule {
     config: Config,
     store: Store,
-    /// Number of this run, once something was recorded in it: events are stamped with it.
-    run: OnceLock<u32>,
+    /// The run, once something was recorded in it: its number, and when it began by the clock that
+    /// nobody can set. A new pseudonym begins another.
+    run: Mutex<Option<(u32, u64)>>,
     /// Up to this sequence number there is room for events; set back whenever some were removed.
     room_until: AtomicU64,
     shelf: Shelf,
@@ -146,7 +147,7 @@ impl Noctule {
         let noctule = Self {
             config,
             store,
-            run: OnceLock::new(),
+            run: Mutex::default(),
             room_until: AtomicU64::new(0),
             shelf: Shelf::default(),
             closed: AtomicBool::new(false),

@@ -11,6 +11,8 @@ pub struct Stamp<'a> {
     pub run_ms: Option<u64>,
     /// Number of the run of the library.
     pub run: u32,
+    /// Pseudonym that the events go out under: what is stamped tells nothing of another.
+    pub pseudonym: uuid::Uuid,
     /// Offset of the device from UTC in minutes.
     pub zone_minutes: i32,
     /// The active release, as `name@version`.

@@ -39,7 +39,7 @@ pub fn append(
         let stamp = match stamped {
             Some((before, stamp)) if same_slate(before, event) => stamp,
             _ => {
-                let made_from = recorder::made_from(transaction, event)?;
+                let made_from = recorder::made_from(transaction, event, stamp.pseudonym)?;
                 recorder::stamp_id(transaction, &stamp, &recorder, made_from.as_deref())?
             }
         };
@@ -319,6 +319,7 @@ mod tests {
             arm: Some("model"),
             zone_minutes: -360,
             run: 3,
+            pseudonym: uuid::Uuid::nil(),
             run_ms: Some(40),
         };
         let events = [like, impression];

@@ -47,6 +47,7 @@ impl Noctule {
             let mut state = self.state();
             state.identity = identity;
             state.damaged.clear();
+            *lock(&self.run) = None;
             *lock(&self.asked) = super::schedule::LastAsked::default();
         }
         // What is in memory goes first: it must not be served when the overwriting fails.

@@ -1,8 +1,9 @@
 //! Another pseudonym every so many days.
 
 use super::erase::SCRUB_PENDING;
-use super::{Config, Noctule};
+use super::{Config, Noctule, lock};
 use crate::base::{Error, Result};
+use crate::feedback::recorder;
 use crate::store::{meta, pseudonyms};
 use crate::upload::QueueState;
 
@@ -29,6 +30,7 @@ impl Noctule {
         }
         let identity = self.store.write("taking another pseudonym", |transaction| {
             let next = identity.rotate(transaction, self.config.seed, now_ms)?;
+            recorder::rows::begin_anew(transaction)?;
             let sent = QueueState::load(transaction)?.delivered_through(transaction)?;
             if pseudonyms::remove_delivered(transaction, sent)? {
                 meta::put_number(transaction, SCRUB_PENDING, 1)?;
@@ -36,6 +38,7 @@ impl Noctule {
             Ok(next)
         })?;
         self.state().identity = identity;
+        *lock(&self.run) = None;
         Ok(())
     }
 }

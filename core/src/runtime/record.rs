@@ -62,16 +62,19 @@ impl Noctule {
         }
         let may_send = consent.may_send();
         self.rotate_pseudonym()?;
+        let (before, monotonic_ms) = (*lock(&self.run), clock.monotonic_ms());
+        let pseudonym = self.state().identity.installation;
         let (range, run, room) =
             self.store.write_as(durability, "recording feedback", |transaction| {
-                let run = match self.run.get() {
-                    Some(run) => *run,
-                    None => recorder::rows::next_run(transaction)?,
+                let (run, began_ms) = match before {
+                    Some(run) => run,
+                    None => (recorder::rows::next_run(transaction)?, monotonic_ms.unwrap_or(0)),
                 };
                 let stamp = Stamp {
                     now_ms,
-                    run_ms: clock.monotonic_ms(),
+                    run_ms: monotonic_ms.map(|ms| ms.saturating_sub(began_ms)),
                     run,
+                    pseudonym,
                     zone_minutes: clock.offset_minutes(),
                     release: release.as_deref(),
                     arm,
@@ -82,12 +85,12 @@ impl Noctule {
                     let policy = self.config.retention;
                     room = standing::make_room(transaction, policy, now_ms, may_send)?;
                 }
-                Ok((range, run, room))
+                Ok((range, (run, began_ms), room))
             })?;
         // Only now: what a transaction that failed had made room for is still there.
         self.room_until.store(room, Ordering::Relaxed);
         if range.is_some() {
-            self.run.get_or_init(|| run);
+            *lock(&self.run) = Some(run);
         }
         self.shelf.note(|today| {
             for event in events {

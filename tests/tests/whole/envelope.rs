@@ -1,13 +1,15 @@
 //! What every event carries: numbers, clocks, visits, and what its slate was made from.
 
-use noctule_core::base::{ContextId, SurfaceId};
+use std::sync::Arc;
+
+use noctule_core::base::{Clock, ContextId, ManualClock, SurfaceId, SystemClock};
 use noctule_core::consent::DataConsent;
 use noctule_core::feedback::{
     Detail, Details, EventKind, FeedbackEvent, FieldSchema, FieldType, KindSchema, KindSchemas,
 };
 use noctule_core::upload::{Network, Transfer};
 use noctule_core::{Config, Error};
-use noctule_tests::collector::lines;
+use noctule_tests::collector::{acknowledgement, lines};
 use noctule_tests::phone::event;
 use noctule_tests::town::NOW_MS;
 use noctule_tests::{Phone, Town};
@@ -143,4 +145,62 @@ fn fields_of_an_own_kind_travel_as_declared_and_others_are_refused() {
     assert!(named, "{refused:?}");
     let lines = sent(&phone);
     assert_eq!(column(&lines, "details"), [json!({"why": "taste"})]);
+}
+
+/// A clock of the test's for the day, and the system's for what nobody can set.
+#[derive(Debug)]
+struct Running(Arc<ManualClock>);
+
+impl Clock for Running {
+    fn now_ms(&self) -> i64 {
+        self.0.now_ms()
+    }
+
+    fn monotonic_ms(&self) -> Option<u64> {
+        SystemClock::default().monotonic_ms().map(|ms| ms + 1_000_000)
+    }
+}
+
+#[test]
+fn nothing_that_is_stamped_ties_a_new_pseudonym_to_the_old() {
+    let scratch = tempfile::tempdir().unwrap();
+    let release = Town::default().pack(scratch.path());
+    let clock = Arc::new(ManualClock::at(NOW_MS));
+    let open = || {
+        Phone::open_as(&scratch.path().join("profile"), NOW_MS, |config| {
+            config.rotate_pseudonym_days = Some(1);
+            config.clock = Arc::new(Running(clock.clone()));
+        })
+        .unwrap()
+    };
+    let show = |phone: &Phone| {
+        let generation = phone.slate("home", 0).generation;
+        let shown = FeedbackEvent { generation, ..event("impression", "item-1") };
+        phone.record(&[shown]).unwrap();
+    };
+    let phone = open();
+    phone.install_release(&release).unwrap();
+    phone.whole_night();
+    show(&phone);
+    phone.close();
+    let phone = open();
+    clock.set(NOW_MS + 60 * MINUTE_MS);
+    show(&phone);
+    let before = sent(&phone);
+    assert_eq!(column(&before, "session"), [1, 2]);
+    assert_eq!(column(&before, "run"), [1, 2]);
+    assert_eq!(before[0]["made_from"], before[1]["made_from"]);
+    let Transfer::Upload(request) = phone.next_transfer(Network::Unmetered).unwrap() else {
+        panic!("nothing to send");
+    };
+    let acknowledged = acknowledgement(&request.id, before.len());
+    phone.transfer_finished(&request.id, &acknowledged).unwrap();
+    clock.set(NOW_MS + 25 * 60 * MINUTE_MS);
+    show(&phone);
+    let after = sent(&phone);
+    assert_eq!(column(&after, "session"), [1]);
+    assert_eq!(column(&after, "run"), [1]);
+    assert!(after[0]["run_ms"].as_u64().unwrap() < 1_000_000, "the clock of the run goes on");
+    assert!(after[0]["made_from"].is_string());
+    assert_ne!(after[0]["made_from"], before[0]["made_from"], "of the same slate");
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use noctule_core::base::digest::hex_of;
 use noctule_core::upload::Acknowledgement;
 
 /// Gives the signature of bytes.
@@ -25,8 +26,7 @@ impl Signer {
     /// The acknowledgement with its signature.
     pub(crate) fn signed(&self, answer: Acknowledgement) -> Acknowledgement {
         let signature = (self.0)(answer.signed_text().as_bytes());
-        let digits = signature.iter().map(|byte| format!("{byte:02x}")).collect();
-        Acknowledgement { signature: Some(digits), ..answer }
+        Acknowledgement { signature: Some(hex_of(&signature)), ..answer }
     }
 }
 

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 
 use super::Stamp;
-use crate::base::digest::hex_of;
+use crate::base::digest::sha256_hex;
 use crate::base::limits::SESSION_GAP_MS;
 use crate::base::{Day, Error, Result};
 use crate::feedback::FeedbackEvent;
@@ -123,10 +123,23 @@ pub fn next_run(connection: &Connection) -> Result<u32> {
     Recorder::load(connection).map(|recorder| recorder.last_run.saturating_add(1))
 }
 
-/// The digest of what the slate of an event was made from, when that slate is still on the shelf.
+/// Counts sessions and runs from 1 again: for a new pseudonym, which a number that goes on would tie
+/// to the one before.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn begin_anew(transaction: &Transaction<'_>) -> Result<()> {
+    let sql = "UPDATE recorder SET session = 0, last_run = 0, last_run_ms = NULL";
+    let begun = transaction.execute(sql, []);
+    begun.map(drop).map_err(Error::storage("beginning to count anew"))
+}
+
+/// A digest of what the slate of an event was made from, when that slate is still on the shelf:
+/// another under each pseudonym.
 pub(crate) fn made_from(
     transaction: &Transaction<'_>,
     event: &FeedbackEvent,
+    pseudonym: uuid::Uuid,
 ) -> Result<Option<String>> {
     let (Some(surface), Some(context), Some(generation)) =
         (&event.surface, &event.context, event.generation)
@@ -135,7 +148,12 @@ pub(crate) fn made_from(
     };
     let key = SlateKey { surface: surface.clone(), context: context.clone() };
     let digest = slates::inputs_of_generation(transaction, &key, generation)?;
-    Ok(digest.and_then(|bytes| bytes.get(..8).map(hex_of)))
+    // A slate that stands in for others has no digest.
+    Ok(digest.filter(|digest| !digest.is_empty()).map(|digest| {
+        let mut text = sha256_hex(&[pseudonym.as_bytes().as_slice(), &digest].concat());
+        text.truncate(16);
+        text
+    }))
 }
 
 /// The number of the stored stamp; one that is new is stored.

@@ -203,8 +203,8 @@ pub struct RecordedEvent {
     /// Fields of the app's own kind.
     #[serde(default, skip_serializing_if = "Details::is_empty")]
     pub details: Details,
-    /// 16 hexadecimal digits of a digest of the pseudonym and what the slate was made from: release,
-    /// plan, profile and day. Impressions with the same digest saw the same features.
+    /// 16 hexadecimal digits of a digest of the pseudonym and what the slate was made from:
+    /// release, plan, profile and day. Impressions with the same digest saw the same features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub made_from: Option<String>,
     /// Release that was active, as `name@version`.

@@ -123,8 +123,8 @@ pub fn next_run(connection: &Connection) -> Result<u32> {
     Recorder::load(connection).map(|recorder| recorder.last_run.saturating_add(1))
 }
 
-/// Counts sessions and runs from 1 again: for a new pseudonym, which a number that goes on would tie
-/// to the one before.
+/// Counts sessions and runs from 1 again: for a new pseudonym, which a number that goes on would
+/// tie to the one before.
 ///
 /// # Errors
 /// [`Error::Storage`], [`Error::StorageFull`].

@@ -6,6 +6,7 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::base::{Refusal, SystemClock, json};
 use noctule_core::feedback::Retention;
 use noctule_core::release::Plan;
+use noctule_core::upload::UploadPolicy;
 
 use crate::kinds::core_kinds;
 use crate::{DataConsent, KindSchema, RecommenderError, WidgetPolicy};
@@ -63,6 +64,9 @@ pub struct Config {
     /// So many events are kept, at least 1,000; 60,000 without a number.
     #[uniffi(default = None)]
     pub keep_events: Option<u32>,
+    /// Bytes of feedback that may leave over metered networks in a day; 1 MiB without a number.
+    #[uniffi(default = None)]
+    pub metered_upload_bytes_a_day: Option<u64>,
 }
 
 /// Which releases to follow, how often to look, and what may go over a metered network.
@@ -103,6 +107,11 @@ impl TryFrom<Config> for noctule_core::Config {
                 days: config.keep_events_days.unwrap_or(standard.days),
                 events: config.keep_events.unwrap_or(standard.events),
             },
+            upload: config
+                .metered_upload_bytes_a_day
+                .map_or_else(UploadPolicy::default, |metered_bytes_a_day| UploadPolicy {
+                    metered_bytes_a_day,
+                }),
             allow_unsigned_for_development: config.allow_unsigned_for_development,
             plan: config.plan.as_deref().map(plan).transpose()?,
             trusted_root: config.trusted_root,
@@ -174,6 +183,7 @@ mod tests {
             collector_keys: vec!["0b".repeat(32)],
             keep_events_days: Some(30),
             keep_events: None,
+            metered_upload_bytes_a_day: None,
         }
     }
 

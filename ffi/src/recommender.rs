@@ -40,6 +40,7 @@ use crate::{
 ///     collector_keys: vec![],
 ///     keep_events_days: None,
 ///     keep_events: None,
+///     metered_upload_bytes_a_day: None,
 /// })?;
 /// let request = RecommendRequest { surface: "home".into(), context: None, limit: None };
 /// let answer = recommender.recommend(request)?;

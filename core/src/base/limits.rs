@@ -55,6 +55,9 @@ pub const SLATE_LENGTH_MAX: usize = 1_000;
 /// Rules of a plan: with the exposures as many as the bits that note which of them touched a slot.
 pub const RULES_MAX: usize = 96;
 
+/// Answers of a plan that are told with noise.
+pub const PRIVATE_ANSWERS_MAX: usize = 16;
+
 /// Exposures of a plan.
 pub const EXPOSURES_MAX: usize = 32;
 

@@ -16,7 +16,14 @@ use crate::store::identity;
 use crate::upload::QueueState;
 
 /// Values that are numbers, little-endian.
-const NUMBERS: [&str; 4] = [identity::SEED, "withheld_through", "erasure_pending", "scrub_pending"];
+const NUMBERS: [&str; 6] = [
+    identity::SEED,
+    "withheld_through",
+    "erasure_pending",
+    "scrub_pending",
+    "metered_day",
+    "metered_bytes",
+];
 /// Values that are paths.
 const PATHS: [&str; 2] = ["widget_path", "export_path"];
 

@@ -108,6 +108,12 @@ impl KindSchemas {
         Ok(Self(schemas))
     }
 
+    /// How `field` of the own kind `kind` is declared.
+    #[must_use]
+    pub fn field(&self, kind: &str, field: &str) -> Option<&FieldSchema> {
+        self.0.get(kind)?.get(field)
+    }
+
     /// Checks the fields of an event of `kind`.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::Details;
+use super::private::RandomisedParts;
 use crate::base::{ContextId, EventId, ItemId, SurfaceId};
 
 /// What happened.
@@ -203,6 +204,9 @@ pub struct RecordedEvent {
     /// Fields of the app's own kind.
     #[serde(default, skip_serializing_if = "Details::is_empty")]
     pub details: Details,
+    /// What of it the collector was told with noise: never on the device.
+    #[serde(default, skip_serializing_if = "RandomisedParts::is_empty")]
+    pub randomised: RandomisedParts,
     /// 16 hexadecimal digits of a digest of the pseudonym and what the slate was made from:
     /// release, plan, profile and day. Impressions with the same digest saw the same features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -238,6 +242,7 @@ impl RecordedEvent {
             visible_ms: None,
             undoes: None,
             details: Details::new(),
+            randomised: RandomisedParts::new(),
             made_from: None,
             release: None,
             arm: None,

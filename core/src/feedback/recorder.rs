@@ -2,6 +2,8 @@
 
 pub mod rows;
 
+use super::private::PrivateAnswers;
+
 /// What is stamped on every event of one call.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Stamp<'a> {
@@ -19,4 +21,6 @@ pub struct Stamp<'a> {
     pub release: Option<&'a str>,
     /// The arm of the installation.
     pub arm: Option<&'a str>,
+    /// What the collector is told with noise.
+    pub private: Option<PrivateAnswers<'a>>,
 }

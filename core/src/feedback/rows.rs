@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, Row, Transaction, params};
 
+use super::private::{self, PrivateAnswers, RandomisedParts, Told};
 use super::recorder::Stamp;
 use super::recorder::rows::{self as recorder, Recorder};
 use super::{EventKind, FeedbackEvent, RecordedEvent};
@@ -27,15 +28,17 @@ pub fn append(
     let mut insert = transaction
         .prepare_cached(
             "INSERT INTO events (sequence, id, at_ms, run_ms, kind, item, surface, context, \
-             position, generation, propensity, dwell_ms, visible_ms, undoes, details, stamp) \
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
+             position, generation, propensity, dwell_ms, visible_ms, undoes, details, stamp, \
+             told) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, \
+             ?16, ?17)",
         )
         .map_err(failed())?;
     let now_ms = stamp.now_ms;
     let run_ms = stamp.run_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    let told = told(transaction, events, stamp.private)?;
     // One screen shows one slate: its stamp is looked up once.
     let mut stamped: Option<(&FeedbackEvent, i64)> = None;
-    for event in events {
+    for (index, event) in events.iter().enumerate() {
         let stamp = match stamped {
             Some((before, stamp)) if same_slate(before, event) => stamp,
             _ => {
@@ -67,11 +70,32 @@ pub fn append(
             event.undoes.as_ref().map(EventKind::as_str),
             details,
             stamp,
+            told.get(index).and_then(Option::as_deref),
         ];
         insert.execute(values).map_err(failed())?;
     }
     recorder.save(transaction)?;
     Ok(Some((first, recorder.last_sequence)))
+}
+
+/// For each event what is told instead of the truth, as JSON; empty when nothing is private.
+fn told(
+    transaction: &Transaction<'_>,
+    events: &[FeedbackEvent],
+    private: Option<PrivateAnswers<'_>>,
+) -> Result<Vec<Option<String>>> {
+    let private = private.filter(|private| events.iter().any(|event| private.concern(event)));
+    let Some(private) = private else { return Ok(Vec::new()) };
+    let secret = private::rows::secret(transaction)?;
+    let told = events.iter().map(|event| {
+        if !private.concern(event) {
+            return Ok(None);
+        }
+        serde_json::to_string(&private.told(event, &secret)?)
+            .map(Some)
+            .map_err(|error| Error::invalid("details", format!("do not become JSON: {error}")))
+    });
+    told.collect()
 }
 
 fn same_slate(one: &FeedbackEvent, other: &FeedbackEvent) -> bool {
@@ -113,13 +137,43 @@ pub fn each_in(
     range: Range,
     mut take: impl FnMut(RecordedEvent) -> Result<()>,
 ) -> Result<()> {
+    each_row(connection, range, |row| take(event(row)?))
+}
+
+/// As [`each_in`], but the events as the collector is told them.
+///
+/// # Errors
+/// As [`each_in`].
+pub fn each_told_in(
+    connection: &Connection,
+    range: Range,
+    mut take: impl FnMut(RecordedEvent) -> Result<()>,
+) -> Result<()> {
+    each_row(connection, range, |row| {
+        let mut event = event(row)?;
+        let told: Option<String> = row.get(21).map_err(Error::storage("reading an event"))?;
+        if let Some(told) = told {
+            let told: Told = serde_json::from_str(&told).map_err(|error| {
+                Error::damaged(format!("event {}", event.sequence), error.to_string())
+            })?;
+            told.replace(&mut event);
+        }
+        take(event)
+    })
+}
+
+fn each_row(
+    connection: &Connection,
+    range: Range,
+    mut take: impl FnMut(&Row<'_>) -> Result<()>,
+) -> Result<()> {
     let failed = || Error::storage("reading feedback");
     // A stamp that is missing takes nothing but what it says with it.
     let mut query = connection
         .prepare_cached(
             "SELECT sequence, events.id, at_ms, kind, item, surface, context, position, \
              generation, propensity, dwell_ms, visible_ms, undoes, details, run_ms, release, arm, \
-             zone_minutes, run, session, made_from \
+             zone_minutes, run, session, made_from, told \
              FROM events LEFT JOIN stamps ON stamps.id = stamp \
              WHERE sequence > ?1 AND sequence <= ?2 ORDER BY sequence LIMIT ?3",
         )
@@ -129,7 +183,7 @@ pub fn each_in(
     let bounds = params![number(range.after), number(range.through), limit];
     let mut rows = query.query(bounds).map_err(failed())?;
     while let Some(row) = rows.next().map_err(failed())? {
-        take(event(row)?)?;
+        take(row)?;
     }
     Ok(())
 }
@@ -285,101 +339,10 @@ fn event(row: &Row<'_>) -> Result<RecordedEvent> {
         run: row.get(18).map_err(failed())?,
         session: row.get(19).map_err(failed())?,
         made_from: text(20)?,
+        randomised: RandomisedParts::new(),
     })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::feedback::{Detail, Details};
-    use crate::store::Store;
-
-    #[test]
-    fn events_come_back_in_order_and_numbers_are_never_used_again() {
-        let scratch = tempfile::tempdir().unwrap();
-        let store = Store::open(scratch.path()).unwrap();
-        let like = FeedbackEvent::new(EventKind::Like, ItemId::new("luna").unwrap());
-        let own = EventKind::try_from("shared_it".to_owned()).unwrap();
-        let impression = FeedbackEvent {
-            kind: own,
-            surface: Some(SurfaceId::new("home").unwrap()),
-            context: Some(ContextId::new("lunch").unwrap()),
-            position: Some(3),
-            generation: Some(9),
-            propensity: Some(0.5),
-            dwell_ms: Some(100),
-            visible_ms: Some(90),
-            details: Details::from([("stars".into(), Detail::Number(4.5))]),
-            at_ms: Some(77),
-            ..like.clone()
-        };
-        let stamp = Stamp {
-            now_ms: 5,
-            release: Some("town@1"),
-            arm: Some("model"),
-            zone_minutes: -360,
-            run: 3,
-            pseudonym: uuid::Uuid::nil(),
-            run_ms: Some(40),
-        };
-        let events = [like, impression];
-        let append_two = |t: &Transaction<'_>| append(t, &events, stamp);
-        assert_eq!(store.write("test", append_two).unwrap(), Some((1, 2)));
-        let read = |after| {
-            let mut all = Vec::new();
-            let collect = |event| {
-                all.push(event);
-                Ok(())
-            };
-            store.read(|connection| each_after(connection, after, 10, collect)).unwrap();
-            all
-        };
-        let all = read(0);
-        assert_eq!((all[0].at_ms, all[1].at_ms), (5, 77));
-        assert_eq!(all[1].kind.as_str(), "shared_it");
-        assert_eq!(
-            (all[1].position, all[1].generation, all[1].dwell_ms),
-            (Some(3), Some(9), Some(100))
-        );
-        assert_eq!(all[0].release.as_deref(), Some("town@1"));
-        assert_eq!((all[1].visible_ms, &all[1].details), (Some(90), &events[1].details));
-        let stamp = (all[0].zone_minutes, all[0].run, all[0].run_ms, all[0].session);
-        assert_eq!(stamp, (Some(-360), Some(3), Some(40), Some(1)));
-        assert!(all[0].id < all[1].id);
-        store.write("test", |t| remove_through(t, 2, &[])).unwrap();
-        assert_eq!(store.read(last_sequence).unwrap(), 2);
-        assert_eq!(store.write("test", append_two).unwrap(), Some((3, 4)));
-        assert_eq!(read(3).len(), 1);
-    }
-
-    #[test]
-    fn what_is_kept_is_left_out_of_what_is_removed() {
-        let scratch = tempfile::tempdir().unwrap();
-        let store = Store::open(scratch.path()).unwrap();
-        let like = FeedbackEvent::new(EventKind::Like, ItemId::new("luna").unwrap());
-        let events = vec![like; 10];
-        store.write("test", |t| append(t, &events, Stamp::default())).unwrap();
-        store.write("test", |t| remove_through(t, 8, &[(6, 7), (2, 3)])).unwrap();
-        let mut left = Vec::new();
-        let take = |event: RecordedEvent| {
-            left.push(event.sequence);
-            Ok(())
-        };
-        store.read(|connection| each_after(connection, 0, 20, take)).unwrap();
-        assert_eq!(left, [2, 3, 6, 7, 9, 10]);
-        assert_eq!(store.read(|connection| count_in(connection, 2, 9)).unwrap(), 4);
-    }
-
-    #[test]
-    fn numbers_stay_used_also_when_the_newest_events_of_a_session_are_removed() {
-        let scratch = tempfile::tempdir().unwrap();
-        let store = Store::open(scratch.path()).unwrap();
-        let like = [FeedbackEvent::new(EventKind::Like, ItemId::new("luna").unwrap())];
-        let append_one = || store.write("test", |t| append(t, &like, Stamp::default())).unwrap();
-        assert_eq!([append_one(), append_one()], [Some((1, 1)), Some((2, 2))]);
-        assert!(store.write("test", |t| remove(t, 2)).unwrap());
-        assert_eq!(append_one(), Some((3, 3)));
-        store.write("test", |t| remove_through(t, 3, &[])).unwrap();
-        assert_eq!(append_one(), Some((4, 4)));
-    }
-}
+#[path = "rows_tests.rs"]
+mod tests;

@@ -17,6 +17,7 @@ pub mod manifest;
 pub mod open;
 mod pass;
 pub mod plan;
+mod private_answer;
 mod ranges;
 pub mod rows;
 pub mod rules;
@@ -52,6 +53,7 @@ pub use manifest::{
 pub use open::OpenRelease;
 pub use pass::Chunks;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
+pub use private_answer::{EPSILON, PrivateAnswer};
 pub use rules::{Action, Attribute, Cap, Exposure, Group, Pin, Rule, Scaling, Selector};
 pub use runtime::RUNTIME_VERSION;
 pub use tensors::{TensorInfo, TensorLayout};

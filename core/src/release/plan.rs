@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Exposure, Rule};
-use crate::base::limits::{CONTEXTS_MAX, EXPOSURES_MAX, RULES_MAX, SURFACES_MAX};
+use super::{Exposure, PrivateAnswer, Rule};
+use crate::base::limits::{
+    CONTEXTS_MAX, EXPOSURES_MAX, PRIVATE_ANSWERS_MAX, RULES_MAX, SURFACES_MAX,
+};
 use crate::base::{ContextId, Span, SurfaceId, WeekMinute, json};
 
 /// Surfaces, contexts and settings. Ships in the manifest; the app may override it.
@@ -59,6 +61,13 @@ pub struct Plan {
     /// How many times as long as its checks allow a slate may take on a device, 1 to 100.
     #[serde(default = "Plan::default_latency_factor")]
     pub latency_factor: f64,
+    /// Answers that the collector is told with noise.
+    #[serde(
+        default,
+        deserialize_with = "json::up_to::<PRIVATE_ANSWERS_MAX, _, _>",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    pub private: Vec<PrivateAnswer>,
 }
 
 fn yes() -> bool {

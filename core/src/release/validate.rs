@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::manifest::{
     CATALOGUE_FILE, ITEMS_FILE, MANIFEST_FILE, MANIFEST_FORMAT, MODEL_FILE, SIGNATURE_FILE,
 };
-use super::{Experiment, FileEntry, Manifest, Plan, runtime};
+use super::{Experiment, FileEntry, Manifest, Plan, private_answer, runtime};
 use crate::base::ids::check_app;
 use crate::base::limits::{
     ARMS_MAX, CANDIDATES_MAX, CHUNK_BYTES, CONTEXTS_MAX, ID_BYTES_MAX, RELEASE_BYTES_MAX,
@@ -136,6 +136,7 @@ impl Plan {
             return refuse("exploration.temperature", reason);
         }
         within("exploration.pool", self.exploration.pool, 1, CANDIDATES_MAX)?;
+        private_answer::check(&self.private)?;
         self.check_rules()?;
         if !(1.0..=LATENCY_FACTOR_MAX).contains(&self.latency_factor) {
             let reason = format!("is {}, 1 to {LATENCY_FACTOR_MAX}", self.latency_factor);

@@ -9,6 +9,7 @@ use crate::delivery::DeliveryPolicy;
 use crate::feedback::{KindSchemas, Retention};
 use crate::night::schedule::SchedulePolicy;
 use crate::release::Plan;
+use crate::upload::UploadPolicy;
 use crate::widget::WidgetPolicy;
 
 /// What [`crate::Noctule::open`] needs to know.
@@ -31,6 +32,8 @@ pub struct Config {
     pub allow_unsigned_for_development: bool,
     /// Lets [`crate::Noctule::next_transfer`] fetch new releases; needs a `trusted_root`.
     pub delivery: Option<DeliveryPolicy>,
+    /// What feedback may cost on metered networks.
+    pub upload: UploadPolicy,
     /// Replaces the plan of the release. Its contexts must be those of the release.
     pub plan: Option<Plan>,
     /// Keeps a file of the current slates for extensions of the app that must not open SQLite: see
@@ -72,6 +75,7 @@ impl Config {
             trusted_root: None,
             allow_unsigned_for_development: false,
             delivery: None,
+            upload: UploadPolicy::default(),
             plan: None,
             widget: None,
             event_kinds: KindSchemas::default(),

@@ -2,11 +2,11 @@
 
 use super::{Config, Noctule, lock, widget};
 use crate::base::Result;
-use crate::feedback::rows as events;
+use crate::feedback::{private, rows as events};
 use crate::learning::rows as profiles;
 use crate::slates::rows as slates;
 use crate::store::{Identity, Store, meta};
-use crate::upload::{QueueState, deletions, withheld};
+use crate::upload::{QueueState, deletions, metered, withheld};
 
 /// Set before anything is erased, taken away in the transaction that erases: an erasure that was
 /// begun is finished, by the next opening if need be.
@@ -78,6 +78,8 @@ pub(super) fn erase_all(store: &Store, now_ms: i64) -> Result<Identity> {
         crate::night::rows::remove_all(transaction)?;
         meta::remove(transaction, crate::night::schedule::rows::KEY)?;
         meta::remove(transaction, profiles::KEY)?;
+        meta::remove(transaction, private::rows::KEY)?;
+        metered::rows::forget(transaction)?;
         withheld::rows::remove_all(transaction)?;
         QueueState::default().save(transaction)?;
         meta::remove(transaction, ERASURE_PENDING)?;

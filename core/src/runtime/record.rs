@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{Noctule, lock};
 use crate::base::Result;
 use crate::feedback::recorder::{self, Stamp};
-use crate::feedback::{self, Durability, EventKind, FeedbackEvent, rows as events};
+use crate::feedback::{self, Durability, EventKind, FeedbackEvent, PrivateAnswers, rows as events};
 use crate::upload::standing::rows as standing;
 
 /// What [`Noctule::record`] has made durable.
@@ -54,6 +54,11 @@ impl Noctule {
             (release, state.treatment())
         };
         let arm = treatment.arm.as_deref();
+        let snapshot = self.shelf.snapshot();
+        // The plan of the app holds before any release is there.
+        let plan = self.config.plan.as_ref().or(snapshot.plan.as_deref());
+        let private = plan
+            .map(|plan| PrivateAnswers { answers: &plan.private, kinds: &self.config.event_kinds });
         let recording = lock(&self.recording);
         let consent = self.state().consent;
         if !consent.may_record() {
@@ -78,6 +83,7 @@ impl Noctule {
                     zone_minutes: clock.offset_minutes(),
                     release: release.as_deref(),
                     arm,
+                    private,
                 };
                 let range = events::append(transaction, events, stamp)?;
                 let mut room = self.room_until.load(Ordering::Relaxed);

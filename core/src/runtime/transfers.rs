@@ -7,7 +7,7 @@ use crate::delivery::FETCH_ID;
 use crate::learning::rows as profiles;
 use crate::store::{meta, pseudonyms};
 use crate::upload::standing::rows as standing;
-use crate::upload::{QueueState, Sender, deletions};
+use crate::upload::{QueueState, Sender, deletions, metered};
 
 impl Noctule {
     /// What the app's HTTP client should do next: requests to delete go first, then feedback, if
@@ -23,7 +23,7 @@ impl Noctule {
     /// [`crate::base::Error::StorageFull`], [`crate::base::Error::File`],
     /// [`crate::base::Error::Damaged`], [`crate::base::Error::Closed`].
     pub fn next_transfer(&self, network: Network) -> Result<Transfer> {
-        let upload = self.next_upload()?;
+        let upload = self.next_upload(network)?;
         self.scrub_soon();
         if matches!(upload, Transfer::Upload(_)) {
             return Ok(upload);
@@ -34,7 +34,7 @@ impl Noctule {
         })
     }
 
-    fn next_upload(&self) -> Result<Transfer> {
+    fn next_upload(&self, network: Network) -> Result<Transfer> {
         // An erasure in between would send the new user's events under the old pseudonym.
         let _recording = lock(&self.recording);
         self.rotate_pseudonym()?;
@@ -54,7 +54,19 @@ impl Noctule {
                 return Ok(deletion);
             }
             // A request that waits for its next attempt keeps no feedback back.
-            let batch = QueueState::load(transaction)?.next(transaction, &sender, now_ms)?;
+            let mut queue = QueueState::load(transaction)?;
+            let batch = match queue.next(transaction, &sender, now_ms)? {
+                Transfer::Upload(request) if network == Network::Metered => {
+                    let bytes = request.body.len() as u64;
+                    let policy = self.config.upload;
+                    if metered::rows::spend(transaction, policy, bytes, now_ms)? {
+                        Transfer::Upload(request)
+                    } else {
+                        Transfer::WaitForUnmetered { bytes }
+                    }
+                }
+                other => other,
+            };
             Ok(sooner(deletion, batch))
         })
     }

@@ -29,6 +29,7 @@ fn plan(consumed: Consumed) -> Plan {
         fresh_hours: 36,
         fatigue_impressions: 2,
         latency_factor: 8.0,
+        private: vec![],
     }
 }
 

@@ -2,9 +2,11 @@
 
 mod batch;
 pub mod deletions;
+pub mod metered;
 pub mod wire;
 pub mod withheld;
 
+pub use metered::UploadPolicy;
 pub use wire::{Acknowledgement, BATCH_SCHEMA, BatchHeader, ExamSummary, RejectedEvent};
 
 mod rows;

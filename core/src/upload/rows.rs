@@ -199,7 +199,7 @@ impl QueueState {
         for _ in 0..SET_ASIDE_MAX + 2 {
             let range = self.choose(sent_through, now_ms);
             let mut batch = Vec::new();
-            events::each_in(transaction, range, |event| {
+            events::each_told_in(transaction, range, |event| {
                 batch.push(event);
                 Ok(())
             })?;

@@ -6,4 +6,5 @@
 mod collector;
 mod kills;
 mod network;
+mod private;
 mod signed;

@@ -90,3 +90,38 @@ fn events_that_were_sent_but_not_learned_are_still_learned_and_the_other_way_rou
     collector.check_contiguous(5);
     assert_eq!((collector.repeated, phone.night().learned_events), (0, 0));
 }
+
+#[test]
+fn mobile_data_carries_so_much_a_day_and_wi_fi_all() {
+    let scratch = tempfile::tempdir().unwrap();
+    let open = |bytes| {
+        let allow = |config: &mut noctule_core::Config| config.upload.metered_bytes_a_day = bytes;
+        Phone::open_as(scratch.path(), NOW_MS, allow).unwrap()
+    };
+    let phone = open(0);
+    phone.record(&[event("like", "a")]).unwrap();
+    let Transfer::WaitForUnmetered { bytes } = phone.next_transfer(Network::Metered).unwrap()
+    else {
+        panic!("nothing may leave over mobile data");
+    };
+    let held = upload(&phone);
+    assert_eq!(bytes, held.body.len() as u64);
+    drop(phone);
+    // Twice fits, three times does not, and a failed attempt counts.
+    let phone = open(2 * bytes + bytes / 2);
+    for _ in 0..2 {
+        let Transfer::Upload(request) = phone.next_transfer(Network::Metered).unwrap() else {
+            panic!("it fits");
+        };
+        assert_eq!((&request.id, &request.body), (&held.id, &held.body), "the same batch");
+    }
+    for network in [Network::Metered, Network::Metered] {
+        let next = phone.next_transfer(network).unwrap();
+        assert_eq!(next, Transfer::WaitForUnmetered { bytes });
+    }
+    phone.clock.set(NOW_MS + DAY_MS);
+    assert!(matches!(phone.next_transfer(Network::Metered).unwrap(), Transfer::Upload(_)));
+    let request = upload(&phone);
+    phone.transfer_finished(&request.id, &acknowledgement(&request.id, 1)).unwrap();
+    assert_eq!(phone.next_transfer(Network::Metered).unwrap(), Transfer::Done);
+}

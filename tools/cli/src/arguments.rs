@@ -3,8 +3,8 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    audit, checks, collect, delta, doctor, evaluate, feedback, forget, inspect, night, pack,
-    recommend, record, registry, replay, report, simulate, train, trust, update, verify,
+    answers, audit, checks, collect, delta, doctor, evaluate, feedback, forget, inspect, night,
+    pack, recommend, record, registry, replay, report, simulate, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -83,6 +83,7 @@ pub(crate) enum Command {
     Feedback(feedback::Feedback),
     /// Say what arrived of the feedback, what is missing, how late, and whose clock is off.
     Audit(audit::Audit),
+    Answers(answers::Answers),
     /// Make a town, or let a fleet of phones live in it.
     Simulate(simulate::Simulate),
 }

@@ -70,6 +70,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Replay(asked) => commands::replay::run(asked, output),
         Command::Report(asked) => commands::report::run(asked, output),
         Command::Feedback(asked) => commands::feedback::run(asked, output),
+        Command::Answers(asked) => commands::answers::run(asked, output),
         Command::Audit(asked) => commands::audit::run(asked, output),
         Command::Simulate(asked) => commands::simulate::run(asked, output),
     }

@@ -1,13 +1,15 @@
 //! The Parquet table of feedback: one row an event.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use noctule_core::base::{ContextId, SurfaceId};
-use noctule_core::feedback::{Details, EventKind};
+use noctule_core::feedback::EventKind;
 use parquet::data_type::{ByteArray, ByteArrayType, DoubleType, Int32Type, Int64Type};
 use parquet::schema::parser::parse_message_type;
+use serde::Serialize;
 
 use crate::columns;
 use crate::error::{Error, Result};
@@ -43,6 +45,7 @@ message noctule_feedback {
   optional int32 run;
   optional int64 run_ms;
   optional int64 dropped;
+  optional binary randomised (JSON);
 }
 ";
 
@@ -79,19 +82,20 @@ pub(crate) fn write(file: File, path: &Path, app: &str, rows: &[&StoredEvent<'_>
         columns.maybe_text(|row| row.exam.as_deref())?;
         columns.optional::<Int64Type>(|row| row.event.visible_ms.map(u64::cast_signed))?;
         columns.maybe_text(|row| row.event.undoes.as_ref().map(EventKind::as_str))?;
-        columns.optional::<ByteArrayType>(|row| details(&row.event.details))?;
+        columns.optional::<ByteArrayType>(|row| json(&row.event.details))?;
         columns.maybe_text(|row| row.event.made_from.as_deref())?;
         columns.optional::<Int32Type>(|row| row.event.zone_minutes)?;
         columns.optional::<Int32Type>(|row| row.event.session.map(u32::cast_signed))?;
         columns.optional::<Int32Type>(|row| row.event.run.map(u32::cast_signed))?;
         columns.optional::<Int64Type>(|row| row.event.run_ms.map(u64::cast_signed))?;
-        columns.optional::<Int64Type>(|row| row.dropped.map(u64::cast_signed))
+        columns.optional::<Int64Type>(|row| row.dropped.map(u64::cast_signed))?;
+        columns.optional::<ByteArrayType>(|row| json(&row.event.randomised))
     })
 }
 
-/// The fields of an own kind as JSON; validation has let none in that cannot be written.
-fn details(details: &Details) -> Option<ByteArray> {
-    let json = (!details.is_empty()).then(|| serde_json::to_string(details).ok());
+/// What is named as JSON, none without any; validation has let nothing in that cannot be written.
+fn json<T: Serialize>(named: &BTreeMap<String, T>) -> Option<ByteArray> {
+    let json = (!named.is_empty()).then(|| serde_json::to_string(named).ok());
     json.flatten().map(|json| json.as_str().into())
 }
 

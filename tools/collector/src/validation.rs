@@ -4,6 +4,7 @@ use noctule_core::base::limits::{
     DWELL_MS_MAX, EXAM_NAMES_MAX, ID_BYTES_MAX, LINE_BYTES_MAX, SLATE_LENGTH_MAX,
 };
 use noctule_core::feedback::details::check_foreign;
+use noctule_core::feedback::private::RandomisedResponse;
 use noctule_core::feedback::{EventKind, RecordedEvent};
 use noctule_core::upload::{BatchHeader, ExamSummary};
 
@@ -52,6 +53,7 @@ fn check_event(batch: &BatchHeader, event: &RecordedEvent) -> Result<(), String>
     }
     check_stamp(event)?;
     check_foreign(&event.details).map_err(|reason| format!("details: {reason}"))?;
+    check_randomised(event)?;
     if event.generation.is_some_and(|generation| i64::try_from(generation).is_err()) {
         return Err("generation: does not fit a signed 64-bit number".into());
     }
@@ -62,6 +64,23 @@ fn check_event(batch: &BatchHeader, event: &RecordedEvent) -> Result<(), String>
         if let Some(name) = name {
             check_name(name).map_err(|reason| format!("{field}: {reason}"))?;
         }
+    }
+    Ok(())
+}
+
+/// Checks that what was drawn with noise is there, and that its bias can be undone.
+fn check_randomised(event: &RecordedEvent) -> Result<(), String> {
+    for (part, how) in &event.randomised {
+        let kind = event.undoes.as_ref().unwrap_or(&event.kind);
+        let there = match part.strip_prefix("details.") {
+            Some(field) => event.details.contains_key(field),
+            None => part == "kind" && matches!(kind, EventKind::Like | EventKind::Dislike),
+        };
+        if !there {
+            return Err(format!("randomised.{part:.41}: is nothing that the event tells"));
+        }
+        RandomisedResponse::new(how.values, how.epsilon)
+            .map_err(|error| format!("randomised.{part}: {error}"))?;
     }
     Ok(())
 }
@@ -179,6 +198,7 @@ mod tests {
             ("made_from", json!("0123456789abcdeg")),
             ("details", json!({"Two Words": 1})),
             ("details", json!({"why": "x".repeat(65)})),
+            ("randomised", json!({"kind": {"values": 2, "epsilon": 1.0}})),
             ("release", json!("")),
             ("arm", json!("a\nb")),
         ];
@@ -186,7 +206,8 @@ mod tests {
             let mut event = good();
             event[field] = value.clone();
             let reason = parse_event(&batch(), event.to_string().as_bytes()).unwrap_err();
-            assert!(reason.starts_with(&format!("{field}: ")), "{field} = {value}: {reason}");
+            let named = [": ", "."].iter().any(|end| reason.starts_with(&format!("{field}{end}")));
+            assert!(named, "{field} = {value}: {reason}");
         }
     }
 

@@ -11,6 +11,7 @@
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `planted` | are obvious bugs noticed by the tests that should? |
 //! | `schemathesis` | does the collector keep to the description of its interface? |
+//! | `size` | is the library for phones as small as agreed? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
@@ -19,12 +20,14 @@ mod arm;
 mod bench;
 mod cargo;
 mod error;
+mod failures;
 mod planted;
 mod policy;
 mod python;
 mod readers;
 mod schemathesis;
 mod servers;
+mod size;
 mod steps;
 mod test;
 mod tidy;
@@ -47,6 +50,8 @@ Usage: cargo dev TASK
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
   schemathesis        requests made up from the collector's OpenAPI description, from PyPI
+  size                the stripped library for phones against its budget, crate by crate
+  size --write        makes what it is now the budget
   servers             the registry against MLflow and an S3-compatible server, from PyPI
 
 Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
@@ -77,6 +82,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["readers"] => readers::run(&workspace),
         ["planted", numbers @ ..] => planted::run(&workspace, numbers),
         ["schemathesis"] => schemathesis::run(&workspace),
+        ["size"] => Ok(size::run(&workspace)?.is_fine()),
+        ["size", "--write"] => size::write(&workspace),
         ["servers"] => servers::run(&workspace),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {

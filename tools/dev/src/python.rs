@@ -25,7 +25,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
         return Ok(skipped("no package in ffi has a binary that generates bindings"));
     };
     if !succeeds(&mut workspace.cargo(&["build", "--locked", "-p", LIBRARY.0, "--lib"]))? {
-        return Ok(Outcome::Failed);
+        return Ok(Outcome::from_success(false));
     }
     let library = library_path(&metadata.target_directory);
     let out = metadata.target_directory.join("python");
@@ -36,7 +36,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     generate.args(["--", "generate", "--no-format", "--language", "python", "--out-dir"]);
     generate.arg(&out).arg(&library);
     if !succeeds(&mut generate)? {
-        return Ok(Outcome::Failed);
+        return Ok(Outcome::from_success(false));
     }
     let beside = out.join(library.file_name().unwrap_or_default());
     fs::copy(&library, &beside).map_err(|source| Error::Write { path: beside, source })?;

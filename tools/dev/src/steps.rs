@@ -8,19 +8,20 @@ use crate::error::Result;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Passed,
-    Failed,
+    /// It found something; what is worth repeating in the end, in whole lines, may be empty.
+    Failed(String),
     /// It could not run here, and why; not a failure.
     Skipped(String),
 }
 
 impl Outcome {
     pub(crate) fn from_success(success: bool) -> Self {
-        if success { Self::Passed } else { Self::Failed }
+        if success { Self::Passed } else { Self::Failed(String::new()) }
     }
 
     /// Anything but a failure.
     pub(crate) fn is_fine(&self) -> bool {
-        *self != Self::Failed
+        !matches!(self, Self::Failed(_))
     }
 }
 
@@ -47,7 +48,7 @@ pub(crate) fn run_all(steps: Vec<Step<'_>>) -> Vec<Finished> {
         let start = Instant::now();
         let outcome = (step.action)().unwrap_or_else(|error| {
             eprintln!("{}: {error}", step.name);
-            Outcome::Failed
+            Outcome::Failed(format!("{error}\n"))
         });
         let elapsed = start.elapsed();
         println!("<== {}: {} in {:.1} s", step.name, word(&outcome), elapsed.as_secs_f64());
@@ -61,9 +62,15 @@ pub(crate) fn all_fine(finished: &[Finished]) -> bool {
     finished.iter().all(|step| step.outcome.is_fine())
 }
 
-/// One line for each step, then one for the whole.
+/// What failed steps said, one line for each step, then one for the whole.
 pub(crate) fn table(finished: &[Finished]) -> String {
-    let mut text = String::from("\nstep            outcome       seconds\n");
+    let mut text = String::from("\n");
+    for step in finished {
+        if let Outcome::Failed(said) = &step.outcome {
+            text.push_str(said);
+        }
+    }
+    text.push_str("\nstep            outcome       seconds\n");
     for step in finished {
         let seconds = step.elapsed.as_secs_f64();
         text.push_str(&format!("{:<15} {:<10} {seconds:>10.1}", step.name, word(&step.outcome)));
@@ -84,7 +91,7 @@ pub(crate) fn table(finished: &[Finished]) -> String {
 fn word(outcome: &Outcome) -> &'static str {
     match outcome {
         Outcome::Passed => "passed",
-        Outcome::Failed => "FAILED",
+        Outcome::Failed(_) => "FAILED",
         Outcome::Skipped(_) => "skipped",
     }
 }
@@ -100,11 +107,14 @@ mod tests {
 
     #[test]
     fn a_failed_step_fails_the_whole_and_the_rest_still_runs() {
-        let finished =
-            run_all(vec![step("one", Ok(Outcome::Failed)), step("two", Ok(Outcome::Passed))]);
+        let finished = run_all(vec![
+            step("one", Ok(Outcome::Failed("the reason\n".to_owned()))),
+            step("two", Ok(Outcome::Passed)),
+        ]);
         assert_eq!(finished.len(), 2);
         assert!(!all_fine(&finished));
-        assert!(table(&finished).ends_with("FAIL: one"), "{}", table(&finished));
+        let table = table(&finished);
+        assert!(table.contains("the reason") && table.ends_with("FAIL: one"), "{table}");
     }
 
     #[test]

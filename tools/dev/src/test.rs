@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::cargo::{Workspace, shown, succeeds};
 use crate::steps::{Outcome, Step, all_fine, run_all, table};
-use crate::{policy, python, tidy};
+use crate::{failures, policy, python, tidy};
 
 /// Runs all steps, quick ones first, prints their table and says whether all of them passed.
 pub(crate) fn run(workspace: &Workspace) -> bool {
@@ -40,7 +40,7 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
             what: "the library and its Python bindings".to_owned(),
             action: Box::new(|| python::run(workspace)),
         },
-        command("tests", test),
+        tests_of(test),
         command("doc tests", workspace.cargo(&["test", "--workspace", "--doc", "--locked"])),
         command("rustdoc", doc),
     ]
@@ -51,6 +51,15 @@ fn command(name: &'static str, mut command: Command) -> Step<'static> {
         name,
         what: shown(&command),
         action: Box::new(move || succeeds(&mut command).map(Outcome::from_success)),
+    }
+}
+
+fn tests_of(mut command: Command) -> Step<'static> {
+    let failed = |said: Option<String>| said.map_or(Outcome::Passed, Outcome::Failed);
+    Step {
+        name: "tests",
+        what: shown(&command),
+        action: Box::new(move || failures::of_tests(&mut command).map(failed)),
     }
 }
 

@@ -5,12 +5,14 @@
 //!                                |                        |----> render_csv
 //!                                +-> audit                +----> render_html (one page)
 //!         -> read_out        counts and rates by any columns, rows not kept
+//!         -> private_answers what was told with noise, and the truth behind it
 //!         -> audit_delivery  what arrived, by installation and day, rows not kept
 //! ```
 //!
 //! `tools/docs/reports.md` says what is counted and how the intervals are made.
 
 mod ab;
+mod answers;
 mod audit;
 mod coverage;
 mod csv;
@@ -30,6 +32,7 @@ mod sketch;
 mod visits;
 
 pub use ab::{AbSettings, ab_report};
+pub use answers::{AnsweredValue, PrivateAnswers, answers_csv, answers_table, private_answers};
 pub use audit::{Audit, audit};
 pub use coverage::Coverage;
 pub use csv::render_csv;

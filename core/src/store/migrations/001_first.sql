@@ -62,6 +62,7 @@ CREATE TABLE events (
     visible_ms INTEGER,
     undoes     TEXT,
     details    TEXT,             -- JSON of the app's own fields
+    told       TEXT,             -- JSON of what leaves the device instead, drawn with noise
     stamp      INTEGER NOT NULL  -- of stamps
 ) STRICT;
 

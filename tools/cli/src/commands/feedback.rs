@@ -64,6 +64,10 @@ pub(crate) struct Feedback {
     #[arg(long, default_value_t = 0.95)]
     confidence: f64,
 
+    /// Groups of fewer installations are withheld, so that nobody is read off a row; 1 shows all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    min_installations: u64,
+
     /// The form of the result: a table unless --json is given.
     #[arg(long, value_enum)]
     format: Option<Format>,
@@ -135,6 +139,7 @@ pub(crate) fn run(asked: &Feedback, output: Output) -> Result<()> {
             How::Wilson => Interval::Wilson,
         },
         confidence: asked.confidence,
+        installations_min: asked.min_installations,
     };
     let table = read_out(&asked.feedback, &asked.app, &settings).map_err(of_the_flag)?;
     match &asked.output {

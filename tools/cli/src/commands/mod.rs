@@ -1,5 +1,6 @@
 //! The commands, one a file.
 
+pub(crate) mod answers;
 pub(crate) mod audit;
 pub(crate) mod checks;
 pub(crate) mod collect;

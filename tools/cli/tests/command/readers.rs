@@ -86,7 +86,10 @@ fn readers_of_the_page_count_as_the_commands_do() {
     for name in ["rates.sql", "gaps.sql"] {
         place.write(name, snippet(&page, name));
     }
-    let table = place.json("feedback feedback --app town --by arm,context --kind impression");
+    let table = place.json(
+        "feedback feedback --app town --by arm,context --kind impression \
+         --min-installations 1",
+    );
     let rates = ours(&table["rows"], &["arm", "context", "impressions", "accepted"], 2);
     let accepted: u64 = rates.values().map(|counts| counts[1]).sum();
     assert!(rates.len() == 6 && accepted > 10, "{rates:?}");
@@ -117,7 +120,8 @@ fn readers_find_the_columns_of_a_read_out_in_parquet() {
         Err(reason) => return eprintln!("skipped: {reason}"),
     };
     place.text(DEMO);
-    let ask = "feedback noctule-demo/feedback --app town --by arm,position,day";
+    let ask = "feedback noctule-demo/feedback --app town --by arm,position,day \
+               --min-installations 1";
     let table = place.json(ask);
     place.text(&format!("{ask} --format parquet --output rates.parquet"));
     let script = "import pandas; table = pandas.read_parquet('rates.parquet'); \

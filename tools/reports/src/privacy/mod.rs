@@ -3,7 +3,7 @@
 //!
 //! | mechanism | of what | what arrives |
 //! |---|---|---|
-//! | [`RandomisedResponse`] | one of k values, as the item chosen | a value, often another |
+//! | [`frequencies`] | one of k values, as the item chosen | a value, often another |
 //! | [`GeometricNoise`] | the counts of a histogram | counts with noise, below 0 at times |
 //!
 //! Both draw from integers alone, so that what is promised holds exactly and not up to the rounding
@@ -18,7 +18,7 @@ mod geometric;
 mod response;
 
 pub use geometric::GeometricNoise;
-pub use response::RandomisedResponse;
+pub use response::frequencies;
 
 /// An unbiased estimate.
 #[derive(Debug, Clone, Copy, PartialEq)]

@@ -1,4 +1,5 @@
 use noctule_core::base::{Seed, SeededRandom};
+use noctule_core::feedback::private::RandomisedResponse;
 
 use super::*;
 
@@ -6,51 +7,6 @@ use super::*;
 fn integers(seed: u64) -> impl FnMut(u64) -> u64 {
     let mut random = SeededRandom::new(Seed(seed));
     move |bound| random.below(bound as usize) as u64
-}
-
-#[test]
-fn the_ratio_of_the_probabilities_of_an_answer_is_at_most_e_to_the_epsilon() {
-    for values in [2, 10, 1_000, 65_536] {
-        for epsilon in [0.01, 0.5, 1.0, 2.0, 4.0, 16.0] {
-            let (p, q) = RandomisedResponse::new(values, epsilon).unwrap().probabilities();
-            // Two units of 2^-32 below e^epsilon, and no more.
-            assert!(p / q <= epsilon.exp(), "{values} {epsilon}");
-            assert!(p / q >= epsilon.exp() - 1e-7, "{values} {epsilon}");
-            assert!((p + f64::from(values - 1) * q - 1.0).abs() < 1e-12);
-        }
-    }
-}
-
-#[test]
-fn drawn_answers_keep_the_ratio_for_every_pair_of_values() {
-    // 500 pairs of values and 20,000 answers of each, as R-46 asks: an answer must not be likelier
-    // from one value than e^epsilon times from the other, at the 99.9 % bound of the ratio.
-    let draws = 20_000u32;
-    for epsilon in [0.5, 1.0, 2.0, 4.0f64] {
-        let response = RandomisedResponse::new(8, epsilon).unwrap();
-        let mut below = integers(epsilon.to_bits());
-        let mut answers = |value| {
-            let mut counts = [0u32; 8];
-            (0..draws)
-                .for_each(|_| counts[response.respond(value, &mut below).unwrap() as usize] += 1);
-            counts
-        };
-        let mut exceeded = 0;
-        for pair in 0..125 {
-            let (one, other) = (pair % 8, (pair * 3 + 1) % 8);
-            if one == other {
-                continue;
-            }
-            let (first, second) = (answers(one), answers(other));
-            for (a, b) in first.iter().zip(second) {
-                let log_ratio = (f64::from(*a) / f64::from(b)).ln();
-                let error = (1.0 / f64::from(*a) + 1.0 / f64::from(b)).sqrt();
-                exceeded += u32::from(log_ratio - 3.29 * error > epsilon);
-            }
-        }
-        // Some 900 ratios, of which a sixteenth lie at the bound and one in 2,000 beyond it.
-        assert!(exceeded <= 1, "{epsilon}: {exceeded}");
-    }
 }
 
 #[test]
@@ -66,7 +22,7 @@ fn frequencies_are_found_without_bias_in_randomised_answers() {
             truth[value] += 1.0 / f64::from(users);
             counts[response.respond(value as u32, &mut below).unwrap() as usize] += 1;
         }
-        for (found, truth) in response.frequencies(&counts).unwrap().iter().zip(truth) {
+        for (found, truth) in frequencies(&response, &counts).unwrap().iter().zip(truth) {
             let error = (found.value - truth).abs() / found.standard_error;
             assert!(error < 3.0, "{epsilon}: {found:?} against {truth}");
         }
@@ -85,7 +41,7 @@ fn intervals_hold_the_truth_about_95_times_of_100() {
             let value = random.weighted(&shares).unwrap() as u32;
             counts[response.respond(value, &mut below).unwrap() as usize] += 1;
         }
-        for (found, truth) in response.frequencies(&counts).unwrap().iter().zip(shares) {
+        for (found, truth) in frequencies(&response, &counts).unwrap().iter().zip(shares) {
             let (low, high) = found.interval();
             held += u32::from(low <= truth && truth <= high);
         }
@@ -144,13 +100,9 @@ fn sums_of_noisy_counts_are_within_their_error() {
 
 #[test]
 fn impossible_settings_and_counts_are_refused() {
-    for (values, epsilon) in [(1, 1.0), (70_000, 1.0), (4, 0.0), (4, f64::NAN), (4, 17.0)] {
-        assert!(RandomisedResponse::new(values, epsilon).is_err(), "{values} {epsilon}");
-    }
     let response = RandomisedResponse::new(4, 1.0).unwrap();
-    assert!(response.respond(4, &mut integers(1)).is_err());
-    assert!(response.frequencies(&[1, 2, 3]).is_err());
-    assert!(response.frequencies(&[0; 4]).is_err());
+    assert!(frequencies(&response, &[1, 2, 3]).is_err());
+    assert!(frequencies(&response, &[0; 4]).is_err());
     assert!(GeometricNoise::new(9, 1).is_err() && GeometricNoise::new(100, 0).is_err());
     assert!(GeometricNoise::new(100, 1).unwrap().sum(5, 0).is_err());
 }

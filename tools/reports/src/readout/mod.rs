@@ -52,6 +52,9 @@ pub struct ReadOutSettings {
     pub interval: Interval,
     /// Probability with which they hold the truth.
     pub confidence: f64,
+    /// Groups of fewer installations are withheld, so that nobody is read off a row (k-anonymity;
+    /// Sweeney, 2002): 1 shows all.
+    pub installations_min: u64,
 }
 
 impl Default for ReadOutSettings {
@@ -65,6 +68,7 @@ impl Default for ReadOutSettings {
             accepted_by: "conversion".into(),
             interval: Interval::default(),
             confidence: 0.95,
+            installations_min: 1,
         }
     }
 }
@@ -118,6 +122,8 @@ pub struct ReadOut {
     /// Places where something was accepted, of the accepting kind, on a day without an impression
     /// of it there: kept, and in no rate. All groups together, whatever is left out.
     pub orphans: u64,
+    /// Groups that were withheld, since they have too few installations.
+    pub withheld: u64,
     /// The groups in the order of their values.
     pub rows: Vec<ReadOutRow>,
 }
@@ -153,7 +159,9 @@ pub fn read_out(directory: &Path, app: &str, settings: &ReadOutSettings) -> Resu
             orphans += accepting.orphans();
         }
     }
-    let rows = groups.into_sorted().map(|(key, group)| row(key, &group, settings)).collect();
+    let rows = groups.into_sorted().map(|(key, group)| row(key, &group, settings));
+    let (rows, withheld): (Vec<_>, Vec<_>) =
+        rows.partition(|row| row.installations >= settings.installations_min);
     Ok(ReadOut {
         app: app.to_owned(),
         by: settings.by.clone(),
@@ -161,6 +169,7 @@ pub fn read_out(directory: &Path, app: &str, settings: &ReadOutSettings) -> Resu
         interval: settings.interval,
         confidence: settings.confidence,
         orphans,
+        withheld: withheld.len() as u64,
         rows,
     })
 }

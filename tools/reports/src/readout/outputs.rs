@@ -85,6 +85,7 @@ impl ReadOut {
             "interval": self.interval,
             "confidence": self.confidence,
             "orphans": self.orphans,
+            "withheld": self.withheld,
             "rows": self.rows.iter().map(row).collect::<Vec<_>>(),
         })
     }
@@ -122,6 +123,9 @@ impl ReadOut {
         }
         if self.orphans > 0 {
             let _ = writeln!(table, "{} accepted without having been shown", self.orphans);
+        }
+        if self.withheld > 0 {
+            let _ = writeln!(table, "{} groups withheld: too few installations", self.withheld);
         }
         table
     }

@@ -250,3 +250,21 @@ fn what_was_accepted_without_having_been_shown_is_counted_as_orphans() {
         assert_eq!(table(&phone.events, &settings).orphans, 2);
     }
 }
+
+#[test]
+fn groups_of_few_installations_are_withheld_and_counted() {
+    let mut random = SeededRandom::new(Seed(31));
+    let events = town(&mut random);
+    let columns = [Column::Arm, Column::Context, Column::Item];
+    let all = table(&events, &by(&columns));
+    assert_eq!(all.withheld, 0);
+    let least = 3;
+    let some = table(&events, &ReadOutSettings { installations_min: least, ..by(&columns) });
+    let (kept, few): (Vec<_>, Vec<_>) =
+        all.rows.into_iter().partition(|row| row.installations >= least);
+    assert!(!kept.is_empty() && !few.is_empty(), "both occur, or the test says nothing");
+    assert_eq!(some.rows, kept);
+    assert_eq!(some.withheld, few.len() as u64);
+    assert_eq!(some.to_json()["withheld"], few.len() as u64);
+    assert!(some.to_table().contains("withheld"));
+}

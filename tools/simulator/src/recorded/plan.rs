@@ -43,5 +43,6 @@ pub fn recorded_plan(items: &[Item]) -> Result<Plan> {
         fresh_hours: 36,
         fatigue_impressions: 12,
         latency_factor: 8.0,
+        private: Vec::new(),
     })
 }

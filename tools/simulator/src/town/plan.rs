@@ -62,5 +62,6 @@ pub fn town_plan() -> Result<Plan> {
         fresh_hours: 36,
         fatigue_impressions: 12,
         latency_factor: 8.0,
+        private: Vec::new(),
     })
 }

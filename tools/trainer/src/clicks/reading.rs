@@ -1,5 +1,5 @@
 //! Reading the collector's folder: `app=<app>/day=<YYYY-MM-DD>/*.parquet`, as
-//! `tools/docs/feedback-schema.md` describes it.
+//! `tools/docs/feedback-schema.md` describes it. Likes that were told with noise are passed over.
 
 use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use noctule_core::base::{ContextId, ItemId, SurfaceId};
+use noctule_core::feedback::private::RandomisedParts;
 use noctule_core::feedback::{EventKind, FeedbackEvent};
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -17,7 +18,7 @@ use super::FeedbackLog;
 use crate::{Error, Result};
 
 /// The columns that are read, and whether a file must have them.
-const COLUMNS: [(&str, bool); 13] = [
+const COLUMNS: [(&str, bool); 14] = [
     ("installation", true),
     ("sequence", true),
     ("at_ms", true),
@@ -31,6 +32,7 @@ const COLUMNS: [(&str, bool); 13] = [
     ("dwell_ms", false),
     ("visible_ms", false),
     ("undoes", false),
+    ("randomised", false),
 ];
 
 /// A column and what is wrong with its value.
@@ -108,6 +110,9 @@ fn read_rows(path: &Path, log: &mut FeedbackLog) -> Result<()> {
         let row = row.map_err(Error::parquet(path))?;
         let at = |(column, reason): Wrong| Error::field(path, number, column, reason);
         let cells = Cells::of(&row);
+        if cells.is_noise().map_err(at)? {
+            continue;
+        }
         let (installation, sequence, event) = cells.event().map_err(at)?;
         log.push(installation, sequence, &event)
             .map_err(|error| at(("event", error.to_string())))?;
@@ -143,6 +148,14 @@ impl<'a> Cells<'a> {
             }
         }
         Self(values)
+    }
+
+    /// Whether the kind was drawn with noise: a like that may be none is no label.
+    fn is_noise(&self) -> Result<bool, Wrong> {
+        let Some(json) = self.text(13)? else { return Ok(false) };
+        let drawn: RandomisedParts =
+            serde_json::from_str(json).map_err(|error| Self::wrong(13, &error))?;
+        Ok(drawn.contains_key("kind"))
     }
 
     fn event(&self) -> Result<(&'a str, u64, FeedbackEvent), Wrong> {

@@ -1,0 +1,146 @@
+//! Answers that leave the phones with noise, and the truth that the collector's files still tell.
+
+use std::path::Path;
+
+use noctule_collector::{Collector, Settings};
+use noctule_core::feedback::{
+    Detail, EventKind, FeedbackEvent, FieldSchema, FieldType, KindSchema, KindSchemas,
+};
+use noctule_core::release::Plan;
+use noctule_core::upload::{Network, Transfer, UploadRequest};
+use noctule_reports::{PrivateAnswers, private_answers};
+use noctule_tests::Phone;
+use noctule_tests::collector::{acknowledgement, lines};
+use noctule_tests::phone::event;
+use noctule_tests::post::post;
+use noctule_tests::town::{APP, NOW_MS};
+
+const WHY: [&str; 3] = ["price", "taste", "place"];
+const PHONES: usize = 60;
+const ITEMS: usize = 50;
+
+fn plan() -> Plan {
+    let plan = r#"{
+        "surfaces": [{"id": "home", "length": 5, "contexts": ["any"]}],
+        "contexts": [{"id": "any", "when": {"days": "every", "from": 0, "until": 1440}}],
+        "private": [
+            {"kind": "like", "epsilon": 1.0},
+            {"kind": "rated", "field": "why", "epsilon": 2.0}
+        ]
+    }"#;
+    serde_json::from_str(plan).unwrap()
+}
+
+fn phone(directory: &Path, seed: u64) -> Phone {
+    let words = WHY.map(str::to_owned).to_vec();
+    let why = FieldSchema { name: "why".into(), holds: FieldType::Word(words), required: true };
+    let rated = KindSchema { name: "rated".into(), fields: vec![why] };
+    Phone::open_as(directory, NOW_MS, |config| {
+        config.seed = Some(seed);
+        config.plan = Some(plan());
+        config.event_kinds = KindSchemas::new(vec![rated]).unwrap();
+    })
+    .unwrap()
+}
+
+/// Seven of ten like it and the others do not; six of ten for its taste, three for its price.
+fn opinions(item: usize) -> [FeedbackEvent; 2] {
+    let name = format!("item-{item}");
+    let like = event(if item % 10 < 7 { "like" } else { "dislike" }, &name);
+    let why = [1, 1, 0, 1, 2, 1, 0, 1, 0, 1][item % 10];
+    let details = [("why".to_owned(), Detail::Word(WHY[why].into()))];
+    [like, FeedbackEvent { details: details.into(), ..event("rated", &name) }]
+}
+
+fn all_opinions() -> Vec<FeedbackEvent> {
+    (0..ITEMS).flat_map(opinions).collect()
+}
+
+fn next(phone: &Phone) -> UploadRequest {
+    match phone.next_transfer(Network::Unmetered).unwrap() {
+        Transfer::Upload(request) => request,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn share(answers: &[PrivateAnswers], question: &str, value: &str) -> (f64, f64, u64) {
+    let of = answers.iter().find(|of| of.question == question).unwrap();
+    let value = of.values.iter().find(|of| of.value == value).unwrap();
+    (value.share, value.standard_error, value.told)
+}
+
+#[test]
+fn the_shares_of_all_are_found_in_answers_that_are_noise_one_by_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("output");
+    let settings = Settings::new("127.0.0.1:0".parse().unwrap(), &output);
+    let collector = Collector::start(settings).unwrap();
+    for number in 0..PHONES as u64 {
+        let phone = phone(&folder.path().join(format!("profile-{number}")), number);
+        phone.record(&all_opinions()).unwrap();
+        let request = next(&phone);
+        phone.transfer_finished(&request.id, &post(collector.address(), &request)).unwrap();
+        assert_eq!(phone.status().unwrap().pending_events, 0);
+    }
+    let stored = collector.stop().unwrap().stored_events;
+    assert_eq!(stored, (2 * PHONES * ITEMS) as u64, "nothing was refused");
+    let answers = private_answers(&output, APP).unwrap();
+    assert_eq!(answers.iter().map(|of| of.answers).sum::<u64>(), stored);
+    let all = (PHONES * ITEMS) as f64;
+    for (question, value, truth) in [
+        ("like", "like", 0.7),
+        ("like", "dislike", 0.3),
+        ("rated.why", "price", 0.3),
+        ("rated.why", "taste", 0.6),
+        ("rated.why", "place", 0.1),
+    ] {
+        let (share, error, told) = share(&answers, question, value);
+        assert!((share - truth).abs() < 4.0 * error, "{question} {value}: {share} ± {error}");
+        // What was told is far from it, but for what a third gave anyway: the noise is there.
+        let told = told as f64 / all;
+        assert!((told - truth).abs() > 0.03 || value == "price", "{question} {value}: {told}");
+    }
+}
+
+#[test]
+fn a_batch_that_is_sent_again_tells_the_same_also_after_a_restart() {
+    let scratch = tempfile::tempdir().unwrap();
+    let of = |phone: &Phone| lines(&next(phone)).split_off(1);
+    let first = phone(scratch.path(), 1);
+    first.record(&all_opinions()).unwrap();
+    let told = of(&first);
+    assert_eq!(told, of(&first));
+    drop(first);
+    let again = phone(scratch.path(), 1);
+    assert_eq!(told, of(&again));
+    // The same answers about the same items: the same noise.
+    again.record(&all_opinions()).unwrap();
+    let request = next(&again);
+    let outcome = acknowledgement(&request.id, told.len());
+    again.transfer_finished(&request.id, &outcome).unwrap();
+    let second = of(&again);
+    for (one, other) in told.iter().zip(&second) {
+        for field in ["kind", "item", "details", "randomised"] {
+            assert_eq!(one[field], other[field]);
+        }
+    }
+}
+
+#[test]
+fn the_phone_itself_learns_from_the_truth() {
+    let scratch = tempfile::tempdir().unwrap();
+    let phone = phone(&scratch.path().join("profile"), 1);
+    // A like for each of a hundred items: told with noise, a quarter of them are dislikes.
+    for item in 0..100 {
+        phone.record(&[event("like", &format!("item-{item}"))]).unwrap();
+    }
+    let told = lines(&next(&phone)).split_off(1);
+    let dislikes = told.iter().filter(|line| line["kind"] == "dislike").count();
+    assert!((8..=48).contains(&dislikes), "{dislikes} of 100 at 27 expected");
+    let path = scratch.path().join("export.json");
+    phone.export_to(&path).unwrap();
+    let export: serde_json::Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    let events = export["tables"]["events"].as_array().unwrap();
+    assert!(events.iter().all(|event| event["kind"] == EventKind::Like.as_str()));
+    assert!(events.iter().all(|event| event["told"].is_string()), "the user sees what was told");
+}

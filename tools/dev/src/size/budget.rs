@@ -1,0 +1,146 @@
+//! The committed budget.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::FILE;
+use crate::error::{Error, Result};
+
+/// Crates below this are counted together.
+const SMALL: u64 = 16 * 1_024;
+const REST: &str = "all others";
+/// By how much something may grow before somebody has to agree: compilers differ a little.
+const SLACK: f64 = 1.03;
+
+/// What was measured, in bytes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Size {
+    /// The stripped library.
+    pub(super) stripped: u64,
+    /// Symbols by crate.
+    pub(super) crates: BTreeMap<String, u64>,
+}
+
+/// What it may be, in bytes.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Budget {
+    /// What was promised of the stripped library, whatever was agreed to since.
+    pub(super) promised: u64,
+    /// The stripped library when it was last agreed to.
+    pub(super) stripped: u64,
+    /// Symbols by crate.
+    pub(super) crates: BTreeMap<String, u64>,
+}
+
+/// 3.0 MB.
+const PROMISED: u64 = 3_000_000;
+
+impl Budget {
+    pub(super) fn of(size: &Size) -> Self {
+        Self {
+            promised: PROMISED,
+            stripped: size.stripped,
+            crates: grouped(&size.crates, |_| false),
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self> {
+        serde_json::from_str(text).map_err(|source| Error::Json { what: FILE.to_owned(), source })
+    }
+
+    pub(super) fn to_text(&self) -> Result<String> {
+        let text = serde_json::to_string_pretty(self)
+            .map_err(|source| Error::Json { what: FILE.to_owned(), source })?;
+        Ok(text + "\n")
+    }
+
+    /// What is over the budget.
+    pub(super) fn findings(&self, size: &Size) -> Vec<String> {
+        let over = |found: u64, agreed: u64| found as f64 > agreed as f64 * SLACK;
+        let mut findings = Vec::new();
+        if size.stripped > self.promised {
+            findings.push(format!("{} bytes, promised are {}", size.stripped, self.promised));
+        }
+        if over(size.stripped, self.stripped) {
+            let agreed = self.stripped;
+            findings.push(format!("{} bytes, {agreed} are agreed in {FILE}", size.stripped));
+        }
+        for (name, bytes) in self.grouped(size) {
+            match self.crates.get(&name) {
+                Some(agreed) if !over(bytes, *agreed) => {}
+                Some(agreed) => findings.push(format!("{name}: {bytes} bytes, {agreed} agreed")),
+                None => findings.push(format!("{name}: {bytes} bytes, nothing is agreed")),
+            }
+        }
+        findings
+    }
+
+    /// What is there beside what is agreed, the largest first.
+    pub(super) fn table(&self, size: &Size) -> String {
+        let mut rows: Vec<_> = self.grouped(size).into_iter().collect();
+        rows.sort_by_key(|(_, bytes)| std::cmp::Reverse(*bytes));
+        let mut text = format!("{:<22} {:>10} {:>10}\n", "crate", "bytes", "agreed");
+        for (name, bytes) in rows {
+            let agreed = self.crates.get(&name).copied().unwrap_or(0);
+            text.push_str(&format!("{name:<22} {bytes:>10} {agreed:>10}\n"));
+        }
+        text.push_str(&format!(
+            "{:<22} {:>10} {:>10}, promised {}",
+            "stripped library", size.stripped, self.stripped, self.promised
+        ));
+        text
+    }
+
+    fn grouped(&self, size: &Size) -> BTreeMap<String, u64> {
+        grouped(&size.crates, |name| self.crates.contains_key(name))
+    }
+}
+
+/// The crates, small ones together unless `named` keeps them apart.
+fn grouped(crates: &BTreeMap<String, u64>, named: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
+    let mut grouped = BTreeMap::new();
+    for (name, bytes) in crates {
+        let name = if *bytes >= SMALL || named(name) { name.as_str() } else { REST };
+        *grouped.entry(name.to_owned()).or_default() += bytes;
+    }
+    grouped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size(stripped: u64, crates: &[(&str, u64)]) -> Size {
+        let crates = crates.iter().map(|(name, bytes)| ((*name).to_owned(), *bytes)).collect();
+        Size { stripped, crates }
+    }
+
+    #[test]
+    fn what_was_agreed_fits_and_so_does_a_little_more() {
+        let agreed = size(2_000_000, &[("core", 900_000), ("tiny", 5_000), ("sqlite", 800_000)]);
+        let budget = Budget::of(&agreed);
+        assert_eq!(Budget::parse(&budget.to_text().unwrap()).unwrap(), budget);
+        assert_eq!(budget.findings(&agreed), Vec::<String>::new());
+        let more = size(2_050_000, &[("core", 920_000), ("tiny", 5_100), ("sqlite", 800_000)]);
+        assert_eq!(budget.findings(&more), Vec::<String>::new());
+    }
+
+    #[test]
+    fn growth_and_new_crates_are_named() {
+        let budget = Budget::of(&size(2_000_000, &[("core", 900_000), ("tiny", 5_000)]));
+        let grown = size(3_100_000, &[("core", 1_000_000), ("tiny", 5_000), ("regex", 500_000)]);
+        let findings = budget.findings(&grown).join("\n");
+        for part in ["promised", "agreed in", "core: 1000000", "regex: 500000 bytes, nothing"] {
+            assert!(findings.contains(part), "{part}: {findings}");
+        }
+    }
+
+    #[test]
+    fn many_small_crates_together_count_too() {
+        let budget = Budget::of(&size(1_000_000, &[("a", 1_000), ("b", 1_000)]));
+        let findings = budget.findings(&size(1_000_000, &[("a", 1_000), ("b", 9_000)]));
+        assert_eq!(findings, ["all others: 10000 bytes, 2000 agreed"]);
+    }
+}

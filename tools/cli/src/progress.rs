@@ -35,7 +35,9 @@ impl Stage {
         if let Some(bar) = &self.bar {
             if bar.length() != Some(total as u64) {
                 bar.set_length(total as u64);
-                if let Ok(style) = ProgressStyle::with_template("{msg:24} {bar:32} {pos}/{len} {eta} left") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{msg:24} {bar:32} {pos}/{len} {eta} left")
+                {
                     bar.set_style(style);
                 }
             }

@@ -42,8 +42,7 @@ fn sequences_become_a_release_whose_night_knows_what_comes_next() {
         [3, 4, 5, 6].map(|at| format!("{{\"kind\": \"like\", \"item\": \"i{at}\"}}\n")).concat();
     place.write("likes.jsonl", &likes);
     place.text("record profile --app ring likes.jsonl");
-    let night =
-        place.json("night profile --app ring --release release --public-key key.pub");
+    let night = place.json("night profile --app ring --release release --public-key key.pub");
     assert_eq!(night["outcome"], "finished");
     let morning = place.json("recommend profile --app ring --surface home");
     let first = &morning["items"][0]["item"];

@@ -47,7 +47,8 @@ fn run() -> Result<bool> {
     let mut fine = true;
     for (name, data) in [("LastFM", data("LastFM.txt")?), ("Beauty", data("Beauty.txt.xz")?)] {
         for loss in [Loss::CrossEntropy, Loss::Bce] {
-            let settings = SasrecSettings { loss, threads, dropout: 0.2, ..SasrecSettings::default() };
+            let settings =
+                SasrecSettings { loss, threads, dropout: 0.2, ..SasrecSettings::default() };
             fine &= measure(name, &data, &settings, &python)?;
         }
     }

@@ -10,9 +10,9 @@ use noctule_core::release::{Architecture, Consumed, Plan, RankerDesign};
 use serde::{Deserialize, Serialize};
 
 use super::examples::{self, Fitted};
+use super::features::{self, FEATURES};
 use super::neural::EpochRecord;
 use super::sasrec::{NamedValues, train_sasrec};
-use super::features::{self, FEATURES};
 use super::{
     Factors, Labels, Model, Popularity, Session, Sparse, TrainSettings, TrainStep, TrainedRanker,
     WeakRecord, count_popularity, train_ials, train_ranker, weak,

@@ -41,9 +41,24 @@ pub struct State {
     pub(super) steps: u64,
     /// Epoch (from 1) and value of the best validation.
     pub(super) best: Option<(usize, u64)>,
-    pub(super) history: Vec<EpochRecord>,
+    /// Losses and validations of the epochs that are done.
+    pub(super) history_bits: Vec<(u64, Option<u64>)>,
     /// Whether the run came to its end.
     pub(super) finished: bool,
+}
+
+impl State {
+    pub(super) fn push(&mut self, EpochRecord { loss, validation }: EpochRecord) {
+        self.history_bits.push((loss.to_bits(), validation.map(f64::to_bits)));
+    }
+
+    pub(super) fn history(&self) -> Vec<EpochRecord> {
+        let record = |(loss, validation): &(u64, Option<u64>)| EpochRecord {
+            loss: f64::from_bits(*loss),
+            validation: validation.map(f64::from_bits),
+        };
+        self.history_bits.iter().map(record).collect()
+    }
 }
 
 /// A checkpoint: where the run is, weights, moments, and the best weights so far.
@@ -142,7 +157,10 @@ impl Checkpoint {
         for (name, var) in parameters.iter() {
             let shape = var.dims();
             weights.push(read(name.to_owned(), shape)?);
-            moments.push([read(format!("first/{name}"), shape)?, read(format!("second/{name}"), shape)?]);
+            moments.push([
+                read(format!("first/{name}"), shape)?,
+                read(format!("second/{name}"), shape)?,
+            ]);
             if state.best.is_some() {
                 best.push(read(format!("best/{name}"), shape)?);
             }

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use candle_core::backprop::GradStore;
 use candle_core::Tensor;
+use candle_core::backprop::GradStore;
 use candle_nn::{Optimizer as _, ParamsAdamW};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -126,7 +126,7 @@ pub fn fit(task: &mut (dyn Task + Send), settings: &FitSettings, run: &Run<'_>) 
         task.parameters().set(best)?;
     }
     let epoch = fit.state.best.map_or(fit.state.epoch, |(epoch, _)| epoch);
-    Ok(Fitted { epoch, history: fit.state.history })
+    Ok(Fitted { epoch, history: fit.state.history() })
 }
 
 struct Fit<'a> {
@@ -174,7 +174,7 @@ impl Fit<'_> {
         let validation = run.threads.install(|| task.validate())?;
         let loss = f64::from_bits(self.state.loss_sum_bits) / batches as f64;
         let record = EpochRecord { loss, validation };
-        self.state.history.push(record);
+        self.state.push(record);
         (self.state.epoch, self.state.batch) = (self.state.epoch + 1, 0);
         (run.epoch)(self.state.epoch, &record);
         self.state.loss_sum_bits = 0.0_f64.to_bits();
@@ -185,11 +185,11 @@ impl Fit<'_> {
     /// Keeps the weights if they are the best, and finds whether the run is at its end.
     fn judge(&mut self, task: &dyn Task, validation: Option<f64>) -> Result<()> {
         let epoch = self.state.epoch;
-        if let Some(value) = validation {
-            if self.state.best.is_none_or(|(_, best)| value > f64::from_bits(best)) {
-                self.state.best = Some((epoch, value.to_bits()));
-                self.best = Some(task.parameters().values()?);
-            }
+        let is_better =
+            |value: &f64| self.state.best.is_none_or(|(_, best)| *value > f64::from_bits(best));
+        if let Some(value) = validation.filter(is_better) {
+            self.state.best = Some((epoch, value.to_bits()));
+            self.best = Some(task.parameters().values()?);
         }
         let since = self.state.best.map_or(0, |(best, _)| epoch - best);
         let is_patience_over = self.settings.patience > 0 && since >= self.settings.patience;

@@ -137,7 +137,8 @@ mod tests {
     use crate::datasets::{Interaction, bare_item};
 
     fn data() -> Interactions {
-        let event = |(user, item)| Interaction { user, item, at_ms: None, context: None, weight: 1.0 };
+        let event =
+            |(user, item)| Interaction { user, item, at_ms: None, context: None, weight: 1.0 };
         let events = [(0, 1), (1, 2), (0, 3), (0, 0), (2, 3), (0, 1), (2, 1)].map(event);
         Interactions {
             users: ["a", "b", "c", "d"].map(String::from).to_vec(),
@@ -151,7 +152,10 @@ mod tests {
     fn each_row_predicts_what_came_behind_it_and_the_newest_has_the_last_position() {
         let sequences = Sequences::new(&data(), &[0, 1, 2, 3, 4, 5, 6]);
         assert_eq!((sequences.trainable(), sequences.of(3)), ([0, 2].as_slice(), [].as_slice()));
-        assert_eq!((sequences.chosen(0), sequences.counts()), ([0, 1, 3].as_slice(), vec![1, 3, 1, 2]));
+        assert_eq!(
+            (sequences.chosen(0), sequences.counts()),
+            ([0, 1, 3].as_slice(), vec![1, 3, 1, 2])
+        );
         let packed = sequences.to_learn(&[2, 0], 5);
         assert_eq!((packed.items, packed.targets), (vec![3, 1, 3, 0], vec![1, 3, 0, 1]));
         assert_eq!((packed.positions, packed.begins), (vec![4, 2, 3, 4], vec![0, 1, 4]));

@@ -5,9 +5,7 @@ use noctule_core::base::SeededRandom;
 use noctule_core::release::{Architecture, Nonlinearity};
 
 use super::{Packed, SasrecSettings};
-use crate::training::neural::ops::{
-    Attention, Bias, attention, bias, bias_onto, gather, norm,
-};
+use crate::training::neural::ops::{Attention, Bias, attention, bias, bias_onto, gather, norm};
 use crate::training::neural::{Dropout, Key, Parameters};
 use crate::{Error, Result};
 
@@ -60,9 +58,12 @@ impl Network {
         let mut add = |number: u64, name: &str, shape: &[usize]| -> Result<()> {
             let mut random = SeededRandom::new(key.part(number).seed());
             let count = shape.iter().product();
-            let mut normal = |scale: f64| (0..count).map(|_| (scale * random.normal()) as f32).collect();
+            let mut normal =
+                |scale: f64| (0..count).map(|_| (scale * random.normal()) as f32).collect();
             let values = match shape {
-                _ if name == EMBEDDING || name == "position" => normal(settings.initial_scale.into()),
+                _ if name == EMBEDDING || name == "position" => {
+                    normal(settings.initial_scale.into())
+                }
                 [_, inputs] => normal(1.0 / (*inputs as f64).sqrt()),
                 _ if name.contains("norm") && name.ends_with("weight") => vec![1.0; count],
                 _ => vec![0.0; count],
@@ -123,14 +124,19 @@ impl Network {
         for block in 0..self.blocks {
             let part = |part: &str| format!("blocks.{block}.{part}");
             let mixed = |state: &Tensor, places: &mut Places| {
-                let rows = if self.norm_first { self.norm(&part("norm.0"), state)? } else { state.clone() };
+                let rows = if self.norm_first {
+                    self.norm(&part("norm.0"), state)?
+                } else {
+                    state.clone()
+                };
                 self.attend(&part("attention"), (state, &rows), packed, places)
             };
             state = mixed(&state, &mut places)?;
             if !self.norm_first {
                 state = self.norm(&part("norm.0"), &state)?;
             }
-            let rows = if self.norm_first { self.norm(&part("norm.1"), &state)? } else { state.clone() };
+            let rows =
+                if self.norm_first { self.norm(&part("norm.1"), &state)? } else { state.clone() };
             state = self.feed_forward(&part("feed_forward"), (&state, &rows), &mut places)?;
             if !self.norm_first {
                 state = self.norm(&part("norm.1"), &state)?;

@@ -94,7 +94,8 @@ pub fn fit_sasrec(
         }
     }
     // The score alone ranks.
-    for (name, shape, value) in [("ranker.weight", vec![1, 1], 1.0), ("ranker.bias", vec![1], 0.0)] {
+    for (name, shape, value) in [("ranker.weight", vec![1, 1], 1.0), ("ranker.bias", vec![1], 0.0)]
+    {
         tensors.push(NamedValues { name: name.to_owned(), shape, values: vec![value] });
     }
     let architecture = settings.architecture(vec!["fold_in".into()]);
@@ -133,8 +134,8 @@ fn fingerprint(
 ) -> Result<String> {
     // The number of threads changes nothing.
     let settings = SasrecSettings { threads: 1, ..settings.clone() };
-    let mut bytes = serde_json::to_vec(&settings)
-        .map_err(|error| Error::data(format!("settings: {error}")))?;
+    let mut bytes =
+        serde_json::to_vec(&settings).map_err(|error| Error::data(format!("settings: {error}")))?;
     bytes.extend((data.items.len() as u64).to_le_bytes());
     for event in &data.events {
         let at = event.at_ms.unwrap_or(i64::MIN);
@@ -160,14 +161,8 @@ pub fn train_sasrec(
 ) -> Result<TrainedModel> {
     let sasrec = settings.sasrec();
     let split = leave_last_out(data);
-    let fitted = fit_sasrec(
-        data,
-        &split.train,
-        &split.validation,
-        &sasrec,
-        session,
-        TrainStep::Fitting,
-    )?;
+    let fitted =
+        fit_sasrec(data, &split.train, &split.validation, &sasrec, session, TrainStep::Fitting)?;
     let metrics = measure(data, plan, &split, &fitted, settings, session)?;
     let (curve, epoch) = (fitted.fitted.history.clone(), fitted.fitted.epoch);
     let all: Vec<u32> = (0..data.events.len() as u32).collect();

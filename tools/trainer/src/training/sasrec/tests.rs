@@ -210,9 +210,8 @@ fn dropout_leaves_out_in_training_alone() {
     let settings = SasrecSettings { dropout: 0.5, ..small() };
     let mut task = SasrecTask::new(&data, &all, &[], &settings).unwrap();
     let packed = task.batch(Place { epoch: 0, batch: 0 });
-    let states = |key: Option<Key>| {
-        numbers(&task.network().encode(&packed, key).unwrap()).unwrap().to_vec()
-    };
+    let states =
+        |key: Option<Key>| numbers(&task.network().encode(&packed, key).unwrap()).unwrap().to_vec();
     let key = Key::new(1, "test");
     assert_eq!(states(None), states(None));
     assert_eq!(states(Some(key)), states(Some(key)));
@@ -227,8 +226,7 @@ fn a_loss_or_gradient_that_is_no_number_stops_the_run_and_names_it() {
     let settings = small();
     let session = Session::of(&quiet);
     let steep = SasrecSettings { learning_rate: 1e30, ..settings };
-    let error =
-        fit_sasrec(&data, &all, &[], &steep, &session, TrainStep::Fitting).unwrap_err();
+    let error = fit_sasrec(&data, &all, &[], &steep, &session, TrainStep::Fitting).unwrap_err();
     let Error::Unstable { epoch, step, cause } = &error else { panic!("{error}") };
     assert!(*epoch >= 1 && *step >= 2 && cause.contains("learning rate"), "{error}");
 }

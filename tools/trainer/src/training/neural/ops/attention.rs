@@ -97,7 +97,11 @@ impl Op {
     }
 
     /// Cuts `values`, whose rows have `width` values, into the sequences.
-    fn cut<'v>(&self, mut values: &'v mut [f32], width: usize) -> Vec<(Range<usize>, &'v mut [f32])> {
+    fn cut<'v>(
+        &self,
+        mut values: &'v mut [f32],
+        width: usize,
+    ) -> Vec<(Range<usize>, &'v mut [f32])> {
         let mut parts = Vec::with_capacity(self.asked.begins.len());
         for rows in self.sequences() {
             let (part, rest) = values.split_at_mut(rows.len() * width);
@@ -166,10 +170,8 @@ impl Op {
                 grads[row * stride..][..size].copy_from_slice(&grad[column..][..size]);
             }
             for (row, shares) in shares.chunks_exact(turned).enumerate() {
-                let (dropped, scores) = (
-                    &mut dropped[row * turned..][..turned],
-                    &mut scores[row * turned..][..turned],
-                );
+                let (dropped, scores) =
+                    (&mut dropped[row * turned..][..turned], &mut scores[row * turned..][..turned]);
                 dropped.copy_from_slice(shares);
                 self.dropped((first, row, index), &mut dropped[..=row]);
                 let seen = padded(row + 1);
@@ -283,7 +285,8 @@ mod tests {
             for pair in begins.windows(2).filter(|pair| pair[1] > pair[0]) {
                 let count = pair[1] - pair[0];
                 let alone = plain(&rows.narrow(0, pair[0], count).unwrap(), heads);
-                let off = (packed.narrow(0, pair[0], count).unwrap() - alone).unwrap().abs().unwrap();
+                let off =
+                    (packed.narrow(0, pair[0], count).unwrap() - alone).unwrap().abs().unwrap();
                 let off = off.max_all().unwrap().to_scalar::<f32>().unwrap();
                 assert!(off < 1e-5, "{heads} {pair:?}: {off}");
             }

@@ -76,7 +76,9 @@ impl Bias {
         match self.activation {
             None => {}
             Some(Nonlinearity::Relu) => {
-                values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+                values
+                    .iter_mut()
+                    .for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
             }
             Some(Nonlinearity::Gelu) => {
                 values.iter_mut().for_each(|value| *value *= normal_distribution(*value));

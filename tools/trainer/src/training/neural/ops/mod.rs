@@ -101,7 +101,8 @@ pub(crate) mod testing {
         let tensors: Vec<Tensor> = vars.iter().map(|var| var.as_tensor().clone()).collect();
         let out = f(&tensors).unwrap();
         let count = out.elem_count();
-        let weights: Vec<f32> = (0..count).map(|at| ((at * 37 + 11) % 17) as f32 / 8.0 - 1.0).collect();
+        let weights: Vec<f32> =
+            (0..count).map(|at| ((at * 37 + 11) % 17) as f32 / 8.0 - 1.0).collect();
         let weights = tensor(weights, out.shape().clone()).unwrap();
         let grads = (out * &weights).unwrap().sum_all().unwrap().backward().unwrap();
         let value = |inputs: &[Tensor]| -> f64 {

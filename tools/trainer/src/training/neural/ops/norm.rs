@@ -77,7 +77,8 @@ impl CustomOp3 for Norm {
         let d = weight.len();
         let mut of_rows = vec![0.0; rows.len()];
         let size = BLOCK_ROWS * d;
-        let blocks = of_rows.par_chunks_mut(size).zip(rows.par_chunks(size).zip(grad.par_chunks(size)));
+        let blocks =
+            of_rows.par_chunks_mut(size).zip(rows.par_chunks(size).zip(grad.par_chunks(size)));
         let parts: Vec<Vec<f32>> = blocks
             .map(|(to, (rows, grad))| fast(|| block(to, rows, grad, &weight, self.epsilon)))
             .collect();

@@ -110,7 +110,8 @@ impl Drawing {
         let mut drawing = Self { sums: Vec::new(), items: sequences.items() };
         if let Loss::SampledSoftmax { sampling: Sampling::Popularity { exponent }, .. } = loss {
             let exponent = f64::from(*exponent);
-            let weights = sequences.counts().into_iter().map(|n| (f64::from(n) + 1.0).powf(exponent));
+            let weights =
+                sequences.counts().into_iter().map(|n| (f64::from(n) + 1.0).powf(exponent));
             let mut sum = 0.0;
             drawing.sums = weights
                 .map(|weight| {

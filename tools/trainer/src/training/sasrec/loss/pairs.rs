@@ -20,7 +20,8 @@ pub(super) fn loss(batch: &Batch<'_>, negatives: usize, beta: f32) -> Result<Ten
     let ((count, d), items) = (batch.rows.dims2()?, batch.table.dim(0)?);
     let (rows, table) = (numbers(batch.rows)?, numbers(batch.table)?);
     let owner = owners(&batch.packed.begins);
-    let pairs = Pairs { batch, rows: &rows, table: &table, owner: &owner, d, items, negatives, beta };
+    let pairs =
+        Pairs { batch, rows: &rows, table: &table, owner: &owner, d, items, negatives, beta };
     let blocks: Vec<usize> = (0..count).step_by(ROWS).collect();
     let blocks = blocks.into_par_iter();
     let blocks: Vec<Block> = blocks.map(|from| pairs.block(from, ROWS.min(count - from))).collect();

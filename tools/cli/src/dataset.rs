@@ -23,9 +23,13 @@ const READ: &str = "read the data";
 
 /// Reads the data in `directory` and the plan of its slates.
 ///
-/// The plan is that in the file `plan`, else that in `plan.json` of the directory, else one that
+/// A file instead of a directory holds sequences (`user item item ...`) or pairs (`user item`) in
+/// the order of time. The plan is that in the file `plan`, else that in `plan.json` of the directory, else one that
 /// fits the data: meals where items have opening hours, else morning and evening.
 pub(crate) fn read(directory: &Path, plan: Option<&Path>) -> Result<(Interactions, Plan)> {
+    if directory.is_file() {
+        return read_file(directory, plan);
+    }
     let beside = directory.join(PLAN_FILE);
     let given = plan.map(Path::to_path_buf).or_else(|| beside.is_file().then_some(beside));
     if let Some(path) = given {
@@ -42,6 +46,16 @@ pub(crate) fn read(directory: &Path, plan: Option<&Path>) -> Result<(Interaction
         }
         data.assign_contexts(&plan, 0);
     }
+    Ok((data, plan))
+}
+
+/// Reads a text file of sequences or of pairs, which has no times and so no contexts.
+fn read_file(file: &Path, plan: Option<&Path>) -> Result<(Interactions, Plan)> {
+    let data = datasets::read_text_file(file).map_err(Error::failed(READ))?;
+    let plan = match plan {
+        Some(path) => read_json(READ, path)?,
+        None => recorded_plan(&data.items).map_err(Error::failed(READ))?,
+    };
     Ok((data, plan))
 }
 

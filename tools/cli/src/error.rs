@@ -30,6 +30,10 @@ pub(crate) enum Error {
         total: u32,
     },
 
+    /// Ctrl-C.
+    #[error("{0}")]
+    Interrupted(String),
+
     /// Whoever read standard output has gone: nothing to tell, and nobody to tell it.
     #[error("the reader of standard output has gone")]
     ReaderGone,
@@ -43,6 +47,7 @@ impl Error {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::ExamFailed { .. } => ExitCode::from(EXAM_FAILED),
+            Self::Interrupted(_) => ExitCode::from(crate::interrupt::INTERRUPTED),
             Self::ReaderGone => ExitCode::SUCCESS,
             Self::Failed { .. } => ExitCode::FAILURE,
         }

@@ -6,6 +6,7 @@
 //! | 1 | failed; one line on standard error says what, with file, line and field |
 //! | 2 | the command line itself is wrong |
 //! | 65 | a release failed its own checks |
+//! | 130 | stopped by Ctrl-C; what was done is kept, one line says where |
 //!
 //! Results go to standard output (as JSON with `--json`), everything else to standard error.
 
@@ -14,6 +15,7 @@ mod commands;
 mod dataset;
 mod demo;
 mod error;
+mod interrupt;
 mod output;
 mod progress;
 mod reasons;

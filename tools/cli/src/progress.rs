@@ -35,7 +35,9 @@ impl Stage {
         if let Some(bar) = &self.bar {
             if bar.length() != Some(total as u64) {
                 bar.set_length(total as u64);
-                if let Ok(style) = ProgressStyle::with_template("{msg:24} {bar:32} {pos}/{len}") {
+                if let Ok(style) =
+                    ProgressStyle::with_template("{msg:24} {bar:32} {pos}/{len} {eta} left")
+                {
                     bar.set_style(style);
                 }
             }
@@ -45,7 +47,17 @@ impl Stage {
         let mut told = self.told.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         if told.elapsed() >= LINE_EVERY {
             *told = Instant::now();
-            line(&format!("{}: {done} of {total}", self.label));
+            let left = self.begun.elapsed().as_secs_f64() / done.max(1) as f64;
+            let left = left * total.saturating_sub(done) as f64;
+            line(&format!("{}: {done} of {total}, at most {left:.0} s left", self.label));
+        }
+    }
+
+    /// Writes a line about the stage while it goes on.
+    pub(crate) fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.println(text),
+            None => line(text),
         }
     }
 

@@ -125,6 +125,38 @@ pub enum Error {
         reason: String,
     },
 
+    /// The training of a network was stopped: something is not finite, or the loss grew without
+    /// bound.
+    #[error("training stopped in epoch {epoch}, step {step}: {cause}")]
+    Unstable {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The step of the whole run, from 1.
+        step: u64,
+        /// Which loss or which gradient, and what to try.
+        cause: String,
+    },
+
+    /// Whoever started the training asked it to stop.
+    #[error("stopped in epoch {epoch} after {batch} of its batches{}", kept(.checkpoint.as_deref()))]
+    Interrupted {
+        /// The epoch, from 1.
+        epoch: usize,
+        /// Batches of it that were done.
+        batch: usize,
+        /// The checkpoint from which the run can go on.
+        checkpoint: Option<PathBuf>,
+    },
+
+    /// A checkpoint is damaged, or of another run.
+    #[error("{path}: {reason}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+
     /// A scorer gave a value that is not a number.
     #[error("the score of item {item} for user {user} is not a number")]
     Score {
@@ -141,6 +173,13 @@ pub enum Error {
     /// The tensor library refused.
     #[error("tensors: {0}")]
     Tensor(#[from] candle_core::Error),
+}
+
+/// What is said of a checkpoint behind the word that the run was stopped.
+fn kept(checkpoint: Option<&Path>) -> String {
+    checkpoint.map_or_else(String::new, |path| {
+        format!("; it goes on from {} with --resume", path.display())
+    })
 }
 
 impl Error {

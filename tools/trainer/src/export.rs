@@ -12,8 +12,11 @@ use serde::{Deserialize, Serialize};
 use crate::clicks::Showings;
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
+use crate::training::neural::EpochRecord;
+use crate::training::sasrec::remove_checkpoints;
 use crate::training::{
-    Metrics, TrainSettings, TrainStep, TrainedModel, WeakRecord, train, train_on_feedback,
+    Metrics, Session, TrainSettings, TrainStep, TrainedModel, WeakRecord, train_in,
+    train_on_feedback,
 };
 use crate::{Error, Result};
 
@@ -33,6 +36,12 @@ pub struct TrainingRecord {
     pub weak: Option<WeakRecord>,
     /// Loss of the factorisation after each epoch.
     pub losses: Vec<f64>,
+    /// The epochs of a network, as it was measured.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub curve: Vec<EpochRecord>,
+    /// The best of them, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub best_epoch: Option<usize>,
     /// What was measured; none when no user has three events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Metrics>,
@@ -74,8 +83,30 @@ pub fn train_to_directory(
     directory: &Path,
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainingRecord> {
-    let model = train(data, plan, settings, progress)?;
-    write_with_sample(&model, data, plan, settings, directory)
+    train_to_directory_in(data, plan, settings, directory, &Session::of(progress))
+}
+
+/// As [`train_to_directory`], in a session. Its checkpoints are removed when the model is written.
+///
+/// # Errors
+/// As [`train_in`] and [`write_model`].
+pub fn train_to_directory_in(
+    data: &Interactions,
+    plan: &Plan,
+    settings: &TrainSettings,
+    directory: &Path,
+    session: &Session<'_>,
+) -> Result<TrainingRecord> {
+    if let Some(checkpoints) = session.checkpoints {
+        let making = "making the directory";
+        std::fs::create_dir_all(checkpoints).map_err(Error::file(checkpoints, making))?;
+    }
+    let model = train_in(data, plan, settings, session)?;
+    let record = write_with_sample(&model, data, plan, settings, directory)?;
+    if let Some(checkpoints) = session.checkpoints {
+        remove_checkpoints(checkpoints)?;
+    }
+    Ok(record)
 }
 
 /// As [`train_to_directory`], with the ranker trained from `feedback`; see [`train_on_feedback`].
@@ -107,8 +138,8 @@ fn write_with_sample(
 }
 
 /// Writes `catalogue.jsonl`, `items.safetensors` (`popularity`, `context_popularity` and, for a
-/// factorisation, `embedding`), `model.safetensors` (`gram`, `ranker.weight`, `ranker.bias`; only
-/// for a factorisation) and, last, `training.json` into `directory`, which is made where it is
+/// model, `embedding`), `model.safetensors` (`gram`, `ranker.weight`, `ranker.bias` of
+/// a factorisation, or the tensors of a network) and, last, `training.json` into `directory`, which is made where it is
 /// missing. The same model gives the same bytes.
 ///
 /// # Errors
@@ -129,8 +160,13 @@ pub fn write_model(
         tensor("context_popularity", &[contexts, n], &popularity.by_context)?,
     ];
     let mut others = Vec::new();
-    if let Some(ranker) = &model.ranker {
+    for values in &model.tensors {
+        others.push(tensor(&values.name, &values.shape, &values.values)?);
+    }
+    if model.ranker.is_some() {
         items.push(tensor("embedding", &[n, d], &model.embedding)?);
+    }
+    if let Some(ranker) = model.ranker.as_ref().filter(|_| model.tensors.is_empty()) {
         others.push(tensor("gram", &[d, d], &model.gram)?);
         others.push(tensor("ranker.weight", &[1, ranker.weight.len()], &ranker.weight)?);
         others.push(tensor("ranker.bias", &[1], &[ranker.bias])?);
@@ -155,6 +191,8 @@ pub fn write_model(
         ranker_positives: model.ranker_positives,
         weak: model.weak.clone(),
         losses: model.losses.clone(),
+        curve: model.curve.clone(),
+        best_epoch: model.best_epoch,
         metrics: model.metrics.clone(),
     };
     let path = directory.join("training.json");
@@ -165,18 +203,18 @@ pub fn write_model(
 }
 
 struct NamedTensor {
-    name: &'static str,
+    name: String,
     shape: Vec<usize>,
     bytes: Vec<u8>,
 }
 
-fn tensor(name: &'static str, shape: &[usize], values: &[f32]) -> Result<NamedTensor> {
+fn tensor(name: &str, shape: &[usize], values: &[f32]) -> Result<NamedTensor> {
     if values.len() != shape.iter().product::<usize>() {
         let reason = format!("{name} has {} values, {shape:?} is needed", values.len());
         return Err(Error::data(reason));
     }
     let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-    Ok(NamedTensor { name, shape: shape.to_vec(), bytes })
+    Ok(NamedTensor { name: name.to_owned(), shape: shape.to_vec(), bytes })
 }
 
 fn write_tensors(tensors: &[NamedTensor], path: &Path) -> Result<()> {
@@ -186,7 +224,7 @@ fn write_tensors(tensors: &[NamedTensor], path: &Path) -> Result<()> {
     let mut views = Vec::with_capacity(tensors.len());
     for tensor in tensors {
         let view = TensorView::new(Dtype::F32, tensor.shape.clone(), &tensor.bytes);
-        views.push((tensor.name, view.map_err(failed)?));
+        views.push((tensor.name.as_str(), view.map_err(failed)?));
     }
     let bytes = safetensors::serialize(views, None).map_err(failed)?;
     std::fs::write(path, bytes).map_err(Error::file(path, "writing"))

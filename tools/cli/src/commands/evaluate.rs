@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 use noctule_trainer::export::TrainingRecord;
-use noctule_trainer::training::{Labels, train};
+use noctule_trainer::training::{Labels, Session, train_in};
 
-use super::train::{Recipe, metrics_text, tell};
+use super::train::{Recipe, curve_text, epoch_text, metrics_text, tell};
 use crate::dataset;
 use crate::error::{Error, Result};
 use crate::output::Output;
@@ -54,11 +54,17 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let (data, plan) = dataset::read(&asked.data, plan_file.as_deref())?;
     let stage = Stage::begin("measuring");
     let progress = |step, done, total| tell(&stage, &settings, step, done, total);
-    let model = train(&data, &plan, &settings, &progress).map_err(Error::failed("evaluate"))?;
+    let session = Session {
+        epoch: &|step, epoch, record| stage.say(&epoch_text(step, epoch, record)),
+        measures_only: true,
+        ..Session::of(&progress)
+    };
+    let model = train_in(&data, &plan, &settings, &session).map_err(Error::failed("evaluate"))?;
     let Some(metrics) = model.metrics else {
         let reason = "no user has the three interactions that holding out needs";
         return Err(Error::at("evaluate", &asked.data, reason));
     };
     stage.end(&format!("{} users", metrics.popularity.users));
-    output.print(&metrics, &metrics_text(&metrics))
+    let curve = curve_text(&model.curve, model.best_epoch);
+    output.print(&metrics, &(curve + &metrics_text(&metrics)))
 }

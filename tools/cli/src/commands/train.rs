@@ -4,11 +4,18 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use noctule_trainer::clicks::{ExaminationSource, Showings, read_feedback};
-use noctule_trainer::export::{TrainingRecord, train_on_feedback_to_directory, train_to_directory};
-use noctule_trainer::training::{Labels, Metrics, Model, TrainSettings, TrainStep, WeakRecord};
+use noctule_trainer::evaluation::Protocol;
+use noctule_trainer::export::{
+    TrainingRecord, train_on_feedback_to_directory, train_to_directory_in,
+};
+use noctule_trainer::training::neural::EpochRecord;
+use noctule_trainer::training::{
+    Labels, Metrics, Model, Session, TrainSettings, TrainStep, WeakRecord,
+};
 
 use crate::dataset::{self, PLAN_FILE};
 use crate::error::{Error, Result};
+use crate::interrupt::Interrupt;
 use crate::output::{Output, grouped};
 use crate::progress::Stage;
 
@@ -19,6 +26,7 @@ DIR holds one of three layouts:
   catalogue.jsonl, interactions.csv and, where places are known, users.csv
   movies.csv and ratings.csv (MovieLens)
   geoplaces2.csv and its companions (UCI restaurants)
+or is a text file in the order of time: lines of `user item item ...`, or of `user item`.
 
 MODEL_DIR gets what `noctule pack` needs: catalogue.jsonl, items.safetensors, model.safetensors,
 plan.json and training.json.
@@ -30,7 +38,11 @@ Examples:
   noctule train town --output model
   noctule train town --output model --feedback feedback --app town
   noctule train ml-latest-small --output model --dimensions 32 --epochs 20
-  noctule train town --output model --settings settings.json --plan plan.json")]
+  noctule train town --output model --settings settings.json --plan plan.json
+  noctule train LastFM.txt --output model --architecture sasrec
+
+Ctrl-C stops the training of a network at the next batch, with a checkpoint in MODEL_DIR; the same
+line with --resume goes on from there as if nothing had been (exit code 130).")]
 pub(crate) struct Train {
     /// Directory of the data.
     #[arg(value_name = "DIR")]
@@ -51,6 +63,10 @@ pub(crate) struct Train {
     /// What a click and a skip are taken for.
     #[arg(long, value_enum, requires = "feedback", default_value_t = LabelsName::Debiased)]
     labels: LabelsName,
+
+    /// Go on from the checkpoint of a network in MODEL_DIR, where there is one.
+    #[arg(long, conflicts_with = "feedback")]
+    resume: bool,
 
     #[command(flatten)]
     recipe: Recipe,
@@ -84,7 +100,7 @@ pub(crate) struct Recipe {
     #[arg(long)]
     dimensions: Option<usize>,
 
-    /// Passes of the factorisation.
+    /// Passes of the factorisation, or epochs of a network, at most.
     #[arg(long)]
     epochs: Option<usize>,
 
@@ -104,6 +120,8 @@ enum ArchitectureName {
     Popularity,
     /// iALS with a ranker.
     MatrixFactorization,
+    /// A causal transformer over what each user chose.
+    Sasrec,
 }
 
 impl Recipe {
@@ -118,10 +136,15 @@ impl Recipe {
             Some(ArchitectureName::MatrixFactorization) => {
                 settings.model = Model::MatrixFactorization;
             }
+            Some(ArchitectureName::Sasrec) => settings.model = Model::Sasrec,
             None => {}
         }
-        settings.ials.dimensions = self.dimensions.unwrap_or(settings.ials.dimensions);
-        settings.ials.epochs = self.epochs.unwrap_or(settings.ials.epochs);
+        let (dimensions, epochs) = match settings.model {
+            Model::Sasrec => (&mut settings.sasrec.dimensions, &mut settings.sasrec.epochs),
+            _ => (&mut settings.ials.dimensions, &mut settings.ials.epochs),
+        };
+        *dimensions = self.dimensions.unwrap_or(*dimensions);
+        *epochs = self.epochs.unwrap_or(*epochs);
         settings.seed = self.seed.unwrap_or(settings.seed);
         settings.threads = self.threads.unwrap_or(settings.threads);
         Ok(settings)
@@ -149,7 +172,17 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let training = Stage::begin("training");
     let progress = |step, done, total| tell(&training, &settings, step, done, total);
     let record = match &feedback {
-        None => train_to_directory(&data, &plan, &settings, &asked.output, &progress),
+        None => {
+            let interrupt = Interrupt::watch()?;
+            let session = Session {
+                epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
+                stop: &|| interrupt.is_asked(),
+                checkpoints: (settings.model == Model::Sasrec).then_some(asked.output.as_path()),
+                resume: asked.resume,
+                ..Session::of(&progress)
+            };
+            train_to_directory_in(&data, &plan, &settings, &asked.output, &session)
+        }
         Some(feedback) => train_on_feedback_to_directory(
             &data,
             &plan,
@@ -159,10 +192,28 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
             &progress,
         ),
     };
-    let record = record.map_err(Error::failed("train"))?;
-    training.end(&format!("{} dimensions", settings.ials.dimensions));
+    let record = record.map_err(stopped)?;
+    let dimensions = record.architecture.dimensions().unwrap_or_default();
+    training.end(&format!("{dimensions} dimensions"));
     dataset::write_json("write the plan", &asked.output.join(PLAN_FILE), &plan)?;
     output.print(&record, &text(&record, &asked.output))
+}
+
+/// What became of a training run that has no result.
+fn stopped(error: noctule_trainer::Error) -> Error {
+    match error {
+        noctule_trainer::Error::Interrupted { .. } => Error::Interrupted(error.to_string()),
+        other => Error::failed("train")(other),
+    }
+}
+
+/// One epoch, on a line.
+pub(crate) fn epoch_text(step: TrainStep, epoch: usize, record: &EpochRecord) -> String {
+    let of = if step == TrainStep::Refitting { "again, " } else { "" };
+    let validation = record
+        .validation
+        .map_or_else(String::new, |value| format!(", NDCG@10 of validation {value:.4}"));
+    format!("{of}epoch {epoch}: loss {:.4}{validation}", record.loss)
 }
 
 /// The showings in the feedback that is asked for, if any.
@@ -183,6 +234,9 @@ pub(crate) fn tell(
     done: usize,
     total: usize,
 ) {
+    if settings.model == Model::Sasrec {
+        return stage.at(done, total);
+    }
     let epochs = settings.ials.epochs;
     let before = match step {
         TrainStep::Fitting => 0,
@@ -211,6 +265,7 @@ fn text(record: &TrainingRecord, directory: &Path) -> String {
     if let Some(weak) = &record.weak {
         text.push_str(&weak_text(weak));
     }
+    text.push_str(&curve_text(&record.curve, record.best_epoch));
     if let Some(metrics) = &record.metrics {
         text.push_str(&metrics_text(metrics));
     }
@@ -244,6 +299,18 @@ fn weak_text(weak: &WeakRecord) -> String {
     text
 }
 
+/// How the training of a network went; nothing for other models.
+pub(crate) fn curve_text(curve: &[EpochRecord], best: Option<usize>) -> String {
+    let Some((best, record)) = best.and_then(|best| Some((best, curve.get(best - 1)?))) else {
+        return String::new();
+    };
+    let validation = record.validation.map_or_else(
+        || ", nothing held out".to_owned(),
+        |value| format!(", NDCG@10 of validation {value:.4}"),
+    );
+    format!("epoch {best} of {} is the best: loss {:.4}{validation}\n", curve.len(), record.loss)
+}
+
 /// What was measured, as a table.
 pub(crate) fn metrics_text(metrics: &Metrics) -> String {
     let rows = [
@@ -251,6 +318,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         ("context popularity", Some(&metrics.context_popularity)),
         ("fold-in", metrics.fold_in.as_ref()),
         ("ranker", metrics.ranker.as_ref()),
+        ("sasrec", metrics.sasrec.as_ref()),
     ];
     let mut text = String::new();
     for (name, evaluation) in rows {
@@ -258,8 +326,8 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         if text.is_empty() {
             let (k, users) = (measured.k, grouped(measured.users as u64));
             text.push_str(&format!(
-                "on the last choice of {users} users, whole catalogue ranked\n{:<20} {:>8} {:>8} \
-                 {:>8}\n",
+                "on the last choice of {users} users, {}\n{:<20} {:>8} {:>8} {:>8}\n",
+                ranked_text(measured.protocol),
                 "",
                 format!("HR@{k}"),
                 format!("NDCG@{k}"),
@@ -272,4 +340,14 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         ));
     }
     text
+}
+
+/// What is ranked, in words; a sample is warned of.
+fn ranked_text(protocol: Protocol) -> String {
+    match protocol {
+        Protocol::Full => "whole catalogue ranked".to_owned(),
+        Protocol::SampledNegatives(negatives) => format!(
+            "ranked among {negatives} drawn items: a biased protocol, only to compare with tables"
+        ),
+    }
 }

@@ -18,7 +18,7 @@ use crate::{Error, Result};
 pub use directory::{read_directory, write_directory};
 pub use movielens::read_movielens;
 pub use restaurant::read_restaurants;
-pub use sequences::{read_pairs, read_sequences};
+pub use sequences::{read_pairs, read_sequences, read_text_file};
 
 /// Bytes of one data file: MovieLens 32M, the largest of its family, is 900 MB.
 pub const FILE_BYTES_MAX: u64 = 4 << 30;

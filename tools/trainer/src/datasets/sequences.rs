@@ -11,6 +11,17 @@ use super::table::{read_text, shortened};
 use super::{EVENTS_MAX, Interaction, Interactions, Names, ReadCounts, bare_item};
 use crate::{Error, Result};
 
+/// Reads a text file in the layout that its lines show: two words in every line are a user and an
+/// item ([`read_pairs`]), otherwise a line is a user's sequence ([`read_sequences`]).
+///
+/// # Errors
+/// Those of the layout's reader.
+pub fn read_text_file(path: &Path) -> Result<Interactions> {
+    let text = read_text(path)?;
+    let is_pair = |line: &str| matches!(line.split_whitespace().count(), 0 | 2);
+    if text.lines().all(is_pair) { read_pairs(path) } else { read_sequences(path) }
+}
+
 /// Reads lines of `user item item ...`, items in time order. A user who is there twice is an
 /// error; the same item twice in a line is two events.
 ///

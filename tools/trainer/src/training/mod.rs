@@ -1,20 +1,25 @@
-//! Training: popularity, matrix factorisation by iALS, and the ranker above them.
+//! Training: popularity, matrix factorisation by iALS and the ranker above them, and SASRec.
 
 pub mod examples;
 pub mod features;
 pub mod ials;
+pub mod neural;
 pub mod parallel;
 pub mod pipeline;
 pub mod popularity;
 pub mod ranker;
+pub mod sasrec;
+pub mod session;
 pub mod settings;
 pub mod sparse;
 pub mod weak;
 
 pub use ials::{Factors, train_ials};
-pub use pipeline::{Metrics, TrainedModel, train, train_on_feedback};
+pub use pipeline::{Metrics, TrainedModel, train, train_in, train_on_feedback};
 pub use popularity::{Popularity, count_popularity};
 pub use ranker::{RankerSettings, TrainedRanker, train_ranker};
+pub use sasrec::SasrecSettings;
+pub use session::Session;
 pub use settings::{IalsSettings, Model, TrainSettings, TrainStep};
 pub use sparse::Sparse;
 pub use weak::{Labels, WeakRecord, WeakSettings};

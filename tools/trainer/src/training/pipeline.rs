@@ -11,8 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{self, Fitted};
 use super::features::{self, FEATURES};
+use super::neural::EpochRecord;
+use super::sasrec::{NamedValues, train_sasrec};
 use super::{
-    Factors, Labels, Model, Popularity, Sparse, TrainSettings, TrainStep, TrainedRanker,
+    Factors, Labels, Model, Popularity, Session, Sparse, TrainSettings, TrainStep, TrainedRanker,
     WeakRecord, count_popularity, train_ials, train_ranker, weak,
 };
 use crate::clicks::Showings;
@@ -37,6 +39,9 @@ pub struct Metrics {
     /// The ranker over all its features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<Evaluation>,
+    /// The score of a SASRec.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sasrec: Option<Evaluation>,
 }
 
 /// All that a release needs of a model.
@@ -50,6 +55,8 @@ pub struct TrainedModel {
     pub embedding: Vec<f32>,
     /// Sum of y yᵀ over all items, [dimensions, dimensions].
     pub gram: Vec<f32>,
+    /// The other tensors of a network, those of its ranker among them; empty for a factorisation.
+    pub tensors: Vec<NamedValues>,
     /// Shares of the interactions, overall and by context.
     pub popularity: Popularity,
     /// The ranker, where there is one.
@@ -60,6 +67,10 @@ pub struct TrainedModel {
     pub weak: Option<WeakRecord>,
     /// Loss of the factorisation after each epoch over all events.
     pub losses: Vec<f64>,
+    /// The epochs of a network, as it was measured.
+    pub curve: Vec<EpochRecord>,
+    /// The best of them, from 1.
+    pub best_epoch: Option<usize>,
     /// What was measured; none when no user has three events.
     pub metrics: Option<Metrics>,
 }
@@ -80,10 +91,28 @@ pub fn train(
     settings: &TrainSettings,
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainedModel> {
+    train_in(data, plan, settings, &Session::of(progress))
+}
+
+/// As [`train`], in a session that may stop a network's training and go on with it.
+///
+/// # Errors
+/// As [`train`]; [`Error::Interrupted`] when the session stopped it, and those of checkpoints.
+pub fn train_in(
+    data: &Interactions,
+    plan: &Plan,
+    settings: &TrainSettings,
+    session: &Session<'_>,
+) -> Result<TrainedModel> {
     if settings.labels != Labels::Choices {
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
-    train_all(data, plan, None, settings, progress)
+    if settings.model == Model::Sasrec {
+        settings.check()?;
+        check(data, plan)?;
+        return train_sasrec(data, plan, settings, session);
+    }
+    train_all(data, plan, None, settings, session.progress)
 }
 
 /// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
@@ -127,13 +156,18 @@ fn train_all(
             dimensions: 0,
             embedding: Vec::new(),
             gram: Vec::new(),
+            tensors: Vec::new(),
             popularity: final_popularity,
             ranker: None,
             ranker_positives: 0,
             weak: None,
             losses: Vec::new(),
+            curve: Vec::new(),
+            best_epoch: None,
             metrics: run.measure(None)?,
         }),
+        // A network goes its own way, in `train_in`; feedback does not teach it.
+        Model::Sasrec => Err(Error::setting("model", "a SASRec has no ranker to teach")),
         Model::MatrixFactorization => run.factorise(&all, final_popularity),
     }
 }
@@ -184,11 +218,14 @@ impl Run<'_> {
             dimensions: ials.dimensions,
             embedding: factors.items,
             gram: factors.gram,
+            tensors: Vec::new(),
             popularity,
             ranker: Some(learned.ranker),
             ranker_positives: learned.positives,
             weak: learned.weak,
             losses: factors.losses,
+            curve: Vec::new(),
+            best_epoch: None,
             metrics,
         })
     }
@@ -266,6 +303,7 @@ impl Run<'_> {
             context_popularity: measured(&ContextPopularityScorer { popularity: self.popularity })?,
             fold_in: model.map(|(fold_in, _)| measured(fold_in)).transpose()?,
             ranker: model.map(|(_, ranker)| measured(ranker)).transpose()?,
+            sasrec: None,
         };
         (self.progress)(TrainStep::Measuring, total, total);
         Ok(Some(metrics))

@@ -3,7 +3,9 @@
 use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
+use super::sasrec::SasrecSettings;
 use super::{Labels, RankerSettings, WeakSettings, parallel};
+use crate::evaluation::Protocol;
 use crate::{Error, Result};
 
 /// The architecture to train.
@@ -14,6 +16,8 @@ pub enum Model {
     Popularity,
     /// iALS with a ranker.
     MatrixFactorization,
+    /// A causal transformer over what each user chose.
+    Sasrec,
 }
 
 /// Hyper-parameters of iALS.
@@ -80,7 +84,8 @@ impl IalsSettings {
     }
 }
 
-/// Settings of a training run. Seed and threads here overrule those of [`IalsSettings`].
+/// Settings of a training run. Seed and threads here overrule those of [`IalsSettings`]
+/// and [`SasrecSettings`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainSettings {
@@ -88,6 +93,8 @@ pub struct TrainSettings {
     pub model: Model,
     /// The factorisation.
     pub ials: IalsSettings,
+    /// The transformer.
+    pub sasrec: SasrecSettings,
     /// The ranker.
     pub ranker: RankerSettings,
     /// What the ranker learns from.
@@ -106,6 +113,8 @@ pub struct TrainSettings {
     pub users_max: usize,
     /// Length of the lists that are evaluated.
     pub k: usize,
+    /// Which items are ranked when a SASRec is measured.
+    pub protocol: Protocol,
     /// Seed of everything random.
     pub seed: u64,
     /// Threads; changes no result.
@@ -117,6 +126,7 @@ impl Default for TrainSettings {
         Self {
             model: Model::MatrixFactorization,
             ials: IalsSettings::default(),
+            sasrec: SasrecSettings::default(),
             ranker: RankerSettings::default(),
             labels: Labels::default(),
             weak: WeakSettings::default(),
@@ -126,6 +136,7 @@ impl Default for TrainSettings {
             negatives: 20,
             users_max: 5_000,
             k: 10,
+            protocol: Protocol::Full,
             seed: 1,
             threads: parallel::available(),
         }
@@ -137,6 +148,12 @@ impl TrainSettings {
     #[must_use]
     pub fn ials(&self) -> IalsSettings {
         IalsSettings { seed: self.seed, threads: self.threads, ..self.ials.clone() }
+    }
+
+    /// The transformer's settings with the seed and threads of this run.
+    #[must_use]
+    pub fn sasrec(&self) -> SasrecSettings {
+        SasrecSettings { seed: self.seed, threads: self.threads, ..self.sasrec.clone() }
     }
 
     pub(super) fn check(&self) -> Result<()> {

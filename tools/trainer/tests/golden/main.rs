@@ -11,3 +11,4 @@ mod lenskit;
 mod matrix_factorization;
 mod pipeline;
 mod s3rec;
+mod sasrec;

@@ -1,0 +1,66 @@
+//! The weights of a network by name.
+
+use candle_core::{Tensor, Var};
+
+use super::ops::{numbers, tensor};
+use crate::{Error, Result};
+
+/// Weights by name, in the order in which they were added.
+#[derive(Debug, Default)]
+pub struct Parameters {
+    names: Vec<String>,
+    vars: Vec<Var>,
+}
+
+impl Parameters {
+    /// Adds the weight `name`, row-major.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the values do not fill the shape.
+    pub fn add(&mut self, name: &str, shape: &[usize], values: Vec<f32>) -> Result<()> {
+        self.vars.push(Var::from_tensor(&tensor(values, shape)?)?);
+        self.names.push(name.to_owned());
+        Ok(())
+    }
+
+    /// The weight `name`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there is none.
+    pub fn get(&self, name: &str) -> Result<&Tensor> {
+        let at = self.names.iter().position(|known| known == name);
+        let at = at.ok_or_else(|| Error::data(format!("there is no weight {name}")))?;
+        Ok(self.vars[at].as_tensor())
+    }
+
+    /// Names and weights.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Var)> {
+        self.names.iter().map(String::as_str).zip(&self.vars)
+    }
+
+    /// The weights alone.
+    #[must_use]
+    pub fn vars(&self) -> &[Var] {
+        &self.vars
+    }
+
+    /// The numbers of all weights.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`].
+    pub fn values(&self) -> Result<Vec<Vec<f32>>> {
+        let values = |var: &Var| Ok(numbers(var.as_tensor())?.to_vec());
+        self.vars.iter().map(values).collect()
+    }
+
+    /// Sets all weights to `values`, in their order.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when the values do not fill the weights.
+    pub fn set(&self, values: &[Vec<f32>]) -> Result<()> {
+        for (var, values) in self.vars.iter().zip(values) {
+            var.set(&tensor(values.clone(), var.shape().clone())?)?;
+        }
+        Ok(())
+    }
+}

@@ -9,15 +9,13 @@ import java.io.InputStream
 import java.io.RandomAccessFile
 import java.net.HttpURLConnection
 import java.net.URL
+import kotlin.coroutines.resume
 import kotlin.time.Duration
 import kotlin.time.Duration.Companion.seconds
 import kotlinx.coroutines.CoroutineDispatcher
 import kotlinx.coroutines.Dispatchers
-import kotlinx.coroutines.InternalCoroutinesApi
-import kotlinx.coroutines.coroutineScope
-import kotlinx.coroutines.ensureActive
-import kotlinx.coroutines.job
-import kotlinx.coroutines.withContext
+import kotlinx.coroutines.Runnable
+import kotlinx.coroutines.suspendCancellableCoroutine
 
 /**
  * [Transport] with `HttpURLConnection`. Cancelling closes the connection, so that a worker that is
@@ -88,25 +86,28 @@ class UrlConnectionTransport(
         } catch (error: IOException) {
             return TransferOutcome.NoAnswer(error.toString())
         }
-        return coroutineScope {
-            // Closing the connection ends a read that interrupting does not.
-            val closing = coroutineContext.job.invokeOnCompletion(onCancelling = true) {
-                connection.disconnect()
+        return suspendCancellableCoroutine { continuation ->
+            // Ends a read too, which interrupting the thread does not.
+            continuation.invokeOnCancellation { connection.disconnect() }
+            val exchange = Runnable {
+                if (continuation.isActive) continuation.resume(answerOf(connection, talk))
             }
-            try {
-                withContext(dispatcher) { talk(connection) }
-            } catch (error: IOException) {
-                coroutineContext.ensureActive()
-                TransferOutcome.NoAnswer(error.toString())
-            } catch (error: IllegalStateException) {
-                coroutineContext.ensureActive()
-                // Some vendors' clients throw these where they should not.
-                TransferOutcome.NoAnswer(error.toString())
-            } finally {
-                closing.dispose()
-                connection.disconnect()
-            }
+            dispatcher.dispatch(continuation.context, exchange)
         }
+    }
+
+    private fun answerOf(
+        connection: HttpURLConnection,
+        talk: (HttpURLConnection) -> TransferOutcome,
+    ): TransferOutcome = try {
+        talk(connection)
+    } catch (error: IOException) {
+        TransferOutcome.NoAnswer(error.toString())
+    } catch (error: RuntimeException) {
+        // Some vendors' clients throw these where they should not.
+        TransferOutcome.NoAnswer(error.toString())
+    } finally {
+        connection.disconnect()
     }
 
     private fun open(base: URL, path: String): HttpURLConnection {

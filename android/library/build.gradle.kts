@@ -171,7 +171,8 @@ val alignment = tasks.register<Alignment>("alignment") {
 }
 
 androidComponents.onVariants { variant ->
-    variant.sources.kotlin?.addGeneratedSourceDirectory(bindings, Bindings::kotlin)
+    // Kotlin compiles what lies in folders for Java too.
+    variant.sources.java?.addGeneratedSourceDirectory(bindings, Bindings::kotlin)
     variant.sources.jniLibs?.addGeneratedSourceDirectory(cargoNdk, CargoNdk::libraries)
 }
 

@@ -4,6 +4,7 @@ use std::process::Command;
 
 use crate::cargo::{Workspace, shown, succeeds};
 use crate::steps::{Outcome, Step, all_fine, run_all, table};
+use crate::kotlin::{self, Ask};
 use crate::{policy, python, tidy};
 
 /// Runs all steps, quick ones first, prints their table and says whether all of them passed.
@@ -41,6 +42,11 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
             action: Box::new(|| python::run(workspace)),
         },
         command("tests", test),
+        Step {
+            name: "kotlin",
+            what: "the facade and the workers of android on the JVM".to_owned(),
+            action: Box::new(|| kotlin::run(workspace, Ask::Test)),
+        },
         command("doc tests", workspace.cargo(&["test", "--workspace", "--doc", "--locked"])),
         command("rustdoc", doc),
     ]

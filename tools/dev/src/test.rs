@@ -3,8 +3,8 @@
 use std::process::Command;
 
 use crate::cargo::{Workspace, shown, succeeds};
-use crate::steps::{Outcome, Step, all_fine, run_all, table};
 use crate::kotlin::{self, Ask};
+use crate::steps::{Outcome, Step, all_fine, run_all, table};
 use crate::{policy, python, tidy};
 
 /// Runs all steps, quick ones first, prints their table and says whether all of them passed.

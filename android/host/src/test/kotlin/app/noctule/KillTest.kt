@@ -53,7 +53,8 @@ class KillTest : ProfileTest() {
             fun next() = lines.readLine().removePrefix("promised ").toULong()
             promised = maxOf(promised, next())
             Thread.sleep(delay)
-            child.destroyForcibly()
+            // Not `child.destroyForcibly()`, which closes what is still to be read.
+            child.toHandle().destroyForcibly()
             for (line in generateSequence { lines.readLine() }) {
                 // The last line may have been cut with the process.
                 line.removePrefix("promised ").toULongOrNull()?.let { promised = maxOf(promised, it) }

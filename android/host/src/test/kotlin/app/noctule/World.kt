@@ -9,6 +9,7 @@ import kotlinx.coroutines.withTimeout
 import org.junit.jupiter.api.AfterEach
 import org.junit.jupiter.api.Assertions.fail
 import org.junit.jupiter.api.BeforeEach
+import org.junit.jupiter.api.Test
 import org.junit.jupiter.api.Timeout
 
 /** What `cargo dev kotlin` has made: a release, its key, a repository, the command `noctule`. */
@@ -33,6 +34,11 @@ abstract class ProfileTest {
 
     @BeforeEach
     fun makeScratch() {
+        // JUnit passes over a test that gives a value, without a word.
+        val passedOver = javaClass.declaredMethods.filter {
+            it.isAnnotationPresent(Test::class.java) && it.returnType != Void.TYPE
+        }
+        check(passedOver.isEmpty()) { "tests that give a value: $passedOver" }
         scratch = Files.createTempDirectory("noctule").toFile()
     }
 

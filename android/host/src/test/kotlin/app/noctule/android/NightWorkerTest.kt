@@ -75,10 +75,9 @@ class NightWorkerTest : ProfileTest() {
         device.charging = false
         device.battery = 10
         assertEquals(NotYetReason.BATTERY_LOW.name, run(noctule).outputData.getString("not_yet"))
-        device.charging = true
         device.powerSave = true
         assertEquals(NotYetReason.POWER_SAVE.name, run(noctule).outputData.getString("not_yet"))
-        device.powerSave = false
+        device.charging = true
         device.free = 1_000
         assertEquals(NotYetReason.STORAGE_LOW.name, run(noctule).outputData.getString("not_yet"))
     }

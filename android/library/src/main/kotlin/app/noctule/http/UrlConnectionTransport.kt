@@ -43,9 +43,10 @@ class UrlConnectionTransport(
             connection.setFixedLengthStreamingMode(request.body.size)
             connection.outputStream.use { it.write(request.body) }
             val status = connection.responseCode
-            val body = (connection.errorStream ?: connection.inputStream)
-                ?.use { it.readAtMost(ANSWER_BYTES_MAX) } ?: ByteArray(0)
-            answer(connection, status, body)
+            // The stream of an error is null when its body is empty, and the other one throws.
+            val failed = status >= HttpURLConnection.HTTP_BAD_REQUEST
+            val stream = if (failed) connection.errorStream else connection.inputStream
+            answer(connection, status, stream?.use { it.readAtMost(ANSWER_BYTES_MAX) })
         }
 
     override suspend fun fetch(request: FetchRequest): TransferOutcome =
@@ -63,13 +64,13 @@ class UrlConnectionTransport(
                 val end = request.offset + request.lengthMax
                 connection.inputStream.use { it.writeTo(File(request.destination), from, end) }
             }
-            answer(connection, status, ByteArray(0))
+            answer(connection, status, null)
         }
 
-    private fun answer(connection: HttpURLConnection, status: Int, body: ByteArray) =
+    private fun answer(connection: HttpURLConnection, status: Int, body: ByteArray?) =
         TransferOutcome.Answer(
             status = status.coerceIn(0, UShort.MAX_VALUE.toInt()).toUShort(),
-            body = body,
+            body = body ?: ByteArray(0),
             retryAfterS = retryAfterSeconds(
                 connection.getHeaderField("Retry-After"),
                 System.currentTimeMillis(),

@@ -116,9 +116,9 @@ abstract class Bindings @Inject constructor(private val exec: ExecOperations) : 
             commandLine(
                 "cargo", "run", "--locked", "--quiet", "--package", "noctule-bindgen",
                 "--features", "bindgen", "--",
-                "generate", "--no-format", "--language", "kotlin",
-                "--out-dir", kotlin.get().asFile.path,
+                "kotlin",
                 libraries.file("arm64-v8a/libnoctule_ffi.so").get().asFile.path,
+                kotlin.get().asFile.path,
             )
         }
     }

@@ -85,8 +85,15 @@ impl Built {
         fs::create_dir_all(out)
             .map_err(|source| Error::Write { path: out.to_path_buf(), source })?;
         let mut generate = self.generator(workspace);
-        generate.args(["generate", "--no-format", "--language", language, "--out-dir"]);
-        succeeds(generate.arg(out).arg(&self.library))
+        match language {
+            // Written as they ship, which takes a command of our own.
+            "kotlin" => generate.arg("kotlin").arg(&self.library).arg(out),
+            _ => generate
+                .args(["generate", "--no-format", "--language", language, "--out-dir"])
+                .arg(out)
+                .arg(&self.library),
+        };
+        succeeds(&mut generate)
     }
 
     /// Puts the library into `folder`, where bindings look for it.

@@ -2,8 +2,8 @@
 //!
 //! Builds the library and its bindings, and the command `noctule`, which makes a release, a
 //! repository of releases and a collector for the tests; then Maven compiles the same sources that
-//! go into the Android library and runs their tests. `--measure` builds everything for speed and
-//! prints what calls over the boundary cost instead.
+//! go into the Android library and runs their tests. `measure` builds the library for speed and prints
+//! what calls over the boundary cost instead.
 
 mod world;
 
@@ -52,12 +52,10 @@ pub(crate) fn run(workspace: &Workspace, ask: Ask) -> Result<Outcome> {
     std::fs::create_dir_all(&library)
         .map_err(|source| Error::Write { path: library.clone(), source })?;
     built.copy_to(&library)?;
-    if !succeeds(
-        workspace.cargo(&["build", "--locked", "--workspace", "--bins"]).args(profile.flag()),
-    )? {
+    if !succeeds(&mut workspace.cargo(&["build", "--locked", "--workspace", "--bins"]))? {
         return Ok(Outcome::Failed);
     }
-    let command = built.target.join(profile.folder()).join("noctule");
+    let command = built.target.join("debug").join("noctule");
     if !world::make(&command, &place.join("world"))? {
         return Ok(Outcome::Failed);
     }

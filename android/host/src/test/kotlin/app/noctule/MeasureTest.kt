@@ -20,19 +20,28 @@ class MeasureTest : ProfileTest() {
         fun getpid(): Int
     }
 
-    /** Medians of batches, in microseconds; the least batch says what the machine can. */
-    private fun microseconds(calls: Int, batches: Int = 40, call: () -> Unit): Pair<Double, Double> {
-        repeat(calls * 10) { call() }
-        val all = List(batches) {
+    /** What single calls cost, in microseconds. */
+    private class Cost(val p50: Double, val least: Double, val processor: Double)
+
+    /** Each call by the clock, and all of them by the processor time of this thread. */
+    private fun microseconds(calls: Int, call: () -> Unit): Cost {
+        repeat(calls) { call() }
+        val threads = ManagementFactory.getThreadMXBean()
+        val spent = threads.currentThreadCpuTime
+        val all = DoubleArray(calls) {
             val begun = System.nanoTime()
-            repeat(calls) { call() }
-            (System.nanoTime() - begun) / 1_000.0 / calls
-        }.sorted()
-        return all[batches / 2] to all.first()
+            call()
+            (System.nanoTime() - begun) / 1_000.0
+        }
+        val processor = (threads.currentThreadCpuTime - spent) / 1_000.0 / calls
+        all.sort()
+        return Cost(all[calls / 2], all.first(), processor)
     }
 
-    private fun say(what: String, cost: Pair<Double, Double>) =
-        println("%-58s p50 %8.2f us, least %8.2f us".format(what, cost.first, cost.second))
+    private fun say(what: String, cost: Cost) = println(
+        "%-58s p50 %8.2f us, least %8.2f us, processor %8.2f us"
+            .format(what, cost.p50, cost.least, cost.processor),
+    )
 
     @Test
     fun `calls`() {
@@ -41,21 +50,21 @@ class MeasureTest : ProfileTest() {
         val reasons = answer.items.sumOf { it.reasons.size }
         println("the answer: ${answer.items.size} items, $reasons reasons")
         val c = Native.load("c", C::class.java)
-        say("one JNA call that does nothing (getpid)", microseconds(1_000) { c.getpid() })
+        say("one JNA call that does nothing (getpid)", microseconds(20_000) { c.getpid() })
         say("one call of the bindings that does little (consent)",
-            microseconds(1_000) { noctule.consent })
+            microseconds(20_000) { noctule.consent })
         say("recommend, ${answer.items.size} slots, through the facade",
-            microseconds(200) { noctule.home() })
-        say("recommend, 1 slot", microseconds(200) { noctule.home(1) })
+            microseconds(20_000) { noctule.home() })
+        say("recommend, 1 slot", microseconds(20_000) { noctule.home(1) })
 
         val recommender = recommender(File(scratch, "bare"))
         val screen = answer.impressions()
         say("record of a screen of ${screen.size}, end of the process, bindings",
-            microseconds(10) { recommender.record(screen, Durability.PROCESS_END) })
+            microseconds(1_000) { recommender.record(screen, Durability.PROCESS_END) })
         say("record of a screen of ${screen.size}, loss of power, bindings",
-            microseconds(10) { recommender.record(screen, Durability.POWER_LOSS) })
+            microseconds(1_000) { recommender.record(screen, Durability.POWER_LOSS) })
         say("record of a screen of ${screen.size}, end of the process, facade",
-            microseconds(10) { wait { noctule.record(screen, Durability.PROCESS_END) } })
+            microseconds(1_000) { wait { noctule.record(screen, Durability.PROCESS_END) } })
         recommender.shut()
         recommender.close()
     }

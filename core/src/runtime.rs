@@ -17,6 +17,7 @@ mod record;
 mod replay;
 mod schedule;
 mod status;
+mod suspension;
 mod transfers;
 mod trust;
 mod versions;

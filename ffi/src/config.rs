@@ -3,16 +3,14 @@
 use std::sync::Arc;
 
 use noctule_core::base::limits::MANIFEST_BYTES_MAX;
-use noctule_core::base::{Refusal, SystemClock, json};
+use noctule_core::base::{Refusal, json};
 use noctule_core::feedback::Retention;
 use noctule_core::release::Plan;
 use noctule_core::upload::UploadPolicy;
 
 use crate::kinds::core_kinds;
+use crate::zone::ZoneClock;
 use crate::{DataConsent, KindSchema, RecommenderError, WidgetPolicy};
-
-/// No zone is further from UTC: 18 hours, the bound of ISO 8601 libraries.
-const UTC_OFFSET_MINUTES_MAX: i32 = 18 * 60;
 
 /// What [`crate::Recommender::open`] needs to know.
 #[derive(Debug, Clone, PartialEq, uniffi::Record)]
@@ -28,7 +26,7 @@ pub struct Config {
     /// any, no release passes.
     pub trusted_keys: Vec<String>,
     /// Offset of the local time from UTC in minutes, east positive: it decides which context holds
-    /// now. Open again when it changes.
+    /// now. `set_utc_offset` when it changes.
     #[uniffi(default = 0)]
     pub utc_offset_minutes: i32,
     /// Replaces the plan of the release: JSON in the form it has in a manifest, with the contexts
@@ -93,12 +91,8 @@ impl TryFrom<Config> for noctule_core::Config {
     type Error = RecommenderError;
 
     fn try_from(config: Config) -> Result<Self, RecommenderError> {
-        let offset_minutes = config.utc_offset_minutes;
-        let allowed = -UTC_OFFSET_MINUTES_MAX..=UTC_OFFSET_MINUTES_MAX;
-        if !allowed.contains(&offset_minutes) {
-            let reason = format!("must be between {} and {}", allowed.start(), allowed.end());
-            return Err(RecommenderError::invalid("utc_offset_minutes", reason));
-        }
+        let zone = ZoneClock::default();
+        zone.set(config.utc_offset_minutes)?;
         let standard = Retention::default();
         Ok(Self {
             trusted_keys: keys("trusted_keys", &config.trusted_keys)?,
@@ -118,7 +112,7 @@ impl TryFrom<Config> for noctule_core::Config {
             delivery: config.delivery.map(Into::into),
             widget: config.widget.map(TryInto::try_into).transpose()?,
             event_kinds: core_kinds(config.event_kinds)?,
-            clock: Arc::new(SystemClock { offset_minutes }),
+            clock: Arc::new(zone),
             rotate_pseudonym_days: config.rotate_pseudonym_days,
             ..Self::new(config.directory, config.app, config.consent.into())
         })

@@ -8,9 +8,9 @@ mod mapping;
 /// exceptions have already.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error, uniffi::Error)]
 pub enum RecommenderError {
-    /// The cancel token stopped a call that has no partial result. Nothing to do.
-    #[error("cancelled")]
-    Cancelled,
+    /// The recommender is suspended. Resume it first.
+    #[error("the recommender is suspended")]
+    Suspended,
 
     /// Somebody else is at it: a night or an installation in this process, or another process or
     /// recommender that has the directory open. Leave it to them, or try again later.

@@ -17,6 +17,7 @@ mod feedback;
 mod journal;
 mod kinds;
 mod night;
+mod panics;
 mod place;
 mod progress;
 mod reason;
@@ -26,6 +27,7 @@ mod schedule;
 mod status;
 mod transfer;
 mod widget;
+mod zone;
 
 pub use answer::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier};
 pub use cancel::CancelToken;

@@ -7,8 +7,10 @@ use noctule_core::base::ItemId;
 use noctule_core::{Noctule, upload};
 
 use crate::feedback::core_events;
+use crate::panics::guarded;
 use crate::progress::Listening;
 use crate::replay::key;
+use crate::zone::ZoneClock;
 use crate::{
     Budget, CancelToken, Conditions, Config, Consent, DataConsent, Decision, Diagnosis, Durability,
     FeedbackEvent, GeoPoint, Network, NightJournal, NightReport, ProgressListener, Receipt,
@@ -50,6 +52,7 @@ use crate::{
 #[derive(Debug, uniffi::Object)]
 pub struct Recommender {
     noctule: Noctule,
+    zone: Arc<ZoneClock>,
 }
 
 #[uniffi::export]
@@ -62,7 +65,13 @@ impl Recommender {
     /// already; `Storage`, `StorageFull`. A damaged slate is no error: see [`Status::damaged`].
     #[uniffi::constructor]
     pub fn open(config: Config) -> Result<Self> {
-        Ok(Self { noctule: Noctule::open(config.try_into()?)? })
+        guarded(|| {
+            let zone = Arc::new(ZoneClock::default());
+            zone.set(config.utc_offset_minutes)?;
+            let mut config: noctule_core::Config = config.try_into()?;
+            config.clock = zone.clone();
+            Ok(Self { noctule: Noctule::open(config)?, zone })
+        })
     }
 
     /// Verifies the release in the directory `path`, copies it into the profile and makes it the
@@ -72,7 +81,7 @@ impl Recommender {
     /// `ReleaseRefused` with the file and the reason; `AlreadyRunning`, `InvalidInput`, `Storage`,
     /// `StorageFull`, `Closed`. The active release is then the one it was.
     pub fn install_release(&self, path: &str) -> Result<ReleaseName> {
-        Ok(self.noctule.install_release(Path::new(path))?.into())
+        guarded(|| Ok(self.noctule.install_release(Path::new(path))?.into()))
     }
 
     /// Goes back to the previous release and gives its name. The active one is not tried again on
@@ -82,7 +91,7 @@ impl Recommender {
     /// `InvalidInput` for `release` when there is none to go back to; `ReleaseRefused` when that is
     /// damaged; `AlreadyRunning`, `Storage`, `StorageFull`, `Closed`.
     pub fn rollback(&self) -> Result<ReleaseName> {
-        Ok(self.noctule.rollback()?.into())
+        guarded(|| Ok(self.noctule.rollback()?.into()))
     }
 
     /// The active release, the one to go back to, and those that are never tried again.
@@ -90,7 +99,7 @@ impl Recommender {
     /// # Errors
     /// `Storage`, `Closed`.
     pub fn releases(&self) -> Result<Releases> {
-        Ok(self.noctule.releases()?.into())
+        guarded(|| Ok(self.noctule.releases()?.into()))
     }
 
     /// Tells where the user is, for nearness; none forgets it.
@@ -98,7 +107,16 @@ impl Recommender {
     /// # Errors
     /// `InvalidInput` with the coordinate; `Storage`, `StorageFull`, `Closed`.
     pub fn set_place(&self, place: Option<GeoPoint>) -> Result<()> {
-        Ok(self.noctule.set_place(place.map(TryInto::try_into).transpose()?)?)
+        guarded(|| Ok(self.noctule.set_place(place.map(TryInto::try_into).transpose()?)?))
+    }
+
+    /// Tells the offset of the local time from UTC in minutes, east positive, when it has changed.
+    /// Memory only, any thread.
+    ///
+    /// # Errors
+    /// `InvalidInput`; the offset stays as it was.
+    pub fn set_utc_offset(&self, minutes: i32) -> Result<()> {
+        guarded(|| self.zone.set(minutes))
     }
 
     /// Whether to run a night now, as far as the core can tell from `conditions` and the nights
@@ -108,7 +126,7 @@ impl Recommender {
     /// # Errors
     /// `Storage`, `Closed`.
     pub fn schedule(&self, conditions: Conditions) -> Result<Decision> {
-        Ok(self.noctule.schedule(&conditions.into())?.into())
+        guarded(|| Ok(self.noctule.schedule(&conditions.into())?.into()))
     }
 
     /// The journal of nights: those that ran, and why none did.
@@ -116,7 +134,7 @@ impl Recommender {
     /// # Errors
     /// `Storage`, `Closed`.
     pub fn journal(&self) -> Result<NightJournal> {
-        Ok(self.noctule.journal()?.into())
+        guarded(|| Ok(self.noctule.journal()?.into()))
     }
 
     /// What is wrong with the profile, in sentences for a support engineer and without user data.
@@ -125,7 +143,7 @@ impl Recommender {
     /// # Errors
     /// `Storage`, `Closed`.
     pub fn doctor(&self) -> Result<Diagnosis> {
-        Ok(self.noctule.doctor()?.into())
+        guarded(|| Ok(self.noctule.doctor()?.into()))
     }
 
     /// Runs one slice of the night: learns from the feedback, then makes and publishes what is left
@@ -146,9 +164,11 @@ impl Recommender {
         cancel: &CancelToken,
         progress: Option<Arc<dyn ProgressListener>>,
     ) -> Result<NightReport> {
-        let listening = Listening::to(progress);
-        let report = self.noctule.run_night(budget.into(), &cancel.0, &listening)?;
-        Ok(NightReport::new(report, listening.failure()))
+        guarded(|| {
+            let listening = Listening::to(progress);
+            let report = self.noctule.run_night(budget.into(), &cancel.0, &listening)?;
+            Ok(NightReport::new(report, listening.failure()))
+        })
     }
 
     /// Answers from the published slates: memory only, any thread.
@@ -157,7 +177,7 @@ impl Recommender {
     /// `InvalidInput` for a surface or context that is no identifier; `Closed`. What is missing is
     /// not an error but an empty answer with its reason.
     pub fn recommend(&self, request: RecommendRequest) -> Result<Recommendations> {
-        Ok(self.noctule.recommend(&request.try_into()?)?.into())
+        guarded(|| Ok(self.noctule.recommend(&request.try_into()?)?.into()))
     }
 
     /// Stores `events`, all or none: record a screen in one call. When it returns they survive the
@@ -174,12 +194,14 @@ impl Recommender {
         events: Vec<FeedbackEvent>,
         durability: Option<Durability>,
     ) -> Result<Receipt> {
-        let events = core_events(events)?;
-        let receipt = match durability {
-            Some(durability) => self.noctule.record_as(durability.into(), &events)?,
-            None => self.noctule.record(&events)?,
-        };
-        Ok(receipt.into())
+        guarded(|| {
+            let events = core_events(events)?;
+            let receipt = match durability {
+                Some(durability) => self.noctule.record_as(durability.into(), &events)?,
+                None => self.noctule.record(&events)?,
+            };
+            Ok(receipt.into())
+        })
     }
 
     /// Forgets what the user did with `items`, which a reason named: gone from reasons and scores
@@ -190,8 +212,10 @@ impl Recommender {
     /// `InvalidInput` for what is no identifier and for more than 10,000 items; `Storage`,
     /// `StorageFull`, `Closed`. Nothing is forgotten then.
     pub fn forget_items(&self, items: Vec<String>) -> Result<()> {
-        let items = items.into_iter().map(ItemId::new).collect::<Result<Vec<_>, _>>()?;
-        Ok(self.noctule.forget_items(&items)?)
+        guarded(|| {
+            let items = items.into_iter().map(ItemId::new).collect::<Result<Vec<_>, _>>()?;
+            Ok(self.noctule.forget_items(&items)?)
+        })
     }
 
     /// What the app's HTTP client should do next: feedback goes first, then a new release comes.
@@ -201,7 +225,7 @@ impl Recommender {
     /// `ReleaseRefused` when a release that has arrived is refused: the active one stays, and this
     /// one is not fetched again. `Storage`, `StorageFull`, `Closed`.
     pub fn next_transfer(&self, network: Network) -> Result<Transfer> {
-        Ok(self.noctule.next_transfer(network.into())?.into())
+        guarded(|| Ok(self.noctule.next_transfer(network.into())?.into()))
     }
 
     /// Says how many bytes the app may still write to the volume of the profile, as the system
@@ -216,7 +240,7 @@ impl Recommender {
     /// # Errors
     /// `Storage`, `StorageFull`, `Closed`.
     pub fn cancel_delivery(&self) -> Result<()> {
-        Ok(self.noctule.cancel_delivery()?)
+        guarded(|| Ok(self.noctule.cancel_delivery()?))
     }
 
     /// Takes note of how the transfer `id` ended. Nothing is removed before it was acknowledged,
@@ -226,8 +250,10 @@ impl Recommender {
     /// `ReleaseRefused` when the repository's metadata is refused; `Storage`, `StorageFull`,
     /// `Closed`.
     pub fn transfer_finished(&self, id: &str, outcome: TransferOutcome) -> Result<()> {
-        let outcome: upload::TransferOutcome = outcome.into();
-        Ok(self.noctule.transfer_finished(id, &outcome)?)
+        guarded(|| {
+            let outcome: upload::TransferOutcome = outcome.into();
+            Ok(self.noctule.transfer_finished(id, &outcome)?)
+        })
     }
 
     /// How the profile stands.
@@ -235,7 +261,7 @@ impl Recommender {
     /// # Errors
     /// `Storage`, `Closed`.
     pub fn status(&self) -> Result<Status> {
-        Ok(self.noctule.status()?.into())
+        guarded(|| Ok(self.noctule.status()?.into()))
     }
 
     /// A bundle with the slate of `surface` and `context` and everything it was made from but the
@@ -251,7 +277,7 @@ impl Recommender {
         context: String,
         consent: Consent,
     ) -> Result<Vec<u8>> {
-        Ok(self.noctule.export_replay(&key(surface, context)?, consent.into())?)
+        guarded(|| Ok(self.noctule.export_replay(&key(surface, context)?, consent.into())?))
     }
 
     /// What the user allows.
@@ -270,7 +296,7 @@ impl Recommender {
     /// `StorageFull`, `Closed`. Less consent is in force all the same, and what is left to remove
     /// is removed at the end of the night or at the next opening.
     pub fn set_consent(&self, consent: DataConsent) -> Result<()> {
-        Ok(self.noctule.set_consent(consent.into())?)
+        guarded(|| Ok(self.noctule.set_consent(consent.into())?))
     }
 
     /// Writes everything that the device knows of its user to the file at `path`, as readable JSON:
@@ -279,7 +305,7 @@ impl Recommender {
     /// # Errors
     /// `InvalidInput` for a path in the profile directory; `Storage`, `StorageFull`, `Closed`.
     pub fn export_to(&self, path: &str) -> Result<()> {
-        Ok(self.noctule.export_to(Path::new(path))?)
+        guarded(|| Ok(self.noctule.export_to(Path::new(path))?))
     }
 
     /// Removes the events with these sequence numbers, as receipts tell them, and gives how many
@@ -289,7 +315,7 @@ impl Recommender {
     /// `InvalidInput` for more than 10,000 numbers; `Storage`, `StorageFull`, `Closed`. Nothing is
     /// removed then.
     pub fn forget_events(&self, sequences: &[u64]) -> Result<u64> {
-        Ok(self.noctule.forget_events(sequences)?)
+        guarded(|| Ok(self.noctule.forget_events(sequences)?))
     }
 
     /// Forgets the user: feedback, also what was not sent yet, profile, slates, what they were made
@@ -299,7 +325,26 @@ impl Recommender {
     /// # Errors
     /// `AlreadyRunning` while a night runs: cancel it first; `Storage`, `StorageFull`, `Closed`.
     pub fn erase(&self) -> Result<()> {
-        Ok(self.noctule.erase()?)
+        guarded(|| Ok(self.noctule.erase()?))
+    }
+
+    /// Lets go of every file and lock of the profile until `resume`, within 200 ms, for a system
+    /// that ends processes which hold a lock while they are frozen. A night that runs is cancelled.
+    /// `recommend` goes on to answer from memory; calls that need the database give `Suspended`.
+    ///
+    /// # Errors
+    /// `Closed`.
+    pub fn suspend(&self) -> Result<()> {
+        guarded(|| Ok(self.noctule.suspend()?))
+    }
+
+    /// Takes the profile up again after `suspend`.
+    ///
+    /// # Errors
+    /// `AlreadyRunning` when another process has it open, `Storage`, `InvalidInput` when its
+    /// directory is gone: it stays suspended. `Closed`.
+    pub fn resume(&self) -> Result<()> {
+        guarded(|| Ok(self.noctule.resume()?))
     }
 
     /// Lets go of the directory; later calls give `Closed`. A night that is under way ends at its

@@ -7,6 +7,7 @@ use noctule_core::widget::{
     self, FlatReason, FlatReasonKind, FlatSlate, FlatSlates, FlatSlot, read_file,
 };
 
+use crate::panics::guarded;
 use crate::{Policy, RecommenderError, Result, Tier};
 
 /// Keeps a file of the current slates for extensions that must not open the database: an iOS
@@ -191,9 +192,11 @@ impl WidgetSlate {
 /// `Storage` when the file cannot be read, or is damaged; the app's next start writes it anew.
 #[uniffi::export]
 pub fn widget_slates(path: &str, now_ms: i64) -> Result<Vec<WidgetSlate>> {
-    let Some(bytes) = read_file(Path::new(path))? else { return Ok(Vec::new()) };
-    let slates = FlatSlates::parse(&bytes)?.slates();
-    Ok(slates.map(|slate| WidgetSlate::new(slate, now_ms)).collect())
+    guarded(|| {
+        let Some(bytes) = read_file(Path::new(path))? else { return Ok(Vec::new()) };
+        let slates = FlatSlates::parse(&bytes)?.slates();
+        Ok(slates.map(|slate| WidgetSlate::new(slate, now_ms)).collect())
+    })
 }
 
 /// The slate of `surface` to show at `now_ms` (Unix milliseconds), `utc_offset_minutes` east of
@@ -208,8 +211,10 @@ pub fn widget_slate(
     now_ms: i64,
     utc_offset_minutes: i32,
 ) -> Result<Option<WidgetSlate>> {
-    let Some(bytes) = read_file(Path::new(path))? else { return Ok(None) };
-    let moment = WeekMinute::at(now_ms, utc_offset_minutes);
-    let slate = FlatSlates::parse(&bytes)?.at(surface, moment);
-    Ok(slate.map(|slate| WidgetSlate::new(slate, now_ms)))
+    guarded(|| {
+        let Some(bytes) = read_file(Path::new(path))? else { return Ok(None) };
+        let moment = WeekMinute::at(now_ms, utc_offset_minutes);
+        let slate = FlatSlates::parse(&bytes)?.at(surface, moment);
+        Ok(slate.map(|slate| WidgetSlate::new(slate, now_ms)))
+    })
 }

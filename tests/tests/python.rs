@@ -54,3 +54,26 @@ fn the_library_works_from_python() {
     assert!(output.status.success(), "the Python tests failed:\n{text}");
     assert!(!text.contains("skipped"), "a Python test was left out:\n{text}");
 }
+
+/// A change of what apps use has to be meant: it is then copied into the list.
+#[test]
+fn the_exported_surface_is_as_agreed() {
+    let found = bindings().join("surface.txt");
+    let Ok(found) = std::fs::read_to_string(&found) else {
+        return eprintln!("skipped: no {}: cargo dev python", found.display());
+    };
+    let agreed = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ffi/surface.txt");
+    let agreed = std::fs::read_to_string(agreed).unwrap();
+    let missing: Vec<&str> =
+        agreed.lines().filter(|line| !found.lines().any(|other| other == *line)).collect();
+    let added: Vec<&str> =
+        found.lines().filter(|line| !agreed.lines().any(|other| other == *line)).collect();
+    assert!(
+        found == agreed,
+        "no longer as in ffi/surface.txt: gone {missing:#?}, new {added:#?}; when that is meant, \
+         copy target/python/surface.txt there"
+    );
+    let errors = agreed.split("error RecommenderError\n").nth(1).unwrap();
+    let variants = errors.lines().take_while(|line| line.starts_with("  ")).count();
+    assert!(variants <= 8, "{variants} errors are more than an app acts on");
+}

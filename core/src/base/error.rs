@@ -17,6 +17,10 @@ pub enum Error {
     #[error("the library is closed")]
     Closed,
 
+    /// The library holds no file until it is resumed.
+    #[error("the library is suspended")]
+    Suspended,
+
     /// A night job or an installation is running already in this process.
     #[error("{what} is already running")]
     AlreadyRunning {

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, TryLockError};
 
 use super::trust::{check_same, digest_of};
-use super::{Noctule, lock};
+use super::Noctule;
 use crate::base::digest::sha256_hex;
 use crate::base::{Error, Refusal, Result};
 use crate::night::{
@@ -214,9 +214,10 @@ impl Noctule {
             Err(TryLockError::WouldBlock) => {
                 Err(Error::AlreadyRunning { what: "a night or an installation" })
             }
-            Err(TryLockError::Poisoned(_)) => {
+            Err(TryLockError::Poisoned(poisoned)) => {
                 self.working.clear_poison();
-                Ok(lock(&self.working))
+                // The lock is ours already: taking it again would wait for ever.
+                Ok(poisoned.into_inner())
             }
         }
     }

@@ -9,13 +9,15 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::lock::DirectoryLock;
 use super::migrations;
+use super::suspension::Suspension;
 use crate::base::{Error, Result};
 
 /// The database of one profile directory.
 #[derive(Debug)]
 pub struct Store {
-    directory: PathBuf,
-    open: Mutex<Option<Open>>,
+    pub(super) directory: PathBuf,
+    pub(super) open: Mutex<Option<Open>>,
+    pub(super) suspension: Suspension,
 }
 
 /// What a commit survives.
@@ -33,8 +35,8 @@ pub enum Durability {
 }
 
 #[derive(Debug)]
-struct Open {
-    connection: Connection,
+pub(super) struct Open {
+    pub(super) connection: Connection,
     /// As what the connection commits now.
     durability: Durability,
     // Behind the connection on purpose: fields are dropped in order, the lock last.
@@ -53,11 +55,10 @@ impl Store {
     /// refused is kept as it is.
     pub fn open(directory: &Path) -> Result<Self> {
         make_directory(directory)?;
-        let lock = DirectoryLock::take(directory)?;
-        let connection = connect(&directory.join(FILE))?;
-        let durability = Durability::PowerLoss;
-        let open = Mutex::new(Some(Open { connection, durability, _lock: lock }));
-        Ok(Self { directory: directory.to_path_buf(), open })
+        let open = Open::of(directory)?;
+        let suspension = Suspension::of(&open.connection);
+        let open = Mutex::new(Some(open));
+        Ok(Self { directory: directory.to_path_buf(), open, suspension })
     }
 
     /// The profile directory.
@@ -96,13 +97,14 @@ impl Store {
     /// happened.
     ///
     /// # Errors
-    /// Those of `body`, [`Error::Closed`], [`Error::StorageFull`], [`Error::Storage`].
+    /// Those of `body`, [`Error::Closed`], [`Error::Suspended`], [`Error::StorageFull`],
+    /// [`Error::Storage`].
     pub fn write<T>(
         &self,
         action: &'static str,
         body: impl FnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
-        transact(&mut self.guard(), Durability::PowerLoss, action, body)
+        self.write_as(Durability::PowerLoss, action, body)
     }
 
     /// As [`Self::write`], and what was committed survives what `durability` says.
@@ -115,7 +117,8 @@ impl Store {
         action: &'static str,
         body: impl FnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
-        transact(&mut self.guard(), durability, action, body)
+        self.suspension.check()?;
+        self.transact(&mut self.guard(), durability, action, body)
     }
 
     /// As [`Self::write`], but gives none at once when another thread has the connection.
@@ -132,16 +135,19 @@ impl Store {
             Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
             Err(TryLockError::WouldBlock) => return Ok(None),
         };
-        transact(&mut guard, Durability::PowerLoss, action, body).map(Some)
+        self.transact(&mut guard, Durability::PowerLoss, action, body).map(Some)
     }
 
     /// Runs `body` with the connection, for reading.
     ///
     /// # Errors
-    /// Those of `body`, [`Error::Closed`].
+    /// Those of `body`, [`Error::Closed`], [`Error::Suspended`].
     pub fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        self.suspension.check()?;
         let guard = self.guard();
-        body(&guard.as_ref().ok_or(Error::Closed)?.connection)
+        self.suspension.check()?;
+        let read = body(&guard.as_ref().ok_or(Error::Closed)?.connection);
+        read.map_err(|error| self.suspension.explain(error))
     }
 
     /// Moves the write-ahead log into the file and cuts it, and refreshes the query planner.
@@ -169,33 +175,54 @@ impl Store {
 
     /// Closes the connection and lets go of the directory. Later calls give [`Error::Closed`].
     pub fn close(&self) {
-        self.guard().take();
+        let mut guard = self.guard();
+        self.suspension.close();
+        guard.take();
     }
 
     /// A panic while the lock was held left no half-done transaction: its drop rolled it back.
     fn guard(&self) -> MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-fn transact<T>(
-    open: &mut Option<Open>,
-    durability: Durability,
-    action: &'static str,
-    body: impl FnOnce(&Transaction<'_>) -> Result<T>,
-) -> Result<T> {
-    let open = open.as_mut().ok_or(Error::Closed)?;
-    open.commit_as(durability).map_err(Error::storage(action))?;
-    let transaction = open
-        .connection
-        .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(Error::storage(action))?;
-    let value = body(&transaction)?;
-    transaction.commit().map_err(Error::storage(action))?;
-    Ok(value)
+    fn transact<T>(
+        &self,
+        open: &mut Option<Open>,
+        durability: Durability,
+        action: &'static str,
+        body: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.suspension.check()?;
+        let open = open.as_mut().ok_or(Error::Closed)?;
+        let done = open.transact(durability, action, body);
+        done.map_err(|error| self.suspension.explain(error))
+    }
 }
 
 impl Open {
+    /// Takes the lock of `directory` and opens the database in it.
+    pub(super) fn of(directory: &Path) -> Result<Self> {
+        let lock = DirectoryLock::take(directory)?;
+        let connection = connect(&directory.join(FILE))?;
+        Ok(Self { connection, durability: Durability::PowerLoss, _lock: lock })
+    }
+
+    fn transact<T>(
+        &mut self,
+        durability: Durability,
+        action: &'static str,
+        body: impl FnOnce(&Transaction<'_>) -> Result<T>,
+    ) -> Result<T> {
+        self.commit_as(durability).map_err(Error::storage(action))?;
+        let transaction = self
+            .connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(Error::storage(action))?;
+        let value = body(&transaction)?;
+        transaction.commit().map_err(Error::storage(action))?;
+        Ok(value)
+    }
+
     fn commit_as(&mut self, durability: Durability) -> rusqlite::Result<()> {
         if self.durability == durability {
             return Ok(());

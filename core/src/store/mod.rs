@@ -12,6 +12,7 @@ mod lock;
 pub mod meta;
 mod migrations;
 pub mod pseudonyms;
+mod suspension;
 
 pub use connection::{Durability, Store};
 pub use identity::Identity;

@@ -9,7 +9,7 @@ impl From<Error> for RecommenderError {
         let reason = error.to_string();
         match error {
             Error::Closed => Self::Closed,
-            Error::Cancelled => Self::Cancelled,
+            Error::Suspended => Self::Suspended,
             Error::AlreadyRunning { .. } | Error::DirectoryInUse { .. } => {
                 Self::AlreadyRunning { reason }
             }
@@ -32,7 +32,8 @@ impl From<Error> for RecommenderError {
             | Error::WidgetRefused { .. }
             | Error::ReleaseDamaged { .. }
             | Error::File { .. } => Self::Storage { reason },
-            Error::Model { .. } => Self::Internal { reason },
+            // A cancelled night is an outcome; nothing else that an app calls is cancelled.
+            Error::Model { .. } | Error::Cancelled => Self::Internal { reason },
             // The core may name more errors than this was written for.
             _ => Self::Internal { reason },
         }

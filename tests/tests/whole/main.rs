@@ -37,6 +37,7 @@ mod retention;
 mod rows;
 mod scheduled;
 mod spoiled;
+mod suspension;
 mod switching;
 mod uploads;
 mod versions;

@@ -7,6 +7,8 @@
 //! | `policy` | are licences, sources, versions and what ships to phones as agreed? |
 //! | `bench` | how fast is it on this machine? |
 //! | `python` | builds the library and its Python bindings into `target/python` |
+//! | `kotlin` | do the facade and the workers of `android/` do on the JVM what they should? |
+//! | `align` | can a library be loaded on phones with pages of 16 kB? |
 //! | `arm` | are kernels right and slates the same on 64-bit Arm, emulated? |
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `planted` | are obvious bugs noticed by the tests that should? |
@@ -16,11 +18,14 @@
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
 
+mod align;
 mod arm;
 mod bench;
+mod bindings;
 mod cargo;
 mod error;
 mod failures;
+mod kotlin;
 mod planted;
 mod policy;
 mod python;
@@ -46,6 +51,9 @@ Usage: cargo dev TASK
   policy --write      brings tools/dev/policy.json up to date; leaves reasons for you to write
   bench [NAME...]     runs the benchmarks whose name contains NAME; all without one
   python              builds the library and its Python bindings into target/python
+  kotlin              the Kotlin of android/ on the JVM, against the real library
+  kotlin measure      what calls over the Kotlin boundary cost
+  align FILE...       whether every segment of a library is aligned to 16 kB
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
@@ -85,6 +93,9 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["size"] => Ok(size::run(&workspace)?.is_fine()),
         ["size", "--write"] => size::write(&workspace),
         ["servers"] => servers::run(&workspace),
+        ["kotlin"] => Ok(kotlin::run(&workspace, kotlin::Ask::Test)?.is_fine()),
+        ["kotlin", "measure"] => Ok(kotlin::run(&workspace, kotlin::Ask::Measure)?.is_fine()),
+        ["align", files @ ..] => align::run(files),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

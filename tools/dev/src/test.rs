@@ -3,6 +3,7 @@
 use std::process::Command;
 
 use crate::cargo::{Workspace, shown, succeeds};
+use crate::kotlin::{self, Ask};
 use crate::steps::{Outcome, Step, all_fine, run_all, table};
 use crate::{failures, policy, python, tidy};
 
@@ -41,6 +42,11 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
             action: Box::new(|| python::run(workspace)),
         },
         tests_of(test),
+        Step {
+            name: "kotlin",
+            what: "the facade and the workers of android on the JVM".to_owned(),
+            action: Box::new(|| kotlin::run(workspace, Ask::Test)),
+        },
         command("doc tests", workspace.cargo(&["test", "--workspace", "--doc", "--locked"])),
         command("rustdoc", doc),
     ]

@@ -1,0 +1,10 @@
+package androidx.work
+
+import android.content.Context
+import androidx.startup.Initializer
+
+class WorkManagerInitializer : Initializer<WorkManager> {
+    override fun create(context: Context): WorkManager = WorkManager.getInstance(context)
+
+    override fun dependencies(): List<Class<out Initializer<*>>> = emptyList()
+}

@@ -1,0 +1,106 @@
+package app.noctule
+
+import java.util.concurrent.atomic.AtomicInteger
+import java.util.concurrent.atomic.AtomicLong
+import kotlin.concurrent.thread
+import kotlinx.coroutines.runBlocking
+import org.junit.jupiter.api.Assertions.assertEquals
+import org.junit.jupiter.api.Assertions.assertTrue
+import org.junit.jupiter.api.Test
+
+class ConcurrencyTest : ProfileTest() {
+    @Test
+    fun `eight threads of mixed calls lose nothing and double nothing`() {
+        val noctule = ready()
+        val stored = AtomicLong()
+        val served = AtomicLong()
+        val nights = AtomicInteger()
+        val failures = java.util.concurrent.ConcurrentLinkedQueue<String>()
+        val end = System.nanoTime() + SECONDS * 1_000_000_000L
+        val threads = (0 until THREADS).map { number ->
+            thread {
+                runBlocking {
+                    var turn = number
+                    while (System.nanoTime() < end) {
+                        turn++
+                        val outcome: Outcome<*> = when (turn % 6) {
+                            0 -> noctule.status()
+                            1 -> noctule.runNight(Budget(wallMs = 50uL)).also {
+                                if (it is Outcome.Ok) nights.incrementAndGet()
+                            }
+                            2, 3 -> noctule.recommend(World.SURFACE).also {
+                                if ((it.getOrNull()?.items?.size ?: 0) > 0) served.incrementAndGet()
+                            }
+                            4 -> noctule.schedule(idleAtNight)
+                            else -> {
+                                val events = List(3) { at -> click("item-$number-$at") }
+                                noctule.record(events).also {
+                                    if (it is Outcome.Ok) stored.addAndGet(3)
+                                }
+                            }
+                        }
+                        val error = outcome.errorOrNull()
+                        if (error != null && error !is NoctuleError.Busy) failures += "$error"
+                    }
+                }
+            }
+        }
+        threads.forEach { it.join() }
+        assertEquals(emptyList<String>(), failures.toList())
+        val status = wait { noctule.status().getOrThrow() }
+        assertEquals(stored.get().toULong(), status.recorded)
+        assertTrue(served.get() > 0 && nights.get() > 0 && stored.get() > 0)
+        noctule.close()
+        // Everything is on the disk, once.
+        val again = open()
+        assertEquals(stored.get().toULong(), wait { again.status().getOrThrow() }.recorded)
+    }
+
+    @Test
+    fun `closing in the middle of everything ends every call`() {
+        repeat(10) {
+            val noctule = ready(night = false)
+            val errors = java.util.concurrent.ConcurrentLinkedQueue<NoctuleError>()
+            val threads = (0 until THREADS).map { number ->
+                thread {
+                    runBlocking {
+                        while (true) {
+                            val outcome: Outcome<*> = when (number % 4) {
+                                0 -> noctule.runNight()
+                                1 -> noctule.record(listOf(click("a")))
+                                2 -> noctule.recommend(World.SURFACE)
+                                else -> noctule.status()
+                            }
+                            val error = outcome.errorOrNull()
+                            if (error == NoctuleError.Closed) break
+                            if (error != null && error !is NoctuleError.Busy) errors += error
+                        }
+                    }
+                }
+            }
+            Thread.sleep(30)
+            noctule.close()
+            threads.forEach { it.join(30_000) }
+            assertTrue(threads.none { it.isAlive }, "a call hangs after closing")
+            assertEquals(emptyList<NoctuleError>(), errors.toList())
+            scratch.resolve("profile").deleteRecursively()
+        }
+    }
+
+    private val idleAtNight = Conditions(
+        batteryPercent = 90u,
+        charging = true,
+        idle = true,
+        foreground = false,
+        thermal = Thermal.NOMINAL,
+        powerSave = false,
+        freeStorageBytes = null,
+        utcOffsetMinutes = 0,
+        allowedMs = 60_000uL,
+    )
+
+    private companion object {
+        const val THREADS = 8
+        const val SECONDS = 5
+    }
+}

@@ -1,0 +1,98 @@
+//! `cargo dev kotlin`: the Kotlin of `android/` on the JVM of this machine, against the real library.
+//!
+//! Builds the library and its bindings, and the command `noctule`, which makes a release, a
+//! repository of releases and a collector for the tests; then Maven compiles the same sources that
+//! go into the Android library and runs their tests. `measure` builds the library for speed and prints
+//! what calls over the boundary cost instead.
+
+mod world;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::bindings::{Built, Profile, skipped};
+use crate::cargo::{Workspace, shown, succeeds};
+use crate::error::{Error, Result};
+use crate::steps::Outcome;
+
+/// What Maven says when an artefact is neither here nor to be had.
+const UNAVAILABLE: [&str; 4] = [
+    "Could not transfer artifact",
+    "Could not resolve dependencies",
+    "could not be resolved",
+    "Unknown host",
+];
+
+/// What is asked of the Kotlin side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// All tests.
+    Test,
+    /// What calls cost.
+    Measure,
+}
+
+/// Builds and tests, or says why that cannot be done here.
+pub(crate) fn run(workspace: &Workspace, ask: Ask) -> Result<Outcome> {
+    for (program, question) in [("mvn", "-version"), ("javac", "-version")] {
+        if !answers(program, question) {
+            return Ok(skipped(&format!("{program} is not installed")));
+        }
+    }
+    let profile = if ask == Ask::Measure { Profile::Release } else { Profile::Debug };
+    let built = match Built::library(workspace, profile)? {
+        Ok(built) => built,
+        Err(outcome) => return Ok(outcome),
+    };
+    let place = built.target.join("kotlin");
+    if !built.generate(workspace, "kotlin", &place.join("bindings"))? {
+        return Ok(Outcome::from_success(false));
+    }
+    let library = place.join(profile.folder());
+    std::fs::create_dir_all(&library)
+        .map_err(|source| Error::Write { path: library.clone(), source })?;
+    built.copy_to(&library)?;
+    if !succeeds(&mut workspace.cargo(&["build", "--locked", "--workspace", "--bins"]))? {
+        return Ok(Outcome::from_success(false));
+    }
+    let command = built.target.join("debug").join("noctule");
+    if !world::make(&command, &place.join("world"))? {
+        return Ok(Outcome::from_success(false));
+    }
+    maven(workspace, ask, &place, &library, &command)
+}
+
+fn maven(
+    workspace: &Workspace,
+    ask: Ask,
+    place: &Path,
+    library: &Path,
+    command: &Path,
+) -> Result<Outcome> {
+    let mut maven = Command::new("mvn");
+    maven.current_dir(workspace.root()).args(["--quiet", "--batch-mode", "--file", "android"]);
+    let tell = |name: &str, path: &Path| format!("-Dnoctule.{name}={}", path.display());
+    maven.arg(tell("place", place)).arg(tell("library", library)).arg(tell("command", command));
+    if ask == Ask::Measure {
+        maven.arg("--activate-profiles=measure");
+    }
+    maven.arg("test");
+    let text = shown(&maven);
+    let output = maven.stderr(Stdio::inherit()).output();
+    let output = output.map_err(|source| Error::Start { command: text, source })?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    print!("{said}");
+    if output.status.success() {
+        return Ok(Outcome::Passed);
+    }
+    match UNAVAILABLE.iter().any(|sign| said.contains(sign)) {
+        true => Ok(skipped("what Maven needs is not here and cannot be had")),
+        false => Ok(Outcome::from_success(false)),
+    }
+}
+
+fn answers(program: &str, question: &str) -> bool {
+    let mut command = Command::new(program);
+    command.arg(question).stdout(Stdio::null()).stderr(Stdio::null());
+    command.status().is_ok_and(|status| status.success())
+}

@@ -65,6 +65,7 @@ mod tests {
             collector_keys: vec![],
             keep_events_days: None,
             keep_events: None,
+            metered_upload_bytes_a_day: None,
         }
     }
 

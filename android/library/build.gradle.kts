@@ -87,8 +87,9 @@ abstract class CargoNdk @Inject constructor(private val exec: ExecOperations) : 
                     abis.get().forEach { addAll(listOf("--target", it)) }
                     addAll(listOf("--platform", platform.get().toString()))
                     addAll(listOf("--output-dir", libraries.get().asFile.path))
-                    addAll(listOf("build", "--locked", "--profile", "mobile"))
-                    addAll(listOf("--package", "noctule-ffi", "--lib"))
+                    // Cargo optimises a library as a whole only where no other form is asked for.
+                    addAll(listOf("rustc", "--locked", "--profile", "mobile"))
+                    addAll(listOf("--package", "noctule-ffi", "--lib", "--crate-type", "cdylib"))
                 },
             )
         }

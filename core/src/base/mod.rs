@@ -18,6 +18,7 @@ pub mod label_weights;
 pub mod limits;
 pub mod map;
 pub mod openings;
+pub mod order;
 pub mod pause;
 pub mod profile;
 pub mod progress;

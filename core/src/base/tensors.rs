@@ -221,7 +221,7 @@ fn shortened(name: &str) -> String {
 /// Checks that the tensors, relative to the data section of `data_bytes`, fill it exactly.
 fn check_offsets(tensors: &BTreeMap<String, TensorInfo>, data_bytes: u64) -> Result<(), Refusal> {
     let mut ordered: Vec<_> = tensors.iter().collect();
-    ordered.sort_by_key(|(_, info)| (info.begin, info.end));
+    super::order::sort_by_key(&mut ordered, |(_, info)| (info.begin, info.end));
     let mut expected = 0;
     for (name, info) in ordered {
         if info.begin != expected || info.end > data_bytes {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::base::limits::HISTORY_ITEMS_MAX;
-use crate::base::{Day, Forgotten, HistoryItem, ItemId, LabelWeights, Profile};
+use crate::base::{Day, Forgotten, HistoryItem, ItemId, LabelWeights, Profile, order};
 use crate::feedback::{EventKind, RecordedEvent};
 
 /// A profile being brought up to date.
@@ -85,12 +85,12 @@ impl Labels {
             let worth = |entry: &HistoryItem| {
                 (entry.last_chosen_ms.is_some(), entry.weight().max(entry.negative))
             };
-            history.sort_by(|a, b| {
+            order::sort_by(&mut history, |a, b| {
                 let ((a_chosen, a), (b_chosen, b)) = (worth(a), worth(b));
                 b_chosen.cmp(&a_chosen).then_with(|| b.total_cmp(&a))
             });
             history.truncate(HISTORY_ITEMS_MAX);
-            history.sort_by(|a, b| a.item.cmp(&b.item));
+            order::sort_by(&mut history, |a, b| a.item.cmp(&b.item));
         }
         self.profile.history = history;
         (self.profile, self.read)

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::SlateMaker;
 use super::user::{History, Seen, User};
-use crate::base::{Result, Seed, SeededRandom};
+use crate::base::{Result, Seed, SeededRandom, order};
 use crate::model::UserEncoder;
 use crate::reasons::shapley::Orders;
 use crate::release::Context;
@@ -89,7 +89,7 @@ fn singles(history: &History<'_>, is_sequence: bool) -> Vec<usize> {
     if is_sequence {
         places.reverse();
     } else {
-        places.sort_by(|a, b| {
+        order::sort_by(&mut places, |a, b| {
             let (a, b) = (&chosen[*a], &chosen[*b]);
             b.weight.total_cmp(&a.weight).then_with(|| b.chosen_ms.cmp(&a.chosen_ms))
         });

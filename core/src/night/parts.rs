@@ -11,7 +11,7 @@ use super::attribution::{Attribution, PAIRS, Sampled};
 use super::background::Background;
 use super::user::User;
 use super::{GoOn, SlateMaker};
-use crate::base::{Result, Seed, SeededRandom};
+use crate::base::{Result, Seed, SeededRandom, order};
 use crate::model::Ranker;
 use crate::ranking::{Feature, spans};
 use crate::reasons::coalitions::{Members, SlotGame};
@@ -218,7 +218,7 @@ impl Explainer<'_> {
             }
         };
         worths.retain(|(_, worth)| *worth > 0.0);
-        worths.sort_by(|a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
+        order::sort_by(&mut worths, |a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
         worths.truncate(NAMED_HISTORY);
         worths.into_iter().map(|(item, _)| item).collect()
     }

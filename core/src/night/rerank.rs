@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::SlateMaker;
-use crate::base::{Result, Seed, SeededRandom};
+use crate::base::{Result, Seed, SeededRandom, order};
 use crate::candidates::{ADDED_ATTRIBUTE, Found, Nearest, Wanted, generate, needed};
 use crate::reasons::{Reason, ReasonKind};
 use crate::release::{Candidates, Context, Exploration, Surface};
@@ -52,7 +52,7 @@ impl SlateMaker<'_> {
             entry.last_chosen_ms.is_some() && entry.weight() > 0.0 && !hidden.contains(&entry.item)
         });
         let mut chosen: Vec<_> = chosen.collect();
-        chosen.sort_by_key(|entry| std::cmp::Reverse(entry.last_chosen_ms));
+        order::sort_by_key(&mut chosen, |entry| std::cmp::Reverse(entry.last_chosen_ms));
         let indices =
             chosen.iter().filter_map(|entry| self.catalogue().index_of(entry.item.as_str()));
         indices.take(budgets.similar_to).collect()

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::SlateMaker;
-use crate::base::{HistoryItem, ItemId, Result};
+use crate::base::{HistoryItem, ItemId, Result, order};
 use crate::model::{Observation, UserEncoder, UserVector};
 use crate::ranking::{Feature, FeatureRows, Pair};
 use crate::release::Context;
@@ -73,7 +73,7 @@ impl SlateMaker<'_> {
         let mut history: Vec<&HistoryItem> = self.profile.history.iter().collect();
         if matches!(model.encoder, UserEncoder::Sasrec(_)) {
             // What was only clicked has no time, and stands before all that was chosen.
-            history.sort_by_key(|entry| entry.last_chosen_ms);
+            order::sort_by_key(&mut history, |entry| entry.last_chosen_ms);
         }
         let (mut seen, mut passed, mut items) = (Vec::new(), Vec::new(), Vec::new());
         for entry in history {

@@ -18,7 +18,7 @@ pub mod shapley;
 
 pub use reason::{Reason, ReasonKind};
 
-use crate::base::ItemId;
+use crate::base::{ItemId, order};
 
 /// History items that are named one by one; the rest is summed as
 /// [`ReasonKind::OtherHistory`].
@@ -49,7 +49,7 @@ pub fn explain(
     features: Vec<Reason>,
     explored: bool,
 ) -> Vec<Reason> {
-    history.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
+    order::sort_by(&mut history, |a, b| b.contribution.total_cmp(&a.contribution));
     let named = history.iter().take(NAMED_HISTORY).take_while(|part| part.contribution > 0.0);
     let named = named.count();
     let rest = history.split_off(named);
@@ -73,7 +73,7 @@ pub fn explain(
         reasons.push(Reason { kind: ReasonKind::OtherHistory, contribution, standard_error });
     }
     reasons.extend(features);
-    reasons.sort_by(|a, b| b.contribution.total_cmp(&a.contribution));
+    order::sort_by(&mut reasons, |a, b| b.contribution.total_cmp(&a.contribution));
     let explained: f64 = reasons.iter().map(|reason| f64::from(reason.contribution)).sum();
     let base = (f64::from(score) - explained) as f32;
     reasons.push(Reason::exact(ReasonKind::Base, base));

@@ -9,9 +9,9 @@ use std::io::Read;
 use std::path::Path;
 
 use super::{ReleaseName, SeenRelease};
-use crate::base::Result;
 use crate::base::limits::BLOB_BYTES_MAX;
 use crate::base::replace::{remove_file, replace_file};
+use crate::base::{Result, order};
 use crate::store::blob;
 
 /// Name of the file in the profile directory.
@@ -75,7 +75,7 @@ pub fn newest(one: &[SeenRelease], other: &[SeenRelease]) -> Vec<SeenRelease> {
             None => newest.push(seen.clone()),
         }
     }
-    newest.sort_by(|one, other| one.release.name.cmp(&other.release.name));
+    order::sort_by(&mut newest, |one, other| one.release.name.cmp(&other.release.name));
     newest
 }
 

@@ -8,7 +8,7 @@ use super::ranges::Range;
 use super::schema::Schema;
 use super::tensors::{TensorInfo, TensorLayout};
 use crate::base::limits::WEIGHT_MAX;
-use crate::base::{Error, Refusal, Result};
+use crate::base::{Error, Refusal, Result, order};
 
 /// Values looked at together: enough for vector instructions to pay, few beside a piece.
 const BLOCK: usize = 1_024;
@@ -82,7 +82,7 @@ impl Judge {
             rule,
         };
         let mut tensors: Vec<Watched> = tensors.map(watched).collect();
-        tensors.sort_by_key(|tensor| tensor.info.begin);
+        order::sort_by_key(&mut tensors, |tensor| tensor.info.begin);
         Self { tensors, current: 0, split: [0; WIDEST], split_bytes: 0, found: None }
     }
 

@@ -1,6 +1,7 @@
 //! What became of each candidate, and why.
 
 use super::Replayed;
+use crate::base::order;
 use crate::candidates::Sources;
 use crate::reranking::{Considered, RuleSet, Step, rule_name};
 
@@ -109,12 +110,14 @@ pub fn stories(replayed: &Replayed) -> Vec<CandidateStory> {
     let trace = &replayed.trace;
     let mut by_score: Vec<usize> = (0..trace.candidates.len()).collect();
     let score = |at: &usize| trace.candidates[*at].score;
-    by_score.sort_by(|a, b| score(b).total_cmp(&score(a)));
+    order::sort_by(&mut by_score, |a, b| score(b).total_cmp(&score(a)));
     let mut ranked = vec![0; by_score.len()];
     by_score.iter().zip(1..).for_each(|(at, rank)| ranked[*at] = rank);
     let of = |at: usize| story(replayed, at, ranked[at]);
     let mut stories: Vec<CandidateStory> = (0..trace.candidates.len()).map(of).collect();
-    stories.sort_by_key(|story| (story.position.unwrap_or(usize::MAX), story.by_relevance));
+    order::sort_by_key(&mut stories, |story| {
+        (story.position.unwrap_or(usize::MAX), story.by_relevance)
+    });
     stories
 }
 

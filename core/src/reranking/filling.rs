@@ -1,5 +1,6 @@
 //! A slate while it is filled: what is placed, what may come next.
 
+use crate::base::order;
 use std::collections::BTreeMap;
 
 use super::caps::Caps;
@@ -112,7 +113,7 @@ impl<'a> Filling<'a> {
         if fixed.is_empty() {
             return;
         }
-        fixed.sort_by_key(|pin| (!pin.one_item, pin.position, pin.rule));
+        order::sort_by_key(&mut fixed, |pin| (!pin.one_item, pin.position, pin.rule));
         let mut ranks = vec![0; self.candidates.len()];
         for (rank, candidate) in self.candidates.iter().enumerate() {
             ranks[*candidate] = rank;

@@ -2,7 +2,7 @@
 
 use super::status::DeliveryStatus;
 use super::{Noctule, lock};
-use crate::base::{Error, Network, Result, Transfer, TransferOutcome};
+use crate::base::{Error, Network, Result, Transfer, TransferOutcome, order};
 use crate::delivery::{DeliveryPolicy, DeliveryState, Incoming, Pending, Purpose, Session};
 use crate::release::rows as releases;
 use crate::release::{activation, check_installed, installed_path};
@@ -112,7 +112,7 @@ impl Noctule {
                 && in_rollout(target, &installation)
         };
         let mut fitting: Vec<&ReleaseTarget> = offered.releases().filter(|t| fits(t)).collect();
-        fitting.sort_by_key(|target| std::cmp::Reverse(target.version));
+        order::sort_by_key(&mut fitting, |target| std::cmp::Reverse(target.version));
         for target in fitting {
             if given_up.check(&target.manifest_sha256).is_err() {
                 continue;

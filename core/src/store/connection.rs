@@ -143,6 +143,16 @@ impl Store {
     /// # Errors
     /// Those of `body`, [`Error::Closed`], [`Error::Suspended`].
     pub fn read<T>(&self, body: impl FnOnce(&Connection) -> Result<T>) -> Result<T> {
+        let (mut body, mut value) = (Some(body), None);
+        self.read_with(&mut |connection| {
+            value = body.take().map(|body| body(connection)).transpose()?;
+            Ok(())
+        })?;
+        // The body has run when there was no error.
+        value.ok_or(Error::Closed)
+    }
+
+    fn read_with(&self, body: &mut dyn FnMut(&Connection) -> Result<()>) -> Result<()> {
         self.suspension.check()?;
         let guard = self.guard();
         self.suspension.check()?;
@@ -192,6 +202,23 @@ impl Store {
         action: &'static str,
         body: impl FnOnce(&Transaction<'_>) -> Result<T>,
     ) -> Result<T> {
+        let (mut body, mut value) = (Some(body), None);
+        self.transact_with(open, durability, action, &mut |transaction| {
+            value = body.take().map(|body| body(transaction)).transpose()?;
+            Ok(())
+        })?;
+        // The body has run when there was no error.
+        value.ok_or(Error::Closed)
+    }
+
+    /// What all transactions have in common, once in the library and not once for each caller.
+    fn transact_with(
+        &self,
+        open: &mut Option<Open>,
+        durability: Durability,
+        action: &'static str,
+        body: &mut dyn FnMut(&Transaction<'_>) -> Result<()>,
+    ) -> Result<()> {
         self.suspension.check()?;
         let open = open.as_mut().ok_or(Error::Closed)?;
         let done = open.transact(durability, action, body);
@@ -207,20 +234,19 @@ impl Open {
         Ok(Self { connection, durability: Durability::PowerLoss, _lock: lock })
     }
 
-    fn transact<T>(
+    fn transact(
         &mut self,
         durability: Durability,
         action: &'static str,
-        body: impl FnOnce(&Transaction<'_>) -> Result<T>,
-    ) -> Result<T> {
+        body: &mut dyn FnMut(&Transaction<'_>) -> Result<()>,
+    ) -> Result<()> {
         self.commit_as(durability).map_err(Error::storage(action))?;
         let transaction = self
             .connection
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(Error::storage(action))?;
-        let value = body(&transaction)?;
-        transaction.commit().map_err(Error::storage(action))?;
-        Ok(value)
+        body(&transaction)?;
+        transaction.commit().map_err(Error::storage(action))
     }
 
     fn commit_as(&mut self, durability: Durability) -> rusqlite::Result<()> {

@@ -51,8 +51,10 @@ fn measure(workspace: &Workspace) -> Result<Option<Size>> {
     if !cfg!(target_os = "linux") || output_of(Command::new("strip").arg("--version")).is_err() {
         return Ok(None);
     }
-    let arguments = ["build", "--profile", "mobile", "--locked", "-p", "noctule-ffi", "--lib"];
-    if !succeeds(&mut workspace.cargo(&arguments))? {
+    // Cargo optimises a library as a whole only where no other form of it is asked for.
+    let mut build = workspace.cargo(&["rustc", "--profile", "mobile", "--locked"]);
+    build.args(["--package", "noctule-ffi", "--lib", "--crate-type", "cdylib"]);
+    if !succeeds(&mut build)? {
         let message = "the library did not build".to_owned();
         return Err(Error::Command { command: "cargo build --profile mobile".to_owned(), message });
     }

@@ -1,6 +1,7 @@
 //! From facts to sentences.
 
 use super::{Facts, Finding, Level, nights};
+use crate::base::order;
 use crate::consent::DataConsent;
 
 /// Events that wait for so long are no longer a day's.
@@ -19,7 +20,7 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
     findings.extend(set_aside(facts));
     findings.extend(evicted(facts));
     findings.push(sizes(facts));
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    order::sort_by_key(&mut findings, |finding| std::cmp::Reverse(finding.level));
     findings
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::findings::found;
 use super::{Facts, Finding, Level};
-use crate::base::{Day, StopReason};
+use crate::base::{Day, StopReason, order};
 use crate::night::schedule::NotYetReason;
 use crate::night::{NightOutcome, NightRun, RunOutcome};
 
@@ -136,7 +136,7 @@ fn refusals(facts: &Facts) -> Option<Finding> {
         *count = count.saturating_add(refused.count);
     }
     let mut counts: Vec<(NotYetReason, u32)> = counts.into_iter().collect();
-    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    order::sort_by_key(&mut counts, |(_, count)| std::cmp::Reverse(*count));
     let advice = counts.first().and_then(|(reason, _)| advice(*reason));
     let told = counts.iter().map(|(reason, count)| format!("{reason} ({count} times)"));
     let told = told.collect::<Vec<_>>().join(", ");

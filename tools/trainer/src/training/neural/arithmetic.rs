@@ -202,14 +202,14 @@ mod tests {
             step in 1usize..4,
         ) {
             let mut out = [7.0; 32];
-            fast(|| weighted_sum(&mut out, (&weights, step), (&values, 32), count));
+            fast(#[inline(always)] || weighted_sum(&mut out, (&weights, step), (&values, 32), count));
             for (at, found) in out.iter().enumerate() {
                 let expected: f32 =
                     (0..count).map(|r| weights[r * step] * values[r * 32 + at]).sum();
                 prop_assert!((found - expected).abs() < 1e-4);
             }
             let plain: f32 = values.iter().sum();
-            prop_assert!((fast(|| sum(&values)) - plain).abs() < 1e-3);
+            prop_assert!((fast(#[inline(always)] || sum(&values)) - plain).abs() < 1e-3);
             let plain: f32 = values[..27].iter().zip(&weights).map(|(a, b)| a * b).sum();
             prop_assert!((dot(&values[..27], &weights) - plain).abs() < 1e-4);
         }

@@ -14,8 +14,8 @@ struct Gather {
     dropout: Option<Dropout>,
 }
 
-/// Row r is `scale` * `table`\[items\[r\]\] + `position`\[positions\[r\]\], with dropout; both tables
-/// are \[rows, d\], the result \[items, d\].
+/// Row r is `scale` * `table`\[items\[r\]\] + `position`\[positions\[r\]\], with dropout; both
+/// tables are \[rows, d\], the result \[items, d\].
 ///
 /// # Errors
 /// When the widths differ or an index is beyond its table.

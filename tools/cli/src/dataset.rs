@@ -24,8 +24,9 @@ const READ: &str = "read the data";
 /// Reads the data in `directory` and the plan of its slates.
 ///
 /// A file instead of a directory holds sequences (`user item item ...`) or pairs (`user item`) in
-/// the order of time. The plan is that in the file `plan`, else that in `plan.json` of the directory, else one that
-/// fits the data: meals where items have opening hours, else morning and evening.
+/// the order of time. The plan is that in the file `plan`, else that in `plan.json` of the
+/// directory, else one that fits the data: meals where items have opening hours, else morning and
+/// evening.
 pub(crate) fn read(directory: &Path, plan: Option<&Path>) -> Result<(Interactions, Plan)> {
     if directory.is_file() {
         return read_file(directory, plan);

@@ -138,7 +138,7 @@ pub enum Error {
     },
 
     /// Whoever started the training asked it to stop.
-    #[error("stopped in epoch {epoch} after {batch} of its batches{}", kept(.checkpoint.as_deref()))]
+    #[error("stopped in epoch {epoch} after {batch} batches{}", kept(.checkpoint.as_deref()))]
     Interrupted {
         /// The epoch, from 1.
         epoch: usize,

@@ -16,8 +16,9 @@ fn a_few_epochs_on_lastfm_beat_popularity_clearly() {
     let settings = SasrecSettings {
         dimensions: 32,
         positions: 30,
-        learning_rate: 4e-3,
-        epochs: 8,
+        batch: 16,
+        learning_rate: 2e-3,
+        epochs: 10,
         patience: 0,
         ..SasrecSettings::default()
     };

@@ -117,7 +117,10 @@ impl InplaceOp2 for Step<'_> {
         let values = weights.par_chunks_mut(BLOCK).zip(grads.par_chunks(BLOCK));
         let moments = first.par_chunks_mut(BLOCK).zip(second.par_chunks_mut(BLOCK));
         values.zip(moments).for_each(|(values, moments)| {
-            fast(|| Step::block(betas, numbers, values, moments));
+            fast(
+                #[inline(always)]
+                || Step::block(betas, numbers, values, moments),
+            );
         });
         Ok(())
     }

@@ -230,7 +230,12 @@ fn not_finite<'p>(parameters: &'p Parameters, grads: &GradStore) -> Result<Optio
         let Some(grad) = grads.get(var) else { continue };
         let grad = grad.contiguous()?;
         let grad = numbers(&grad)?;
-        let is_finite = grad.par_chunks(1 << 14).all(|chunk| fast(|| all_finite(chunk)));
+        let is_finite = grad.par_chunks(1 << 14).all(|chunk| {
+            fast(
+                #[inline(always)]
+                || all_finite(chunk),
+            )
+        });
         if !is_finite {
             return Ok(Some(name));
         }

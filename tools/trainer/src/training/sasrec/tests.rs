@@ -14,7 +14,7 @@ use crate::training::neural::{Key, Place, Task as _};
 use crate::training::{Session, TrainStep};
 use crate::{Error, Result};
 
-/// `users` users who go around a ring of `items` items, from a random place, now and then at random.
+/// `users` users who go around a ring of `items` items from a random place, and now and then jump.
 pub(super) fn ring(users: u32, items: usize, length: usize) -> Interactions {
     let mut random = SeededRandom::new(Seed(4));
     let mut data = Interactions {

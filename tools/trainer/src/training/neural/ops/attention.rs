@@ -213,7 +213,10 @@ impl CustomOp1 for Op {
         let mut out = vec![0.0; count * d];
         let parts = self.cut(&mut out, d).into_par_iter().map(|(rows, out)| {
             let all = &all[rows.start * 3 * d..rows.end * 3 * d];
-            fast(|| self.forward(rows.start, all, out))
+            fast(
+                #[inline(always)]
+                || self.forward(rows.start, all, out),
+            )
         });
         let shares = parts.collect();
         *self.shares.lock().unwrap_or_else(PoisonError::into_inner) = shares;
@@ -229,7 +232,10 @@ impl CustomOp1 for Op {
         parts.into_par_iter().zip(shares.par_iter()).for_each(|((rows, to), shares)| {
             let all = &all[rows.start * 3 * d..rows.end * 3 * d];
             let grad = &grad[rows.start * d..rows.end * d];
-            fast(|| self.backward(rows.start, all, grad, shares, to));
+            fast(
+                #[inline(always)]
+                || self.backward(rows.start, all, grad, shares, to),
+            );
         });
         tensor(of_all, shape).map(Some)
     }

@@ -111,17 +111,20 @@ impl Bias {
         let d = bias.len();
         let mut out = rows.to_vec();
         out.par_chunks_mut(BLOCK_ROWS * d).enumerate().for_each(|(block, out)| {
-            fast(|| {
-                for (at, out) in out.chunks_exact_mut(d).enumerate() {
-                    let row = block * BLOCK_ROWS + at;
-                    self.forward(row as u64, out, bias);
-                    if let Some(around) = around {
-                        for (out, around) in out.iter_mut().zip(&around[row * d..][..d]) {
-                            *out += around;
+            fast(
+                #[inline(always)]
+                || {
+                    for (at, out) in out.chunks_exact_mut(d).enumerate() {
+                        let row = block * BLOCK_ROWS + at;
+                        self.forward(row as u64, out, bias);
+                        if let Some(around) = around {
+                            for (out, around) in out.iter_mut().zip(&around[row * d..][..d]) {
+                                *out += around;
+                            }
                         }
                     }
-                }
-            });
+                },
+            );
         });
         out
     }
@@ -136,15 +139,18 @@ impl Bias {
         let blocks = of_rows.par_chunks_mut(size).zip(rows.par_chunks(size)).enumerate();
         let sums = blocks.map(|(block, (to, rows))| {
             let mut sums = vec![0.0; d];
-            fast(|| {
-                for (at, to) in to.chunks_exact_mut(d).enumerate() {
-                    let row = (block * BLOCK_ROWS + at) as u64;
-                    self.backward(row, to, &rows[at * d..][..d], &bias);
-                    for (sum, value) in sums.iter_mut().zip(&*to) {
-                        *sum += value;
+            fast(
+                #[inline(always)]
+                || {
+                    for (at, to) in to.chunks_exact_mut(d).enumerate() {
+                        let row = (block * BLOCK_ROWS + at) as u64;
+                        self.backward(row, to, &rows[at * d..][..d], &bias);
+                        for (sum, value) in sums.iter_mut().zip(&*to) {
+                            *sum += value;
+                        }
                     }
-                }
-            });
+                },
+            );
             sums
         });
         let sums: Vec<Vec<f32>> = sums.collect();

@@ -14,8 +14,8 @@ struct Gather {
     dropout: Option<Dropout>,
 }
 
-/// Row r is `scale` * `table`\[items\[r\]\] + `position`\[positions\[r\]\], with dropout; both tables
-/// are \[rows, d\], the result \[items, d\].
+/// Row r is `scale` * `table`\[items\[r\]\] + `position`\[positions\[r\]\], with dropout; both
+/// tables are \[rows, d\], the result \[items, d\].
 ///
 /// # Errors
 /// When the widths differ or an index is beyond its table.
@@ -50,19 +50,22 @@ impl CustomOp2 for Gather {
         let mut out = vec![0.0; self.items.len() * d];
         let scale = self.scale;
         out.par_chunks_mut(BLOCK_ROWS * d).enumerate().for_each(|(block, out)| {
-            fast(|| {
-                for (at, out) in out.chunks_exact_mut(d).enumerate() {
-                    let row = block * BLOCK_ROWS + at;
-                    let item = &table[self.items[row] as usize * d..][..d];
-                    let position = &position[self.positions[row] as usize * d..][..d];
-                    for ((out, item), position) in out.iter_mut().zip(item).zip(position) {
-                        *out = item.mul_add(scale, *position);
+            fast(
+                #[inline(always)]
+                || {
+                    for (at, out) in out.chunks_exact_mut(d).enumerate() {
+                        let row = block * BLOCK_ROWS + at;
+                        let item = &table[self.items[row] as usize * d..][..d];
+                        let position = &position[self.positions[row] as usize * d..][..d];
+                        for ((out, item), position) in out.iter_mut().zip(item).zip(position) {
+                            *out = item.mul_add(scale, *position);
+                        }
+                        if let Some(dropout) = self.dropout {
+                            dropout.apply(row as u64, out);
+                        }
                     }
-                    if let Some(dropout) = self.dropout {
-                        dropout.apply(row as u64, out);
-                    }
-                }
-            });
+                },
+            );
         });
         result(out, (self.items.len(), d))
     }
@@ -79,18 +82,21 @@ impl CustomOp2 for Gather {
         let (mut of_table, mut of_position) = (vec![0.0; n * d], vec![0.0; p * d]);
         let mut kept = vec![0.0; d];
         // Rows meet in these sums, so one thread takes them in order; it is little work.
-        fast(|| {
-            for (row, grad) in grad.chunks_exact(d).enumerate() {
-                kept.copy_from_slice(grad);
-                if let Some(dropout) = self.dropout {
-                    dropout.apply(row as u64, &mut kept);
+        fast(
+            #[inline(always)]
+            || {
+                for (row, grad) in grad.chunks_exact(d).enumerate() {
+                    kept.copy_from_slice(grad);
+                    if let Some(dropout) = self.dropout {
+                        dropout.apply(row as u64, &mut kept);
+                    }
+                    let to = &mut of_table[self.items[row] as usize * d..][..d];
+                    add_scaled(to, self.scale, &kept);
+                    let to = &mut of_position[self.positions[row] as usize * d..][..d];
+                    add_scaled(to, 1.0, &kept);
                 }
-                let to = &mut of_table[self.items[row] as usize * d..][..d];
-                add_scaled(to, self.scale, &kept);
-                let to = &mut of_position[self.positions[row] as usize * d..][..d];
-                add_scaled(to, 1.0, &kept);
-            }
-        });
+            },
+        );
         Ok((Some(tensor(of_table, (n, d))?), Some(tensor(of_position, (p, d))?)))
     }
 }

@@ -52,14 +52,17 @@ impl CustomOp3 for Norm {
         let mut out = vec![0.0; rows.len()];
         let size = BLOCK_ROWS * d;
         out.par_chunks_mut(size).zip(rows.par_chunks(size)).for_each(|(out, rows)| {
-            fast(|| {
-                for (out, row) in out.chunks_exact_mut(d).zip(rows.chunks_exact(d)) {
-                    let scale = standardise(row, out, self.epsilon);
-                    for ((out, weight), bias) in out.iter_mut().zip(weight).zip(bias) {
-                        *out = *out * scale * weight + bias;
+            fast(
+                #[inline(always)]
+                || {
+                    for (out, row) in out.chunks_exact_mut(d).zip(rows.chunks_exact(d)) {
+                        let scale = standardise(row, out, self.epsilon);
+                        for ((out, weight), bias) in out.iter_mut().zip(weight).zip(bias) {
+                            *out = *out * scale * weight + bias;
+                        }
                     }
-                }
-            });
+                },
+            );
         });
         result(out, layout.shape().clone())
     }
@@ -80,7 +83,12 @@ impl CustomOp3 for Norm {
         let blocks =
             of_rows.par_chunks_mut(size).zip(rows.par_chunks(size).zip(grad.par_chunks(size)));
         let parts: Vec<Vec<f32>> = blocks
-            .map(|(to, (rows, grad))| fast(|| block(to, rows, grad, &weight, self.epsilon)))
+            .map(|(to, (rows, grad))| {
+                fast(
+                    #[inline(always)]
+                    || block(to, rows, grad, &weight, self.epsilon),
+                )
+            })
             .collect();
         let mut sums = total(parts.into_iter(), 2 * d);
         let of_bias = sums.split_off(d);

@@ -54,12 +54,15 @@ impl InplaceOp1 for Softmax<'_> {
         let losses = rows.map(|(row, target)| {
             let target = *target as usize;
             let score = row[target];
-            let (top, whole) = fast(|| {
-                let (top, whole) = exponentials(row);
-                let scale = self.share / whole;
-                row.iter_mut().for_each(|value| *value *= scale);
-                (top, whole)
-            });
+            let (top, whole) = fast(
+                #[inline(always)]
+                || {
+                    let (top, whole) = exponentials(row);
+                    let scale = self.share / whole;
+                    row.iter_mut().for_each(|value| *value *= scale);
+                    (top, whole)
+                },
+            );
             row[target] -= self.share;
             whole.ln() + top - score
         });
@@ -94,7 +97,10 @@ impl InplaceOp2 for Add {
     ) -> candle_core::Result<()> {
         let (to, from) = (slice_mut(to, layout)?, slice(from, from_layout)?);
         to.par_chunks_mut(1 << 14).zip(from.par_chunks(1 << 14)).for_each(|(to, from)| {
-            fast(|| to.iter_mut().zip(from).for_each(|(to, from)| *to += from));
+            fast(
+                #[inline(always)]
+                || to.iter_mut().zip(from).for_each(|(to, from)| *to += from),
+            );
         });
         Ok(())
     }

@@ -27,19 +27,22 @@ pub(super) fn loss(batch: &Batch<'_>, negatives: usize, beta: f32) -> Result<Ten
     let blocks: Vec<Block> = blocks.map(|from| pairs.block(from, ROWS.min(count - from))).collect();
     let (mut sum, mut of_rows) = (0.0, Vec::with_capacity(count * d));
     let mut of_table = vec![0.0; items * d];
-    fast(|| {
-        for (index, block) in blocks.iter().enumerate() {
-            sum += block.loss;
-            of_rows.extend_from_slice(&block.of_rows);
-            let slopes = block.slopes.chunks_exact(1 + negatives).enumerate();
-            for (at, slopes) in slopes {
-                let row = &rows[(index * ROWS + at) * d..][..d];
-                for (item, slope) in slopes {
-                    add_scaled(&mut of_table[*item as usize * d..][..d], *slope, row);
+    fast(
+        #[inline(always)]
+        || {
+            for (index, block) in blocks.iter().enumerate() {
+                sum += block.loss;
+                of_rows.extend_from_slice(&block.of_rows);
+                let slopes = block.slopes.chunks_exact(1 + negatives).enumerate();
+                for (at, slopes) in slopes {
+                    let row = &rows[(index * ROWS + at) * d..][..d];
+                    for (item, slope) in slopes {
+                        add_scaled(&mut of_table[*item as usize * d..][..d], *slope, row);
+                    }
                 }
             }
-        }
-    });
+        },
+    );
     let mean = (sum / count.max(1) as f64) as f32;
     let of_rows = (batch.rows, tensor(of_rows, (count, d))?);
     Ok(with_gradients(mean, of_rows, (batch.table, tensor(of_table, (items, d))?))?)
@@ -75,26 +78,29 @@ impl Pairs<'_> {
         let mut block = Block { loss: 0.0, of_rows: vec![0.0; count * d], slopes: Vec::new() };
         block.slopes.reserve(count * (1 + self.negatives));
         let share = 1.0 / self.owner.len().max(1) as f32;
-        fast(|| {
-            for (at, to) in block.of_rows.chunks_exact_mut(d).enumerate() {
-                let row = from + at;
-                let values = &self.rows[row * d..][..d];
-                let vector = |item: u32| &self.table[item as usize * d..][..d];
-                let mut put = |item: u32, loss: f32, slope: f32| {
-                    block.loss += f64::from(loss);
-                    add_scaled(to, share * slope, vector(item));
-                    block.slopes.push((item, share * slope));
-                };
-                let target = self.batch.packed.targets[row];
-                let score = dot(values, vector(target));
-                put(target, self.beta * softplus(-score), self.beta * (sigmoid(score) - 1.0));
-                for number in 0..self.negatives {
-                    let item = self.draw(row, number);
-                    let score = dot(values, vector(item));
-                    put(item, softplus(score), sigmoid(score));
+        fast(
+            #[inline(always)]
+            || {
+                for (at, to) in block.of_rows.chunks_exact_mut(d).enumerate() {
+                    let row = from + at;
+                    let values = &self.rows[row * d..][..d];
+                    let vector = |item: u32| &self.table[item as usize * d..][..d];
+                    let mut put = |item: u32, loss: f32, slope: f32| {
+                        block.loss += f64::from(loss);
+                        add_scaled(to, share * slope, vector(item));
+                        block.slopes.push((item, share * slope));
+                    };
+                    let target = self.batch.packed.targets[row];
+                    let score = dot(values, vector(target));
+                    put(target, self.beta * softplus(-score), self.beta * (sigmoid(score) - 1.0));
+                    for number in 0..self.negatives {
+                        let item = self.draw(row, number);
+                        let score = dot(values, vector(item));
+                        put(item, softplus(score), sigmoid(score));
+                    }
                 }
-            }
-        });
+            },
+        );
         block
     }
 

@@ -45,17 +45,20 @@ pub(super) fn loss(batch: &Batch<'_>, negatives: usize, drawing: &Drawing) -> Re
         let mut part_of_rows = numbers(&scores.matmul(&drawn)?)?.to_vec();
         let of_drawn = scores.t()?.matmul(&part)?;
         let of_drawn = numbers(&of_drawn)?;
-        fast(|| {
-            for (row, (loss, slope)) in found.iter().enumerate() {
-                sum += f64::from(*loss);
-                let target = targets[row] as usize * d;
-                add_scaled(&mut part_of_rows[row * d..][..d], *slope, &table[target..][..d]);
-                add_scaled(&mut of_table[target..][..d], *slope, &values[row * d..][..d]);
-            }
-            for ((item, _), grad) in draws.iter().zip(of_drawn.chunks_exact(d)) {
-                add_scaled(&mut of_table[*item as usize * d..][..d], 1.0, grad);
-            }
-        });
+        fast(
+            #[inline(always)]
+            || {
+                for (row, (loss, slope)) in found.iter().enumerate() {
+                    sum += f64::from(*loss);
+                    let target = targets[row] as usize * d;
+                    add_scaled(&mut part_of_rows[row * d..][..d], *slope, &table[target..][..d]);
+                    add_scaled(&mut of_table[target..][..d], *slope, &values[row * d..][..d]);
+                }
+                for ((item, _), grad) in draws.iter().zip(of_drawn.chunks_exact(d)) {
+                    add_scaled(&mut of_table[*item as usize * d..][..d], 1.0, grad);
+                }
+            },
+        );
         of_rows.extend(part_of_rows);
     }
     let mean = (sum / count.max(1) as f64) as f32;
@@ -108,7 +111,12 @@ impl InplaceOp1 for Softmax<'_> {
 
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
         let scores = slice_mut(storage, layout)?.par_chunks_exact_mut(self.draws.len());
-        let found = scores.enumerate().map(|(row, scores)| fast(|| self.row(row, scores)));
+        let found = scores.enumerate().map(|(row, scores)| {
+            fast(
+                #[inline(always)]
+                || self.row(row, scores),
+            )
+        });
         *self.found.lock().unwrap_or_else(PoisonError::into_inner) = found.collect();
         Ok(())
     }

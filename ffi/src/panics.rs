@@ -88,6 +88,7 @@ mod tests {
         (name, Box::new(call))
     }
 
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "one line looks like the next")]
     fn calls() -> Vec<Call> {
         let request = || RecommendRequest { surface: "home".into(), context: None, limit: None };
         let no_answer = || TransferOutcome::NoAnswer { reason: "no network".into() };

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, TryLockError};
 
-use super::trust::{check_same, digest_of};
 use super::Noctule;
+use super::trust::{check_same, digest_of};
 use crate::base::digest::sha256_hex;
 use crate::base::{Error, Refusal, Result};
 use crate::night::{

@@ -1,8 +1,8 @@
 //! Makes the Kotlin bindings use the statuses of calls again.
 //!
-//! UniFFI 0.32 makes a new JNA structure with memory of its own for each call over the boundary, and
-//! a `recommend` is four of them: making and freeing these took more than half of its time. So a
-//! thread keeps those that it is not in the middle of using; a call in a callback takes another.
+//! UniFFI 0.32 makes a new JNA structure with memory of its own for each call over the boundary,
+//! and a `recommend` is four of them: making and freeing these took more than half of its time. So
+//! a thread keeps those that it is not in the middle of using; a call in a callback takes another.
 
 use std::path::Path;
 

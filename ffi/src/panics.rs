@@ -8,7 +8,7 @@ use crate::{RecommenderError, Result};
 /// Runs `body`; a panic in it becomes [`RecommenderError::Internal`], and the next call works.
 ///
 /// UniFFI would catch it too, but hand it over as an error of its own, which no app expects. What
-/// `body` may have left half done is behind locks that forgive a panic: see `noctule_core::runtime`.
+/// `body` may have left half done is behind locks that forgive a panic.
 pub(crate) fn guarded<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
     let caught = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
@@ -89,6 +89,7 @@ mod tests {
         (name, Box::new(call))
     }
 
+    #[allow(clippy::redundant_closure_for_method_calls, reason = "one line looks like the next")]
     fn calls() -> Vec<Call> {
         let request = || RecommendRequest { surface: "home".into(), context: None, limit: None };
         let no_answer = || TransferOutcome::NoAnswer { reason: "no network".into() };

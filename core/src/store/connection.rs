@@ -97,8 +97,7 @@ impl Store {
     /// happened.
     ///
     /// # Errors
-    /// Those of `body`, [`Error::Closed`], [`Error::Suspended`], [`Error::StorageFull`],
-    /// [`Error::Storage`].
+    /// Those of `body` and of storage; [`Error::Closed`], [`Error::Suspended`].
     pub fn write<T>(
         &self,
         action: &'static str,
@@ -221,8 +220,7 @@ impl Store {
     ) -> Result<()> {
         self.suspension.check()?;
         let open = open.as_mut().ok_or(Error::Closed)?;
-        let done = open.transact(durability, action, body);
-        done.map_err(|error| self.suspension.explain(error))
+        open.transact(durability, action, body).map_err(|error| self.suspension.explain(error))
     }
 }
 

@@ -1,7 +1,7 @@
 //! Reads a built `noctule-ffi` library and writes its bindings: `generate --language python LIB`.
 //!
-//! `surface LIB` prints what the library exports, one line for each name with its types: the list in
-//! `ffi/surface.txt` is compared with it, so that nothing that apps use changes by accident.
+//! `surface LIB` prints what the library exports, one line for each name with its types: the list
+//! in `ffi/surface.txt` is compared with it, so that nothing that apps use changes by accident.
 //! `kotlin LIB FOLDER` writes the Kotlin bindings as they ship.
 
 mod reuse;

@@ -1,8 +1,8 @@
 //! Makes the Kotlin bindings use the statuses of calls again.
 //!
-//! UniFFI 0.32 makes a new JNA structure with memory of its own for each call over the boundary, and a
-//! `recommend` is four of them: making and freeing these took more than half of its time. A thread
-//! keeps those that it is not in the middle of using; a call inside a callback takes another.
+//! UniFFI 0.32 makes a new JNA structure with memory of its own for each call over the boundary,
+//! and a `recommend` is four of them: making and freeing these took more than half of its time. So
+//! a thread keeps those that it is not in the middle of using; a call in a callback takes another.
 
 use std::path::Path;
 
@@ -54,8 +54,8 @@ private val uniffiStatuses: ThreadLocal<UniffiStatuses> =
 /// Rewrites every Kotlin file below `folder`.
 ///
 /// # Errors
-/// A file that cannot be read or written, and none that has the one place to change: another version
-/// of the generator, whose output somebody has to look at.
+/// A file that cannot be read or written, and none that has the one place to change: another
+/// version of the generator, whose output somebody has to look at.
 pub(crate) fn statuses(folder: &Path) -> Result<(), Box<dyn std::error::Error>> {
     let mut changed = 0;
     let mut folders = vec![folder.to_path_buf()];

@@ -1,7 +1,7 @@
 //! `cargo dev align FILE...`: whether phones with memory pages of 16 kB can load a library.
 //!
-//! Reads the program headers of an ELF file and looks at the alignment of every `LOAD` segment. Play
-//! refuses apps with a smaller one, and a phone with such pages does not start them.
+//! Reads the program headers of an ELF file and looks at the alignment of every `LOAD` segment.
+//! Play refuses apps with a smaller one, and a phone with such pages does not start them.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,9 +1,9 @@
-//! `cargo dev kotlin`: the Kotlin of `android/` on the JVM of this machine, against the real library.
+//! `cargo dev kotlin`: the Kotlin of `android/` on this machine's JVM, against the real library.
 //!
 //! Builds the library and its bindings, and the command `noctule`, which makes a release, a
 //! repository of releases and a collector for the tests; then Maven compiles the same sources that
-//! go into the Android library and runs their tests. `measure` builds the library for speed and prints
-//! what calls over the boundary cost instead.
+//! go into the Android library and runs their tests. `measure` builds the library for speed and
+//! prints what calls over the boundary cost instead.
 
 mod world;
 

@@ -1,8 +1,8 @@
 //! `cargo dev python`: the library as a Python module in `target/python`.
 //!
 //! The tests that drive the library from Python read that folder; without Python or without a
-//! generator they are skipped, and this step says so. What the library exports is written beside it,
-//! for the test that compares it with `ffi/surface.txt`.
+//! generator they are skipped, and this step says so. What the library exports is written beside
+//! it, for the test that compares it with `ffi/surface.txt`.
 
 use std::fs;
 use std::process::{Command, Stdio};

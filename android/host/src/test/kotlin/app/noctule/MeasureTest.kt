@@ -7,6 +7,8 @@ import com.sun.jna.ptr.PointerByReference
 import java.io.File
 import java.lang.management.ManagementFactory
 import java.util.concurrent.TimeUnit
+import java.util.jar.JarOutputStream
+import java.util.zip.ZipEntry
 import org.junit.jupiter.api.Tag
 import org.junit.jupiter.api.Test
 
@@ -76,43 +78,76 @@ class MeasureTest : ProfileTest() {
         val noctule = ready()
         noctule.close()
         val directory = File(scratch, "profile")
-        // In turn, so that a busy moment hits both.
-        val ours = mutableListOf<Double>()
-        val bare = mutableListOf<Double>()
-        repeat(STARTS) {
-            ours += start(First::class.java, directory)
-            bare += start(Bare::class.java, directory)
+        // Classes come out of an archive, as Android has them compiled at the installation.
+        val archives = listOf(First::class.java, Bare::class.java).associateWith { main ->
+            val archive = File(scratch, main.simpleName + ".jsa")
+            finish(process(main, directory, "-XX:ArchiveClassesAtExit=$archive"))
+            "-XX:SharedArchiveFile=$archive"
         }
-        ours.sort()
-        bare.sort()
-        println("process start to first slate: p50 %.1f ms, least %.1f ms".format(
-            ours[STARTS / 2], ours.first()))
-        println("process start to the same SQLite file open over JNA: p50 %.1f ms, least %.1f ms"
-            .format(bare[STARTS / 2], bare.first()))
-        println("inside: ${startInside(First::class.java, directory)}")
-        println("inside: ${startInside(Bare::class.java, directory)}")
+        for (say in listOf("classes from jars", "classes from an archive")) {
+            val option = { main: Class<*> ->
+                if (say.endsWith("archive")) archives.getValue(main) else "-Xshare:auto"
+            }
+            // In turn, so that a busy moment hits both.
+            val ours = mutableListOf<Double>()
+            val bare = mutableListOf<Double>()
+            repeat(STARTS) {
+                ours += start(First::class.java, directory, option(First::class.java))
+                bare += start(Bare::class.java, directory, option(Bare::class.java))
+            }
+            ours.sort()
+            bare.sort()
+            println("process start to first slate, $say: p50 %.1f ms, least %.1f ms".format(
+                ours[STARTS / 2], ours.first()))
+            println("the same SQLite file opened over JNA, $say: p50 %.1f ms, least %.1f ms"
+                .format(bare[STARTS / 2], bare.first()))
+            println(finish(process(First::class.java, directory, option(First::class.java))))
+            println(finish(process(Bare::class.java, directory, option(Bare::class.java))))
+        }
     }
 
-    private fun process(main: Class<*>, directory: File): Process = ProcessBuilder(
+    private fun process(
+        main: Class<*>,
+        directory: File,
+        option: String = "-Xshare:auto",
+    ): Process = ProcessBuilder(
         File(System.getProperty("java.home"), "bin/java").path,
-        "-Xshare:auto", "-XX:TieredStopAtLevel=1",
+        option, "-Xlog:disable", "-XX:TieredStopAtLevel=1",
         "-Djna.library.path=${System.getProperty("jna.library.path")}",
-        "-cp", System.getProperty("surefire.test.class.path")
-            ?: System.getProperty("java.class.path"),
-        main.name, directory.path, World.key,
+        "-cp", jars, main.name, directory.path, World.key,
     ).redirectErrorStream(true).start()
 
-    private fun start(main: Class<*>, directory: File): Double {
+    /** The class path with jars in the place of folders, which no archive of classes takes. */
+    private val jars: String by lazy {
+        val path = System.getProperty("surefire.test.class.path")
+            ?: System.getProperty("java.class.path")
+        path.split(File.pathSeparator).filter { it.isNotEmpty() }.joinToString(File.pathSeparator) {
+            val entry = File(it)
+            if (entry.isDirectory) jar(entry).path else it
+        }
+    }
+
+    private fun jar(folder: File): File {
+        val jar = File(scratch, "${folder.name}.jar")
+        JarOutputStream(jar.outputStream()).use { out ->
+            for (file in folder.walk().filter { it.isFile }) {
+                out.putNextEntry(ZipEntry(file.relativeTo(folder).path))
+                file.inputStream().use { it.copyTo(out) }
+            }
+        }
+        return jar
+    }
+
+    private fun start(main: Class<*>, directory: File, option: String): Double {
         val begun = System.nanoTime()
-        val process = process(main, directory)
-        val said = process.inputStream.bufferedReader().readText()
-        check(process.waitFor(60, TimeUnit.SECONDS) && process.exitValue() == 0) { said }
+        finish(process(main, directory, option))
         return (System.nanoTime() - begun) / 1e6
     }
 
-    private fun startInside(main: Class<*>, directory: File): String {
-        val process = process(main, directory)
-        return process.inputStream.bufferedReader().readText().trim()
+    private fun finish(process: Process): String {
+        val said = process.inputStream.bufferedReader().readText().trim()
+        check(process.waitFor(60, TimeUnit.SECONDS) && process.exitValue() == 0) { said }
+        return said
     }
 
     @Test
@@ -128,9 +163,8 @@ class MeasureTest : ProfileTest() {
         System.gc()
         println("resident: $bare KiB before, $open KiB after a night, ${residentKiB()} KiB after a day")
         println("heap: ${ManagementFactory.getMemoryMXBean().heapMemoryUsage.used / 1024} KiB")
-        val served = process(Day::class.java, File(scratch, "profile")
-            .also { noctule.close() }).inputStream.bufferedReader().readText().trim()
-        println(served)
+        noctule.close()
+        println(finish(process(Day::class.java, File(scratch, "profile"))))
     }
 
     private companion object {
@@ -157,7 +191,6 @@ object First {
         val read = System.nanoTime()
         println("first slate: open %.1f ms, recommend %.1f ms".format(
             (opened - begun) / 1e6, (read - opened) / 1e6))
-        Runtime.getRuntime().halt(0)
     }
 }
 
@@ -177,7 +210,6 @@ object Bare {
         val sql = "SELECT count(*) FROM slates"
         check(sqlite.sqlite3_exec(database.value, sql, null, null, null) == 0)
         println("bare SQLite over JNA: %.1f ms".format((System.nanoTime() - begun) / 1e6))
-        Runtime.getRuntime().halt(0)
     }
 }
 
@@ -197,6 +229,5 @@ object Day {
         repeat(300) { noctule.recommend(World.SURFACE).getOrThrow() }
         System.gc()
         println("a process that serves a day: $before KiB before opening, ${residentKiB()} behind")
-        Runtime.getRuntime().halt(0)
     }
 }

@@ -13,7 +13,8 @@ use crate::clicks::Showings;
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
 use crate::training::{
-    Metrics, TrainSettings, TrainStep, TrainedModel, WeakRecord, train, train_on_feedback,
+    Metrics, Observer, TrainSettings, TrainStep, TrainedModel, WeakRecord, train, train_observed,
+    train_on_feedback,
 };
 use crate::{Error, Result};
 
@@ -91,6 +92,24 @@ pub fn train_on_feedback_to_directory(
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainingRecord> {
     let model = train_on_feedback(data, plan, feedback, settings, progress)?;
+    write_with_sample(&model, data, plan, settings, directory)
+}
+
+/// As [`train_to_directory`] or, with feedback, [`train_on_feedback_to_directory`], with an
+/// observer (see [`train_observed`]).
+///
+/// # Errors
+/// As these.
+pub fn train_observed_to_directory(
+    data: &Interactions,
+    plan: &Plan,
+    feedback: Option<&Showings>,
+    settings: &TrainSettings,
+    directory: &Path,
+    progress: &dyn Fn(TrainStep, usize, usize),
+    observer: &dyn Observer,
+) -> Result<TrainingRecord> {
+    let model = train_observed(data, plan, feedback, settings, progress, observer)?;
     write_with_sample(&model, data, plan, settings, directory)
 }
 

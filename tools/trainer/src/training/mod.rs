@@ -1,5 +1,6 @@
-//! Training: popularity, matrix factorisation by iALS, and the ranker above them.
+//! Training: popularity, neighbours, EASE, factorisations, and the ranker above them.
 
+pub mod classical;
 pub mod examples;
 pub mod features;
 pub mod ials;
@@ -11,10 +12,11 @@ pub mod settings;
 pub mod sparse;
 pub mod weak;
 
+pub use classical::{ClassicalModel, FittedClassical, Tuning, choose};
 pub use ials::{Factors, train_ials};
-pub use pipeline::{Metrics, TrainedModel, train, train_on_feedback};
+pub use pipeline::{Metrics, Observer, TrainedModel, train, train_observed, train_on_feedback};
 pub use popularity::{Popularity, count_popularity};
 pub use ranker::{RankerSettings, TrainedRanker, train_ranker};
-pub use settings::{IalsSettings, Model, TrainSettings, TrainStep};
+pub use settings::{IalsSettings, IalsSolver, Model, TrainSettings, TrainStep};
 pub use sparse::Sparse;
 pub use weak::{Labels, WeakRecord, WeakSettings};

@@ -83,7 +83,67 @@ pub fn train(
     if settings.labels != Labels::Choices {
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
-    train_all(data, plan, None, settings, progress)
+    train_all(data, plan, None, settings, progress, &Unobserved)
+}
+
+/// Hears what is measured in a training run, and may measure it in its own way.
+pub trait Observer {
+    /// Measures `scorer`, called `name`, on the test events of `split`.
+    ///
+    /// # Errors
+    /// As [`evaluate`]; an error ends the run.
+    fn measure(
+        &self,
+        name: &str,
+        scorer: &dyn Scorer,
+        data: &Interactions,
+        split: &Split,
+        settings: &EvaluationSettings,
+    ) -> Result<Evaluation> {
+        let _ = name;
+        evaluate(scorer, data, split, settings)
+    }
+
+    /// Looks at the ranker that was trained on what is not held out.
+    ///
+    /// # Errors
+    /// Whatever keeps it from looking; an error ends the run.
+    fn ranker(
+        &self,
+        fitted: &Fitted<'_>,
+        ranker: &TrainedRanker,
+        split: &Split,
+        settings: &TrainSettings,
+    ) -> Result<()> {
+        let _ = (fitted, ranker, split, settings);
+        Ok(())
+    }
+}
+
+/// Measures as [`train`] does.
+struct Unobserved;
+
+impl Observer for Unobserved {}
+
+/// As [`train`] or, with feedback, as [`train_on_feedback`], with an observer.
+///
+/// # Errors
+/// As these, and those of the observer.
+pub fn train_observed(
+    data: &Interactions,
+    plan: &Plan,
+    feedback: Option<&Showings>,
+    settings: &TrainSettings,
+    progress: &dyn Fn(TrainStep, usize, usize),
+    observer: &dyn Observer,
+) -> Result<TrainedModel> {
+    if feedback.is_none() && settings.labels != Labels::Choices {
+        return Err(Error::setting("labels", "naive and debiased labels need feedback"));
+    }
+    if feedback.is_some() {
+        check_feedback(settings)?;
+    }
+    train_all(data, plan, feedback, settings, progress, observer)
 }
 
 /// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
@@ -98,11 +158,16 @@ pub fn train_on_feedback(
     settings: &TrainSettings,
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainedModel> {
+    check_feedback(settings)?;
+    train_all(data, plan, Some(feedback), settings, progress, &Unobserved)
+}
+
+fn check_feedback(settings: &TrainSettings) -> Result<()> {
     if settings.labels == Labels::Choices || settings.model != Model::MatrixFactorization {
         let reason = "feedback teaches the ranker of a factorisation, by naive or debiased labels";
         return Err(Error::setting("labels", reason));
     }
-    train_all(data, plan, Some(feedback), settings, progress)
+    Ok(())
 }
 
 fn train_all(
@@ -111,6 +176,7 @@ fn train_all(
     feedback: Option<&Showings>,
     settings: &TrainSettings,
     progress: &dyn Fn(TrainStep, usize, usize),
+    observer: &dyn Observer,
 ) -> Result<TrainedModel> {
     settings.check()?;
     check(data, plan)?;
@@ -120,7 +186,8 @@ fn train_all(
         |indices: &[u32]| count_popularity(data, indices, plan.contexts.len(), settings.smoothing);
     let (fitted, final_popularity) = (count(&split.train), count(&all));
     let split = &split;
-    let run = Run { data, plan, feedback, settings, progress, split, popularity: &fitted };
+    let popularity = &fitted;
+    let run = Run { data, plan, feedback, settings, progress, observer, split, popularity };
     match settings.model {
         Model::Popularity => Ok(TrainedModel {
             architecture: Architecture::Popularity {},
@@ -160,6 +227,7 @@ struct Run<'a> {
     feedback: Option<&'a Showings>,
     settings: &'a TrainSettings,
     progress: &'a dyn Fn(TrainStep, usize, usize),
+    observer: &'a dyn Observer,
     split: &'a Split,
     /// Of the training part.
     popularity: &'a Popularity,
@@ -206,9 +274,10 @@ impl Run<'_> {
         if nothing || self.split.train.is_empty() {
             return Ok((Learned::nothing(), None));
         }
+        let settings = self.settings;
         let factors = self.fit(&self.split.train, TrainStep::Fitting)?;
-        let fold_in = factors.fold_in(&self.settings.ials())?;
-        let context_weight = self.settings.context_weight;
+        let fold_in = factors.fold_in(&settings.ials())?;
+        let context_weight = settings.context_weight;
         let fold_in = FoldInScorer { fold_in: &fold_in, items: &factors.items, context_weight };
         let (data, plan, popularity) = (self.data, self.plan, self.popularity);
         let fitted = Fitted { data, plan, popularity, fold_in };
@@ -217,6 +286,9 @@ impl Run<'_> {
         (self.progress)(TrainStep::Ranker, 1, 1);
         let scorer = RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? };
         let metrics = self.measure(Some((&fold_in, &scorer)))?;
+        if metrics.is_some() {
+            self.observer.ranker(&fitted, &learned.ranker, self.split, settings)?;
+        }
         Ok((learned, metrics))
     }
 
@@ -255,17 +327,18 @@ impl Run<'_> {
         };
         let mut done = 0;
         let total = if model.is_some() { 4 } else { 2 };
-        let mut measured = |scorer: &dyn Scorer| {
+        let mut measured = |name: &str, scorer: &dyn Scorer| {
             (self.progress)(TrainStep::Measuring, done, total);
             done += 1;
-            evaluate(scorer, self.data, self.split, &settings)
+            self.observer.measure(name, scorer, self.data, self.split, &settings)
         };
         let popular = PopularityScorer::new(self.data, &self.split.train);
+        let in_context = ContextPopularityScorer { popularity: self.popularity };
         let metrics = Metrics {
-            popularity: measured(&popular)?,
-            context_popularity: measured(&ContextPopularityScorer { popularity: self.popularity })?,
-            fold_in: model.map(|(fold_in, _)| measured(fold_in)).transpose()?,
-            ranker: model.map(|(_, ranker)| measured(ranker)).transpose()?,
+            popularity: measured("popularity", &popular)?,
+            context_popularity: measured("context popularity", &in_context)?,
+            fold_in: model.map(|(fold_in, _)| measured("fold-in", fold_in)).transpose()?,
+            ranker: model.map(|(_, ranker)| measured("ranker", ranker)).transpose()?,
         };
         (self.progress)(TrainStep::Measuring, total, total);
         Ok(Some(metrics))

@@ -9,5 +9,6 @@ mod data;
 mod layouts;
 mod lenskit;
 mod matrix_factorization;
+mod metrics;
 mod pipeline;
 mod s3rec;

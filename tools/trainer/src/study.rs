@@ -289,7 +289,7 @@ mod tests {
             for user in 0..12u32 {
                 let circle = u32::from(user % 2 == 0) * 40;
                 let item =
-                    circle + if day < 26 { (day % 10) as u32 } else { 10 + (day % 14) as u32 };
+                    circle + if day < 26 { (day % 10) as u32 } else { 10 + (day % 5) as u32 };
                 let at_ms = Some(day * DAY_MS as i64 + i64::from(user));
                 events.push(Interaction { user, item, at_ms, context: None, weight: 1.0 });
             }

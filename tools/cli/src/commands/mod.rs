@@ -3,6 +3,8 @@
 pub(crate) mod audit;
 pub(crate) mod checks;
 pub(crate) mod collect;
+pub(crate) mod compare;
+pub(crate) mod data;
 pub(crate) mod delta;
 pub(crate) mod doctor;
 pub(crate) mod evaluate;
@@ -17,6 +19,7 @@ pub(crate) mod record;
 pub(crate) mod registry;
 pub(crate) mod replay;
 pub(crate) mod report;
+pub(crate) mod retrain_study;
 pub(crate) mod simulate;
 pub(crate) mod train;
 pub(crate) mod trust;

@@ -3,25 +3,36 @@
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
+use noctule_core::release::Consumed;
 use noctule_trainer::clicks::{ExaminationSource, Showings, read_feedback};
-use noctule_trainer::export::{TrainingRecord, train_on_feedback_to_directory, train_to_directory};
+use noctule_trainer::evaluation::UserResult;
+use noctule_trainer::export::{TrainingRecord, train_observed_to_directory};
+use noctule_trainer::probes::ProbeSettings;
+use noctule_trainer::run::Measuring;
+use noctule_trainer::split::SplitRule;
 use noctule_trainer::training::{Labels, Metrics, Model, TrainSettings, TrainStep, WeakRecord};
 
+use super::evaluate::{evaluation, write};
 use crate::dataset::{self, PLAN_FILE};
 use crate::error::{Error, Result};
 use crate::output::{Output, grouped};
 use crate::progress::Stage;
+use crate::runs::{RunOptions, RunParts};
+use crate::source::SourceOptions;
 
 /// Train a model on a directory of interactions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-DIR holds one of three layouts:
-  catalogue.jsonl, interactions.csv and, where places are known, users.csv
-  movies.csv and ratings.csv (MovieLens)
-  geoplaces2.csv and its companions (UCI restaurants)
+DIR is one of:
+  a folder with catalogue.jsonl, interactions.csv and, where places are known, users.csv
+  a folder with catalogue.jsonl and interactions.parquet or interactions.jsonl
+  movies.csv and ratings.csv (MovieLens), geoplaces2.csv and its companions (UCI restaurants)
+  the folder of a collector (app=<app>): what was converted or liked
+  a table: a file that ends in csv, tsv, jsonl, ndjson or parquet
+  a file that ends in txt: `user item item ...` for each user, or `user item` for each event
 
 MODEL_DIR gets what `noctule pack` needs: catalogue.jsonl, items.safetensors, model.safetensors,
-plan.json and training.json.
+plan.json and training.json; and the folder of the run, with the page run.html.
 
 With --feedback the ranker learns from what phones showed and what was clicked there, with the
 position bias taken out; see tools/docs/weak-labels.md.
@@ -54,6 +65,12 @@ pub(crate) struct Train {
 
     #[command(flatten)]
     recipe: Recipe,
+
+    #[command(flatten)]
+    run: RunOptions,
+
+    #[command(flatten)]
+    source: SourceOptions,
 }
 
 /// Labels from feedback.
@@ -90,11 +107,11 @@ pub(crate) struct Recipe {
 
     /// Seed of everything random.
     #[arg(long)]
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
 
     /// Threads; they change no result.
     #[arg(long)]
-    threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
 }
 
 /// Name of an architecture.
@@ -132,7 +149,8 @@ impl Recipe {
 pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let mut settings = asked.recipe.settings(None)?;
     let reading = Stage::begin("reading");
-    let (data, plan) = dataset::read(&asked.data, asked.recipe.plan.as_deref())?;
+    let (dataset, plan) = asked.source.read(&asked.data, asked.recipe.plan.as_deref())?;
+    let data = &dataset.data;
     reading.end(&format!(
         "{} items, {} interactions of {} users",
         grouped(data.items.len() as u64),
@@ -148,20 +166,34 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     }
     let training = Stage::begin("training");
     let progress = |step, done, total| tell(&training, &settings, step, done, total);
-    let record = match &feedback {
-        None => train_to_directory(&data, &plan, &settings, &asked.output, &progress),
-        Some(feedback) => train_on_feedback_to_directory(
-            &data,
-            &plan,
-            feedback,
-            &settings,
-            &asked.output,
-            &progress,
-        ),
-    };
+    let bootstrap = asked.run.bootstrap(settings.seed, settings.threads);
+    let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
+    let probes = asked.run.probe.then(ProbeSettings::default);
+    let measuring = Measuring::new(bootstrap, &grouping, probes);
+    let record = train_observed_to_directory(
+        data,
+        &plan,
+        feedback.as_ref(),
+        &settings,
+        &asked.output,
+        &progress,
+        &measuring,
+    );
     let record = record.map_err(Error::failed("train"))?;
     training.end(&format!("{} dimensions", settings.ials.dimensions));
     dataset::write_json("write the plan", &asked.output.join(PLAN_FILE), &plan)?;
+    let parts = RunParts {
+        kind: "train",
+        path: &asked.data,
+        dataset: &dataset,
+        seed: settings.seed,
+        settings: serde_json::json!(settings),
+        split: SplitRule::LeaveLastOut { validation: settings.positives },
+        evaluation: evaluation(&settings, plan.consumed != Consumed::Keep),
+        bootstrap,
+    };
+    let folder = asked.run.run.clone().unwrap_or_else(|| asked.output.join("run"));
+    write(&parts, measuring, &record.losses, asked.run.probe, Some(&folder))?;
     output.print(&record, &text(&record, &asked.output))
 }
 

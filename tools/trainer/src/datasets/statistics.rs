@@ -153,12 +153,12 @@ fn time_span(data: &Interactions) -> Option<TimeSpan> {
     let times = || data.events.iter().filter_map(|event| event.at_ms);
     let (first_ms, last_ms) = (times().min()?, times().max()?);
     // Times may lie at both ends of the range of their type.
-    let width = last_ms.abs_diff(first_ms).saturating_add(1);
+    let width = u128::from(last_ms.abs_diff(first_ms)) + 1;
     let mut histogram = vec![0; BARS.min(usize::try_from(width).unwrap_or(BARS))];
     let bars = histogram.len() as u128;
     let mut count = 0;
     for at in times() {
-        let bar = u128::from(at.abs_diff(first_ms)) * bars / u128::from(width);
+        let bar = u128::from(at.abs_diff(first_ms)) * bars / width;
         histogram[bar as usize] += 1;
         count += 1;
     }

@@ -95,7 +95,7 @@ mod tests {
         let result = |(user, history): (usize, &usize)| UserResult {
             user: user as u32,
             history: *history,
-            context: (user > 0).then_some(user as u16 - 1),
+            context: (user as u16).checked_sub(1),
             ranks: vec![1],
             ranked: 2,
             best: Vec::new(),

@@ -235,6 +235,7 @@ mod tests {
             *train_ials(&matrix, &settings, &|_, _, _| {}).unwrap().losses.last().unwrap()
         };
         let (blocks, exact) = (last(IalsSolver::Blocks), last(IalsSolver::Exact));
-        assert!((blocks - exact).abs() < 0.01 * exact, "{blocks} and {exact}");
+        // Neither is the least of all: the loss has several valleys.
+        assert!(blocks < 1.01 * exact, "{blocks} and {exact}");
     }
 }

@@ -96,8 +96,8 @@ pub struct Study {
 /// Makes the study. `progress` hears (done, total).
 ///
 /// # Errors
-/// [`Error::Setting`]; [`Error::Data`] when an event has no time, or the window or what is before it
-/// is empty; those of training and measuring.
+/// [`Error::Setting`]; [`Error::Data`] when an event has no time, or the window or what is before
+/// it is empty; those of training and measuring.
 pub fn retrain_study(
     data: &Interactions,
     settings: &StudySettings,

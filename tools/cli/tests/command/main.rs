@@ -13,4 +13,5 @@ mod readers;
 mod replay;
 mod roll_out;
 mod runner;
+mod runs;
 mod static_server;

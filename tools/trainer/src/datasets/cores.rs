@@ -12,8 +12,8 @@ pub struct CoreSettings {
 }
 
 /// The largest part of `data` in which every user has at least `user_events` events and every item
-/// at least `item_events` (Seidman, 1983; removing is repeated until nothing changes). Events of the
-/// same pair count each. Order of events, users and items stays.
+/// at least `item_events` (Seidman, 1983; removing is repeated until nothing changes). Events of
+/// the same pair count each. Order of events, users and items stays.
 ///
 /// Removing users and items looks at all events, those of the later test part included: published
 /// tables do so, but it is a leak, as it is only known afterwards who will have enough.

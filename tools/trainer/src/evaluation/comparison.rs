@@ -199,8 +199,10 @@ mod tests {
         ) {
             let ahead: Vec<f64> = values.iter().map(|value| f64::from(*value)).collect();
             let behind: Vec<f64> = ahead.iter().map(|value| -value).collect();
-            prop_assert_eq!(wilcoxon(&ahead).map(|test| test.p), wilcoxon(&behind).map(|test| test.p));
-            let (a, b) = (randomisation(&ahead, &settings()).unwrap(), randomisation(&behind, &settings()).unwrap());
+            let p = |values: &[f64]| wilcoxon(values).map(|test| test.p);
+            prop_assert_eq!(p(&ahead), p(&behind));
+            let test = |values: &[f64]| randomisation(values, &settings()).unwrap();
+            let (a, b) = (test(&ahead), test(&behind));
             prop_assert_eq!((a.p, a.statistic), (b.p, -b.statistic));
         }
     }

@@ -48,8 +48,8 @@ pub fn average_precision(ranks: &Ranks, k: usize) -> f64 {
 }
 
 /// Area under the ROC curve: the share of pairs of a target and another of the `ranked` items in
-/// which the target stands first. A target that was not ranked loses all its pairs. None where there
-/// is no such pair.
+/// which the target stands first. A target that was not ranked loses all its pairs. None where
+/// there is no such pair.
 #[must_use]
 pub fn auc(ranks: &Ranks, ranked: usize) -> Option<f64> {
     let reached = ranks.iter().filter(|rank| **rank <= ranked).count();

@@ -229,8 +229,8 @@ fn draw_line(
     for (at, value) in &line.points {
         let _ = write!(
             svg,
-            "<circle class=\"dot c{colour}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"><title>{}: {}</title>\
-             </circle>",
+            "<circle class=\"dot c{colour}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"><title>{}: {}\
+             </title></circle>",
             x(*at),
             y(*value),
             escape(&line.name),

@@ -87,8 +87,8 @@ fn time(html: &mut String, statistics: &DataStatistics) {
     let values: Vec<f64> = time.histogram.iter().map(|count| *count as f64).collect();
     let chart = charts::bars("Events over time", &values, [&first, &last]);
     let caption = format!(
-        "Events in equal parts of the time from {first} to {last}. {} events have no time; {} users \
-         have two at the same time, whose order is that of the data.",
+        "Events in equal parts of the time from {first} to {last}. {} events have no time; {} \
+         users have two at the same time, whose order is that of the data.",
         count(time.without as u64),
         count(time.users_with_ties as u64)
     );

@@ -76,8 +76,8 @@ pub fn study_headline(study: &Study) -> String {
     let clear = study.ages.iter().find(|point| point.lost.low > 0.0);
     match (clear, study.ages.last()) {
         (Some(point), _) => format!(
-            "A model that is {} days old loses {:.1}\u{a0}% of the NDCG of a fresh one, the youngest \
-             age at which the loss is clear.",
+            "A model that is {} days old loses {:.1}\u{a0}% of the NDCG of a fresh one, the \
+             youngest age at which the loss is clear.",
             point.at,
             100.0 * point.lost.value / fresh.max(f64::MIN_POSITIVE)
         ),

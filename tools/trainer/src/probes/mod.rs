@@ -47,8 +47,8 @@ pub struct FeatureProbe {
     pub feature: String,
     /// Area under the ROC curve of the feature alone, whichever way round.
     pub alone: f64,
-    /// Area that the ranker loses when the feature is permuted over the rows (Breiman, 2001; Fisher,
-    /// Rudin and Dominici, JMLR 2019); the interval holds 95 % of the permutations.
+    /// Area that the ranker loses when the feature is permuted over the rows (Breiman, 2001;
+    /// Fisher, Rudin and Dominici, JMLR 2019); the interval holds 95 % of the permutations.
     pub importance: Estimate,
     /// Whether it alone predicts too well.
     pub suspicious: bool,

@@ -61,8 +61,8 @@ pub fn compare_models(
 /// `metrics`, over the users that both measured.
 ///
 /// # Errors
-/// Those of reading the runs; [`Error::Data`] when they have other data, lists of another length, or
-/// no user in common.
+/// Those of reading the runs; [`Error::Data`] when they have other data, lists of another length,
+/// or no user in common.
 pub fn compare_runs(
     first: (&Path, &str),
     second: (&Path, &str),

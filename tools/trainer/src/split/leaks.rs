@@ -78,8 +78,8 @@ impl std::fmt::Display for Leak {
             ),
             Self::RepeatedInTest { events, of } => write!(
                 f,
-                "{events} of {of} test events repeat an item that the user is known to have chosen: \
-                 missed where seen items are left out"
+                "{events} of {of} test events repeat an item that the user is known to have \
+                 chosen: missed where seen items are left out"
             ),
             Self::TiesAtTheBorder { users } => write!(
                 f,

@@ -40,8 +40,8 @@ impl Ease {
     /// there counts: with P the inverse of XᵀX + lambda I, B_ij = -P_ij / P_jj.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a lambda that is not above 0, and when the items that anyone chose are
-    /// too many for `memory_bytes_max`; [`Error::Data`] without entries.
+    /// [`Error::Setting`] for a lambda that is not above 0, and when the items that anyone chose
+    /// are too many for `memory_bytes_max`; [`Error::Data`] without entries.
     pub fn fit(matrix: &Sparse, settings: &EaseSettings) -> Result<Self> {
         let lambda = settings.regularization;
         if !(lambda > 0.0 && lambda.is_finite()) {

@@ -33,7 +33,8 @@ impl Default for ItemKnnSettings {
 /// use noctule_trainer::training::Sparse;
 /// use noctule_trainer::training::classical::{ItemKnn, ItemKnnSettings};
 /// // Two people chose items 0 and 1 together.
-/// let matrix = Sparse::from_entries(vec![(0, 0, 1.0), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 1.0)], 2, 3);
+/// let entries = vec![(0, 0, 1.0), (0, 1, 1.0), (1, 0, 1.0), (1, 1, 1.0)];
+/// let matrix = Sparse::from_entries(entries, 2, 3);
 /// let settings = ItemKnnSettings { shrinkage: 0.0, ..ItemKnnSettings::default() };
 /// let model = ItemKnn::fit(&matrix, &settings, 1)?;
 /// assert_eq!(model.neighbours(0), [(1, 1.0)]);

@@ -218,7 +218,8 @@ mod tests {
             entries in prop::collection::vec((0u32..40, 0u32..30, 0.5f32..3.0), 60..400),
         ) {
             let matrix = matrix(&entries);
-            let train = |solver| train_ials(&matrix, &settings(16, 3, solver), &|_, _, _| {}).unwrap();
+            let settings = |solver| settings(16, 3, solver);
+            let train = |solver| train_ials(&matrix, &settings(solver), &|_, _, _| {}).unwrap();
             let (blocks, exact) = (train(IalsSolver::Blocks), train(IalsSolver::Exact));
             for (a, b) in blocks.losses.iter().zip(&exact.losses) {
                 prop_assert!((a - b).abs() <= 1e-3 * b, "{} and {}", a, b);

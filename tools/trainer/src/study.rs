@@ -24,6 +24,9 @@ use crate::{Error, Result};
 
 const DAY_MS: f64 = 86_400_000.0;
 
+/// Fewer users than these are warned of.
+const USERS_FEW: usize = 200;
+
 /// What is studied.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -168,6 +171,7 @@ struct Window {
     history: Vec<u32>,
     /// Events in the window, of users with history.
     test: Vec<u32>,
+    users: usize,
     new_users: usize,
 }
 
@@ -203,14 +207,24 @@ impl Window {
             );
             return Err(Error::data(reason));
         }
-        Ok(Self { from_ms, to_ms, history, test, new_users: new.len() })
+        let mut users: Vec<u32> = test.iter().map(user).collect();
+        users.sort_unstable();
+        users.dedup();
+        Ok(Self { from_ms, to_ms, history, test, users: users.len(), new_users: new.len() })
     }
 
     fn warnings(&self) -> Vec<String> {
-        if self.new_users == 0 {
-            return Vec::new();
+        let mut warnings = Vec::new();
+        if self.new_users > 0 {
+            warnings.push(format!("{} users are new in the window and not tested", self.new_users));
         }
-        vec![format!("{} users are new in the window and not tested", self.new_users)]
+        if self.users < USERS_FEW {
+            let users = self.users;
+            warnings.push(format!(
+                "only {users} users are tested: intervals are wide, take a longer window"
+            ));
+        }
+        warnings
     }
 
     fn older_than(&self, data: &Interactions, age_days: f64) -> Vec<u32> {
@@ -308,7 +322,11 @@ mod tests {
             ages_days: vec![14.0, 0.0, 60.0],
             shares: vec![1.0, 0.2],
             model: ClassicalModel::ItemKnn(ItemKnnSettings::default()),
-            evaluation: EvaluationSettings { exclude_seen: false, ..EvaluationSettings::default() },
+            evaluation: EvaluationSettings {
+                k: 20,
+                exclude_seen: false,
+                ..EvaluationSettings::default()
+            },
             ..StudySettings::default()
         }
     }
@@ -321,7 +339,7 @@ mod tests {
         assert_eq!((fresh.at, fresh.lost.value), (0.0, 0.0));
         assert!(old.lost.low > 0.0 && old.ndcg.value < fresh.ndcg.value, "{old:?}");
         assert!(old.known_items < fresh.known_items);
-        assert_eq!(study.warnings.len(), 1, "{:?}", study.warnings);
+        assert_eq!(study.warnings.len(), 2, "{:?}", study.warnings);
         assert_eq!(study.shares[1].ndcg, fresh.ndcg);
     }
 

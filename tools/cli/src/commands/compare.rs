@@ -30,8 +30,8 @@ pub(crate) struct Compare {
     second: PathBuf,
 
     /// A model of the first run and one of the second.
-    #[arg(long, value_name = "MODEL,MODEL", value_delimiter = ',', num_args = 2)]
-    models: Vec<String>,
+    #[arg(long, value_name = "MODEL,MODEL", value_parser = two_models)]
+    models: Option<[String; 2]>,
 
     /// Measures that are compared.
     #[arg(
@@ -48,6 +48,12 @@ pub(crate) struct Compare {
     resamples: usize,
 }
 
+/// `ials,ease`.
+fn two_models(text: &str) -> Result<[String; 2], String> {
+    let names: Vec<String> = text.split(',').map(|name| name.trim().to_owned()).collect();
+    names.try_into().map_err(|_| "two names with a comma between them are needed".to_owned())
+}
+
 fn metric(name: &str) -> Result<Metric, String> {
     let known = Metric::ALL.map(Metric::name).join(", ");
     Metric::from_name(name).ok_or_else(|| format!("there are {known}"))
@@ -56,8 +62,8 @@ fn metric(name: &str) -> Result<Metric, String> {
 /// Compares.
 pub(crate) fn run(asked: &Compare, output: Output) -> Result<()> {
     let model = |place: usize, folder: &PathBuf| -> Result<String> {
-        if let Some(name) = asked.models.get(place) {
-            return Ok(name.clone());
+        if let Some(names) = &asked.models {
+            return Ok(names[place].clone());
         }
         let record = read_run(folder).map_err(Error::failed(FAILED))?;
         let models = record.models.iter().map(|model| &model.report);

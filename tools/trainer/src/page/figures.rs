@@ -231,8 +231,8 @@ pub(super) fn reliability(html: &mut String, record: &RunRecord) {
         );
         let caption = format!(
             "Probability that {name} gave a candidate (across) and share that was chosen (up), \
-             each choice weighing as much as all that it is set against. On the dashed line the two \
-             agree. Expected calibration error {}, largest {}, Brier score {}; {} predictions.",
+             each choice weighing as much as all that it is set against. On the dashed line the \
+             two agree. Expected calibration error {}, largest {}, Brier score {}; {} predictions.",
             number(calibration.error),
             number(calibration.largest),
             number(calibration.brier),

@@ -129,3 +129,55 @@ fn table(
     }
     table_end(html);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluation::Estimate;
+    use crate::study::StudySettings;
+
+    fn point(at: f64, ndcg: f64, lost: f64) -> StudyPoint {
+        let estimate =
+            |value: f64| Estimate { value, low: value - 0.01, high: value + 0.01, users: 9 };
+        StudyPoint {
+            at,
+            events: 1_000,
+            known_items: 0.9,
+            ndcg: estimate(ndcg),
+            lost: estimate(lost),
+            popularity: estimate(0.05),
+        }
+    }
+
+    fn study(ages: Vec<StudyPoint>) -> Study {
+        Study {
+            settings: StudySettings::default(),
+            from_ms: 0,
+            to_ms: 86_400_000,
+            users: 9,
+            new_users: 0,
+            ages,
+            shares: Vec::new(),
+            warnings: vec!["<b>".into()],
+        }
+    }
+
+    #[test]
+    fn the_headline_names_the_first_age_at_which_the_loss_is_clear() {
+        let ages = vec![point(0.0, 0.2, 0.0), point(7.0, 0.19, 0.01), point(30.0, 0.15, 0.05)];
+        let headline = study_headline(&study(ages));
+        assert!(headline.contains("30 days old loses 25.0"), "{headline}");
+        let none = study_headline(&study(vec![point(0.0, 0.2, 0.0), point(7.0, 0.2, 0.0)]));
+        assert!(none.contains("age of 7 days no loss"), "{none}");
+    }
+
+    #[test]
+    fn a_page_is_whole_and_what_comes_from_outside_is_escaped() {
+        let page = study_page("<script>", &study(vec![point(0.0, 0.2, 0.0), point(7.0, 0.1, 0.1)]));
+        assert!(page.starts_with("<!doctype html>") && page.ends_with("</html>\n"));
+        assert!(
+            !page.contains("<script") && !page.contains("<b>&lt;") && page.contains("&lt;b&gt;")
+        );
+        assert!(!page.contains("http") && !page.contains("NaN"));
+    }
+}

@@ -36,18 +36,30 @@ impl Tuning {
 }
 
 impl ClassicalModel {
-    /// The settings that tuning tries: fixed for each model, so that the same search is made for
-    /// every data set.
+    /// The settings that tuning tries first: fixed for each model, so that the same search is made
+    /// for every data set.
     #[must_use]
     pub fn grid(&self) -> Vec<Self> {
         match self {
             Self::Popularity => vec![Self::Popularity],
             Self::ItemKnn(_) => knn_grid(),
-            Self::Ease(base) => [50.0, 100.0, 200.0, 400.0, 800.0, 1_600.0]
+            Self::Ease(base) => [30.0, 100.0, 300.0, 1_000.0]
                 .map(|regularization| Self::Ease(EaseSettings { regularization, ..*base }))
                 .to_vec(),
             Self::Ials(base) => ials_grid(base),
             Self::Bpr(base) => bpr_grid(base),
+        }
+    }
+
+    /// What tuning tries once these settings are the best of the grid: longer vectors, which take
+    /// the same weights and cost more.
+    #[must_use]
+    pub fn refinements(&self) -> Vec<Self> {
+        match self {
+            Self::Ials(best) => [128, 256]
+                .map(|dimensions| Self::Ials(IalsSettings { dimensions, ..best.clone() }))
+                .to_vec(),
+            _ => Vec::new(),
         }
     }
 }
@@ -55,7 +67,7 @@ impl ClassicalModel {
 fn knn_grid() -> Vec<ClassicalModel> {
     let mut grid = Vec::new();
     for neighbours in [50, 200, 1_000] {
-        for shrinkage in [0.0, 3.0, 10.0, 30.0] {
+        for shrinkage in [0.0, 10.0, 30.0] {
             for normalise in [false, true] {
                 let settings = ItemKnnSettings { neighbours, shrinkage, normalise };
                 grid.push(ClassicalModel::ItemKnn(settings));
@@ -67,13 +79,12 @@ fn knn_grid() -> Vec<ClassicalModel> {
 
 fn ials_grid(base: &IalsSettings) -> Vec<ClassicalModel> {
     let mut grid = Vec::new();
-    for dimensions in [64, 128, 256] {
-        for unobserved_weight in [0.003, 0.01, 0.03, 0.1] {
-            for regularization in [0.003, 0.01, 0.03] {
-                let settings =
-                    IalsSettings { dimensions, unobserved_weight, regularization, ..base.clone() };
-                grid.push(ClassicalModel::Ials(settings));
-            }
+    for unobserved_weight in [0.003, 0.01, 0.03, 0.1] {
+        for regularization in [0.003, 0.01, 0.03] {
+            let dimensions = 64;
+            let settings =
+                IalsSettings { dimensions, unobserved_weight, regularization, ..base.clone() };
+            grid.push(ClassicalModel::Ials(settings));
         }
     }
     grid
@@ -89,9 +100,9 @@ fn bpr_grid(base: &BprSettings) -> Vec<ClassicalModel> {
     grid
 }
 
-/// Trains each of `grid` on the training events of `split` and measures it on the validation
-/// events, which are then what is asked for; the test events are not looked at. `progress` hears
-/// (done, total).
+/// Trains each of `grid`, then the refinements of the best, on the training events of `split` and
+/// measures it on the validation events, which are then what is asked for; the test events are not
+/// looked at. `progress` hears (done, total).
 ///
 /// # Errors
 /// [`Error::Data`] without validation events, [`Error::Setting`] for an empty grid, and those of
@@ -111,25 +122,38 @@ pub fn choose(
         validation: Vec::new(),
         test: split.validation.clone(),
     };
-    let mut trials = Vec::with_capacity(grid.len());
-    let mut best = None;
-    for (index, model) in grid.iter().enumerate() {
-        progress(index, grid.len());
+    let measure = |model: &ClassicalModel| -> Result<Trial> {
         let ndcg = match model.fit(data, &inner.train, settings.threads, &|_, _, _| {}) {
             Ok(fitted) => evaluate(&fitted, data, &inner, settings)?.ndcg,
             Err(Error::Diverged { .. }) => 0.0,
             Err(error) => return Err(error),
         };
-        if best.is_none_or(|(_, most)| ndcg > most) {
-            best = Some((index, ndcg));
+        Ok(Trial { settings: model.clone(), ndcg })
+    };
+    let mut trials: Vec<Trial> = Vec::with_capacity(grid.len());
+    let mut waiting = grid.to_vec();
+    while !waiting.is_empty() {
+        let total = trials.len() + waiting.len();
+        for model in &waiting {
+            progress(trials.len(), total);
+            trials.push(measure(model)?);
         }
-        trials.push(Trial { settings: model.clone(), ndcg });
+        // Refined once.
+        let first = trials.len() == grid.len();
+        let best = best(&trials).map(|best| trials[best].settings.refinements());
+        waiting = best.filter(|_| first).unwrap_or_default();
     }
-    progress(grid.len(), grid.len());
-    match best {
-        Some((best, _)) => Ok(Tuning { trials, best }),
+    progress(trials.len(), trials.len());
+    match best(&trials) {
+        Some(best) => Ok(Tuning { trials, best }),
         None => Err(Error::setting("grid", "there is nothing to try")),
     }
+}
+
+/// The first of those with the highest NDCG.
+fn best(trials: &[Trial]) -> Option<usize> {
+    let rank = |a: &usize, b: &usize| trials[*a].ndcg.total_cmp(&trials[*b].ndcg).then(b.cmp(a));
+    (0..trials.len()).max_by(rank)
 }
 
 #[cfg(test)]
@@ -166,6 +190,9 @@ mod tests {
         assert_eq!(found, chosen(&blind));
         let most = found.trials.iter().map(|trial| trial.ndcg).fold(0.0, f64::max);
         assert!(found.trials[found.best].ndcg == most && most > 0.0);
+        let ials = ClassicalModel::named("ials").unwrap().grid()[..2].to_vec();
+        let refined = choose(&ials, &data, &split, &settings, &|_, _| {}).unwrap();
+        assert_eq!(refined.trials.len(), 4);
         let none = Split { validation: Vec::new(), ..split };
         let refused = choose(&grid, &data, &none, &settings, &|_, _| {});
         assert!(matches!(refused, Err(Error::Data { .. })));

@@ -103,6 +103,9 @@ pub(crate) fn run(asked: &RetrainStudy, output: Output) -> Result<()> {
     output.print(&study, &text(&study))
 }
 
+/// What a point is called.
+type Label = dyn Fn(&StudyPoint) -> String;
+
 fn text(study: &Study) -> String {
     let mut text = format!(
         "{}\ntested on {} users, {} to {}\n",
@@ -116,7 +119,7 @@ fn text(study: &Study) -> String {
     }
     let days = |point: &StudyPoint| format!("{} days", point.at);
     let share = |point: &StudyPoint| format!("newest {} %", point.at * 100.0);
-    let parts: [(&str, &[StudyPoint], &dyn Fn(&StudyPoint) -> String); 2] =
+    let parts: [(&str, &[StudyPoint], &Label); 2] =
         [("age", &study.ages, &days), ("history", &study.shares, &share)];
     for (name, points, label) in parts {
         text.push_str(&format!(

@@ -9,15 +9,8 @@ use crate::evaluation::{Estimate, Metric, Protocol};
 use crate::run::{ModelRun, RunRecord};
 
 /// Measures of the accuracy table.
-const ACCURACY: [Metric; 7] = [
-    Metric::HitRate,
-    Metric::Ndcg,
-    Metric::Recall,
-    Metric::Precision,
-    Metric::Map,
-    Metric::Mrr,
-    Metric::Auc,
-];
+const ACCURACY: [Metric; 6] =
+    [Metric::HitRate, Metric::Ndcg, Metric::Recall, Metric::Map, Metric::Mrr, Metric::Auc];
 
 fn cell(estimate: Option<&Estimate>, is_best: bool) -> String {
     estimate.map_or("<td>–</td>".into(), |estimate| {

@@ -9,6 +9,9 @@ use super::markup::{count, difference, interval, number};
 use super::{Frame, figure, list, page, percent_of, table_end, table_head};
 use crate::study::{Study, StudyPoint};
 
+/// What a point is called.
+type Label = dyn Fn(&StudyPoint) -> String;
+
 /// Draws the page of `study` of the data called `name`.
 #[must_use]
 pub fn study_page(name: &str, study: &Study) -> String {
@@ -22,7 +25,7 @@ pub fn study_page(name: &str, study: &Study) -> String {
     let k = study.settings.evaluation.k;
     let days = |point: &StudyPoint| format!("{} days", point.at);
     let share = |point: &StudyPoint| format!("{} %", point.at * 100.0);
-    let parts: [(&str, &str, &[StudyPoint], &dyn Fn(&StudyPoint) -> String); 2] = [
+    let parts: [(&str, &str, &[StudyPoint], &Label); 2] = [
         ("As the model ages", "Age", &study.ages, &days),
         ("With a shorter history", "Newest part", &study.shares, &share),
     ];
@@ -101,13 +104,7 @@ fn series(
     }
 }
 
-fn table(
-    html: &mut String,
-    column: &str,
-    points: &[StudyPoint],
-    text: &dyn Fn(&StudyPoint) -> String,
-    k: usize,
-) {
+fn table(html: &mut String, column: &str, points: &[StudyPoint], text: &Label, k: usize) {
     let ndcg = format!("NDCG@{k}");
     let head = [column, "Training events", "Items known", &ndcg, "Lost", "Popularity"];
     table_head(html, "Against a fresh model on all history", &head.map(String::from));

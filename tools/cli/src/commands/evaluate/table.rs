@@ -129,7 +129,7 @@ pub(super) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let mut models = Vec::new();
     for model in &table.models {
         let model = table.with_options(model, seed);
-        models.push(measure(asked, &dataset, rule, evaluation, model, &measuring)?);
+        models.push(measure(asked, &dataset, rule, evaluation, &model, &measuring)?);
     }
     let (measured, ..) = measuring.finish();
     for (run, measured) in models.iter_mut().zip(&measured) {
@@ -161,7 +161,7 @@ fn measure(
     dataset: &Dataset,
     rule: SplitRule,
     evaluation: EvaluationSettings,
-    model: ClassicalModel,
+    model: &ClassicalModel,
     measuring: &Measuring<'_>,
 ) -> Result<ModelRun> {
     let data = &dataset.data;
@@ -176,7 +176,7 @@ fn measure(
     } else {
         None
     };
-    let chosen = tuning.as_ref().map_or(&model, Tuning::chosen).clone();
+    let chosen = tuning.as_ref().map_or(model, Tuning::chosen).clone();
     let known = [split.train.as_slice(), &split.validation].concat();
     let begun = Instant::now();
     let fitted = chosen

@@ -218,7 +218,7 @@ impl<'a> Builder<'a> {
             return Err(Error::Empty { path: self.path.to_path_buf() });
         }
         if self.clocks[0].is_some() {
-            self.to_milliseconds()?;
+            self.convert_times()?;
         }
         self.warn_of_the_whole();
         let timed = self.events.iter().filter(|event| event.at_ms.is_some()).count();
@@ -235,7 +235,7 @@ impl<'a> Builder<'a> {
         Ok(EventTable { data, warnings: self.warnings })
     }
 
-    fn to_milliseconds(&mut self) -> Result<()> {
+    fn convert_times(&mut self) -> Result<()> {
         let unit = self.unit.resolved(self.largest);
         if unit == TimeUnit::Milliseconds {
             return Ok(());

@@ -156,8 +156,8 @@ fn solve<const B: usize>(a: &mut [[f32; B]; B], b: &mut [f32; B]) -> bool {
             return false;
         }
         let scale = 1.0 / pivot.sqrt();
-        for j in k..B {
-            a[k][j] *= scale;
+        for value in &mut a[k][k..] {
+            *value *= scale;
         }
         let row = a[k];
         for i in k + 1..B {

@@ -123,9 +123,8 @@ fn training_and_evaluating_leave_runs_with_calibration_and_probes() {
 fn a_study_says_what_an_old_model_loses() {
     let place = Workplace::new();
     table(&place, "events.csv");
-    let ask =
-        format!("retrain-study events.csv {COLUMNS} --window 2 --ages 0,3,30 --model item-knn");
-    let study = place.json(&format!("{ask} --output study.html"));
+    let ask = format!("retrain-study events.csv {COLUMNS} --ages 0,3,30 --model item-knn");
+    let study = place.json(&format!("{ask} --window 2 --output study.html"));
     assert_eq!((study["ages"].as_array().unwrap().len(), &study["users"]), (2, &20.into()));
     assert!(study["warnings"][1].as_str().unwrap().contains("30 days"));
     let page = std::fs::read_to_string(place.path("study.html")).unwrap();

@@ -11,6 +11,9 @@ use crate::evaluation::{Estimate, ReliabilityBin};
 /// Number of colours in the style sheet; further series begin again.
 pub(super) const COLOURS: usize = 6;
 
+/// Points of a line that are drawn as dots.
+const DOTS_MAX: usize = 60;
+
 /// Width, height and what goes with them.
 struct Frame {
     is_wide: bool,
@@ -226,7 +229,9 @@ fn draw_line(
     }
     let points: Vec<String> = line.points.iter().map(|(at, value)| point(*at, *value)).collect();
     let _ = write!(svg, "<polyline class=\"line c{colour}\" points=\"{}\"/>", points.join(" "));
-    for (at, value) in &line.points {
+    // So many dots would hide the line.
+    let dots = if line.points.len() > DOTS_MAX { &[] } else { line.points.as_slice() };
+    for (at, value) in dots {
         let _ = write!(
             svg,
             "<circle class=\"dot c{colour}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"><title>{}: {}\

@@ -3,8 +3,9 @@
 use clap::{Parser, Subcommand};
 
 use crate::commands::{
-    answers, audit, checks, collect, delta, doctor, evaluate, feedback, forget, inspect, night,
-    pack, recommend, record, registry, replay, report, simulate, train, trust, update, verify,
+    answers, audit, checks, collect, compare, data, delta, doctor, evaluate, feedback, forget,
+    inspect, night, pack, recommend, record, registry, replay, report, retrain_study, simulate,
+    train, trust, update, verify,
 };
 use crate::demo;
 
@@ -45,6 +46,12 @@ pub(crate) enum Command {
     Train(train::Train),
     /// Measure models on the last choice of each user.
     Evaluate(evaluate::Evaluate),
+    /// Show what a data set looks like, and what its splits leak.
+    Data(data::Data),
+    /// Test whether one run is better than another for the same users.
+    Compare(compare::Compare),
+    /// Find out how often to retrain, from your own data.
+    RetrainStudy(retrain_study::RetrainStudy),
     /// Pack and sign a release, or make a new key.
     Pack(pack::Pack),
     /// Write what changed between two releases.

@@ -9,7 +9,7 @@ use noctule_core::base::limits::MANIFEST_BYTES_MAX;
 use noctule_core::release::Plan;
 use noctule_simulator::recorded::recorded_plan;
 use noctule_simulator::town::town_plan;
-use noctule_trainer::datasets::{self, Interactions};
+use noctule_trainer::datasets::{Dataset, Interactions, TableSettings, read_source};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -21,43 +21,39 @@ pub(crate) const PLAN_FILE: &str = "plan.json";
 /// What reading data is called in errors.
 const READ: &str = "read the data";
 
-/// Reads the data in `directory` and the plan of its slates.
-///
-/// A file instead of a directory holds sequences (`user item item ...`) or pairs (`user item`) in
-/// the order of time. The plan is that in the file `plan`, else that in `plan.json` of the
-/// directory, else one that fits the data: meals where items have opening hours, else morning and
-/// evening.
-pub(crate) fn read(directory: &Path, plan: Option<&Path>) -> Result<(Interactions, Plan)> {
-    if directory.is_file() {
-        return read_file(directory, plan);
-    }
-    let beside = directory.join(PLAN_FILE);
-    let given = plan.map(Path::to_path_buf).or_else(|| beside.is_file().then_some(beside));
-    if let Some(path) = given {
-        let plan: Plan = read_json(READ, &path)?;
-        let data = datasets::read(directory, &plan).map_err(Error::failed(READ))?;
-        return Ok((data, plan));
-    }
-    let meals = town_plan().map_err(Error::failed(READ))?;
-    let mut data = datasets::read(directory, &meals).map_err(Error::failed(READ))?;
-    let plan = recorded_plan(&data.items).map_err(Error::failed(READ))?;
-    if plan.contexts != meals.contexts {
-        for event in &mut data.events {
-            event.context = None;
-        }
-        data.assign_contexts(&plan, 0);
-    }
-    Ok((data, plan))
+/// As [`read_with`], with the defaults of everything.
+pub(crate) fn read(path: &Path, plan: Option<&Path>) -> Result<(Interactions, Plan)> {
+    let (dataset, plan) = read_with(path, plan, &TableSettings::default(), None)?;
+    Ok((dataset.data, plan))
 }
 
-/// Reads a text file of sequences or of pairs, which has no times and so no contexts.
-fn read_file(file: &Path, plan: Option<&Path>) -> Result<(Interactions, Plan)> {
-    let data = datasets::read_text_file(file).map_err(Error::failed(READ))?;
-    let plan = match plan {
-        Some(path) => read_json(READ, path)?,
-        None => recorded_plan(&data.items).map_err(Error::failed(READ))?,
-    };
-    Ok((data, plan))
+/// Reads the data at `path` and the plan of its slates.
+///
+/// The plan is that in the file `plan`, else that in `plan.json` of the directory, else one that
+/// fits the data: meals where items have opening hours, else morning and evening.
+pub(crate) fn read_with(
+    path: &Path,
+    plan: Option<&Path>,
+    settings: &TableSettings,
+    app: Option<&str>,
+) -> Result<(Dataset, Plan)> {
+    let read = |plan: &Plan| read_source(path, plan, settings, app).map_err(Error::failed(READ));
+    let beside = path.join(PLAN_FILE);
+    let given = plan.map(Path::to_path_buf).or_else(|| beside.is_file().then_some(beside));
+    if let Some(file) = given {
+        let plan: Plan = read_json(READ, &file)?;
+        return Ok((read(&plan)?, plan));
+    }
+    let meals = town_plan().map_err(Error::failed(READ))?;
+    let mut dataset = read(&meals)?;
+    let plan = recorded_plan(&dataset.data.items).map_err(Error::failed(READ))?;
+    if plan.contexts != meals.contexts {
+        for event in &mut dataset.data.events {
+            event.context = None;
+        }
+        dataset.data.assign_contexts(&plan, 0);
+    }
+    Ok((dataset, plan))
 }
 
 /// Reads a JSON document of bounded length; errors name the file, the field and the line.

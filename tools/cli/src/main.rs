@@ -19,6 +19,8 @@ mod interrupt;
 mod output;
 mod progress;
 mod reasons;
+mod runs;
+mod source;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,6 +56,9 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Demo(asked) => demo::run(asked, output),
         Command::Train(asked) => commands::train::run(asked, output),
         Command::Evaluate(asked) => commands::evaluate::run(asked, output),
+        Command::Data(asked) => commands::data::run(asked, output),
+        Command::Compare(asked) => commands::compare::run(asked, output),
+        Command::RetrainStudy(asked) => commands::retrain_study::run(asked, output),
         Command::Pack(asked) => commands::pack::run(asked, output),
         Command::Delta(asked) => commands::delta::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),

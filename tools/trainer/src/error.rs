@@ -29,7 +29,10 @@ pub enum Error {
     },
 
     /// A directory is in no layout that is known.
-    #[error("{path}: holds none of catalogue.jsonl, movies.csv and geoplaces2.csv")]
+    #[error(
+        "{path}: holds none of catalogue.jsonl, movies.csv, geoplaces2.csv, app=<app> and a table \
+         called interactions, events or ratings (csv, tsv, jsonl, ndjson, parquet)"
+    )]
     Layout {
         /// The directory.
         path: PathBuf,

@@ -83,16 +83,18 @@ pub fn train_to_directory(
     directory: &Path,
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainingRecord> {
-    train_to_directory_in(data, plan, settings, directory, &Session::of(progress))
+    train_to_directory_in(data, plan, None, settings, directory, &Session::of(progress))
 }
 
-/// As [`train_to_directory`], in a session. Its checkpoints are removed when the model is written.
+/// As [`train_to_directory`] or, with feedback, [`train_on_feedback_to_directory`], in a session. Its
+/// checkpoints are removed when the model is written.
 ///
 /// # Errors
 /// As [`train_in`] and [`write_model`].
 pub fn train_to_directory_in(
     data: &Interactions,
     plan: &Plan,
+    feedback: Option<&Showings>,
     settings: &TrainSettings,
     directory: &Path,
     session: &Session<'_>,
@@ -101,7 +103,7 @@ pub fn train_to_directory_in(
         let making = "making the directory";
         std::fs::create_dir_all(checkpoints).map_err(Error::file(checkpoints, making))?;
     }
-    let model = train_in(data, plan, settings, session)?;
+    let model = train_in(data, plan, feedback, settings, session)?;
     let record = write_with_sample(&model, data, plan, settings, directory)?;
     if let Some(checkpoints) = session.checkpoints {
         remove_checkpoints(checkpoints)?;

@@ -1,8 +1,9 @@
 //! From interactions to a trained model: data sets, splits, training, evaluation and export.
 //!
 //! ```text
-//! datasets -> split -> training (popularity, iALS, ranker) -> evaluation -> export
-//!                         ^
+//! datasets -> split -> training (classical models, ranker) -> evaluation -> run -> page
+//!                         ^                   |
+//!                         |                   +-> export
 //! feedback -> clicks -----+ (showings, click models, examination, weak labels)
 //! ```
 //!
@@ -29,7 +30,11 @@ pub mod datasets;
 pub mod error;
 pub mod evaluation;
 pub mod export;
+pub mod page;
+pub mod probes;
+pub mod run;
 pub mod split;
+pub mod study;
 pub mod training;
 
 pub use error::{Error, Result};

@@ -1,9 +1,14 @@
 //! Parting a data set into training, validation and test events.
 
+mod leaks;
+mod rules;
+
 use noctule_core::base::{Seed, SeededRandom};
 
 use crate::datasets::Interactions;
 use crate::{Error, Result};
+pub use leaks::{Leak, leaks};
+pub use rules::SplitRule;
 
 /// Indices into [`Interactions::events`]; each event is in exactly one part.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,35 +1,43 @@
 //! `noctule train`.
 
-use std::path::{Path, PathBuf};
+mod text;
+
+use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use noctule_trainer::clicks::{ExaminationSource, Showings, read_feedback};
-use noctule_trainer::evaluation::Protocol;
-use noctule_trainer::export::{
-    TrainingRecord, train_on_feedback_to_directory, train_to_directory_in,
-};
-use noctule_trainer::training::neural::EpochRecord;
-use noctule_trainer::training::{
-    Labels, Metrics, Model, Session, TrainSettings, TrainStep, WeakRecord,
-};
+use noctule_core::release::Consumed;
+use noctule_trainer::clicks::{Showings, read_feedback};
+use noctule_trainer::evaluation::UserResult;
+use noctule_trainer::export::train_to_directory_in;
+use noctule_trainer::probes::ProbeSettings;
+use noctule_trainer::run::Measuring;
+use noctule_trainer::split::SplitRule;
+use noctule_trainer::training::{Labels, Model, Session, TrainSettings, TrainStep};
 
+pub(super) use text::{curve_text, epoch_text, metrics_text};
+
+use super::evaluate::{evaluation, write};
 use crate::dataset::{self, PLAN_FILE};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
 use crate::output::{Output, grouped};
 use crate::progress::Stage;
+use crate::runs::{RunOptions, RunParts};
+use crate::source::SourceOptions;
 
 /// Train a model on a directory of interactions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-DIR holds one of three layouts:
-  catalogue.jsonl, interactions.csv and, where places are known, users.csv
-  movies.csv and ratings.csv (MovieLens)
-  geoplaces2.csv and its companions (UCI restaurants)
-or is a text file in the order of time: lines of `user item item ...`, or of `user item`.
+DIR is one of:
+  a folder with catalogue.jsonl, interactions.csv and, where places are known, users.csv
+  a folder with catalogue.jsonl and interactions.parquet or interactions.jsonl
+  movies.csv and ratings.csv (MovieLens), geoplaces2.csv and its companions (UCI restaurants)
+  the folder of a collector (app=<app>): what was converted or liked
+  a table: a file that ends in csv, tsv, jsonl, ndjson or parquet
+  a file that ends in txt: `user item item ...` for each user, or `user item` for each event
 
 MODEL_DIR gets what `noctule pack` needs: catalogue.jsonl, items.safetensors, model.safetensors,
-plan.json and training.json.
+plan.json and training.json; and the folder of the run, with the page run.html.
 
 With --feedback the ranker learns from what phones showed and what was clicked there, with the
 position bias taken out; see tools/docs/weak-labels.md.
@@ -70,6 +78,12 @@ pub(crate) struct Train {
 
     #[command(flatten)]
     recipe: Recipe,
+
+    #[command(flatten)]
+    run: RunOptions,
+
+    #[command(flatten)]
+    source: SourceOptions,
 }
 
 /// Labels from feedback.
@@ -106,11 +120,11 @@ pub(crate) struct Recipe {
 
     /// Seed of everything random.
     #[arg(long)]
-    seed: Option<u64>,
+    pub(crate) seed: Option<u64>,
 
     /// Threads; they change no result.
     #[arg(long)]
-    threads: Option<usize>,
+    pub(crate) threads: Option<usize>,
 }
 
 /// Name of an architecture.
@@ -155,7 +169,8 @@ impl Recipe {
 pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let mut settings = asked.recipe.settings(None)?;
     let reading = Stage::begin("reading");
-    let (data, plan) = dataset::read(&asked.data, asked.recipe.plan.as_deref())?;
+    let (dataset, plan) = asked.source.read(&asked.data, asked.recipe.plan.as_deref())?;
+    let data = &dataset.data;
     reading.end(&format!(
         "{} items, {} interactions of {} users",
         grouped(data.items.len() as u64),
@@ -171,32 +186,46 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     }
     let training = Stage::begin("training");
     let progress = |step, done, total| tell(&training, &settings, step, done, total);
-    let record = match &feedback {
-        None => {
-            let interrupt = Interrupt::watch()?;
-            let session = Session {
-                epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
-                stop: &|| interrupt.is_asked(),
-                checkpoints: (settings.model == Model::Sasrec).then_some(asked.output.as_path()),
-                resume: asked.resume,
-                ..Session::of(&progress)
-            };
-            train_to_directory_in(&data, &plan, &settings, &asked.output, &session)
-        }
-        Some(feedback) => train_on_feedback_to_directory(
-            &data,
-            &plan,
-            feedback,
-            &settings,
-            &asked.output,
-            &progress,
-        ),
+    let bootstrap = asked.run.bootstrap(settings.seed, settings.threads);
+    let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
+    let probes = asked.run.probe.then(ProbeSettings::default);
+    let measuring = Measuring::new(bootstrap, &grouping, probes);
+    let interrupt = Interrupt::watch()?;
+    let session = Session {
+        epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
+        stop: &|| interrupt.is_asked(),
+        checkpoints: (settings.model == Model::Sasrec).then_some(asked.output.as_path()),
+        resume: asked.resume,
+        observer: &measuring,
+        ..Session::of(&progress)
     };
+    let feedback = feedback.as_ref();
+    let record = train_to_directory_in(data, &plan, feedback, &settings, &asked.output, &session);
     let record = record.map_err(stopped)?;
     let dimensions = record.architecture.dimensions().unwrap_or_default();
     training.end(&format!("{dimensions} dimensions"));
     dataset::write_json("write the plan", &asked.output.join(PLAN_FILE), &plan)?;
-    output.print(&record, &text(&record, &asked.output))
+    let parts = RunParts {
+        kind: "train",
+        path: &asked.data,
+        dataset: &dataset,
+        seed: settings.seed,
+        settings: serde_json::json!(settings),
+        split: split_rule(&settings),
+        evaluation: evaluation(&settings, plan.consumed != Consumed::Keep),
+        bootstrap,
+    };
+    let folder = asked.run.run.clone().unwrap_or_else(|| asked.output.join("run"));
+    let curves = (record.losses.as_slice(), record.curve.as_slice());
+    write(&parts, measuring, curves, asked.run.probe, Some(&folder))?;
+    output.print(&record, &text::text(&record, &asked.output))
+}
+
+/// How the pipeline holds out.
+pub(super) fn split_rule(settings: &TrainSettings) -> SplitRule {
+    // A network chooses its epoch by the choice before the last; the ranker learns from several.
+    let validation = if settings.model == Model::Sasrec { 1 } else { settings.positives };
+    SplitRule::LeaveLastOut { validation }
 }
 
 /// What became of a training run that has no result.
@@ -205,15 +234,6 @@ fn stopped(error: noctule_trainer::Error) -> Error {
         noctule_trainer::Error::Interrupted { .. } => Error::Interrupted(error.to_string()),
         other => Error::failed("train")(other),
     }
-}
-
-/// One epoch, on a line.
-pub(crate) fn epoch_text(step: TrainStep, epoch: usize, record: &EpochRecord) -> String {
-    let of = if step == TrainStep::Refitting { "again, " } else { "" };
-    let validation = record
-        .validation
-        .map_or_else(String::new, |value| format!(", NDCG@10 of validation {value:.4}"));
-    format!("{of}epoch {epoch}: loss {:.4}{validation}", record.loss)
 }
 
 /// The showings in the feedback that is asked for, if any.
@@ -245,109 +265,4 @@ pub(crate) fn tell(
         TrainStep::Refitting => epochs + 5,
     };
     stage.at(before + done.min(total), 2 * epochs + 5);
-}
-
-fn text(record: &TrainingRecord, directory: &Path) -> String {
-    let sizes = &record.data;
-    let mut text = format!(
-        "trained on {} interactions of {} users with {} items\n",
-        grouped(sizes.interactions as u64),
-        grouped(sizes.users as u64),
-        grouped(sizes.items as u64)
-    );
-    if sizes.duplicates + sizes.not_positive > 0 {
-        text.push_str(&format!(
-            "left out: {} repeated rows, {} that are not positive\n",
-            grouped(sizes.duplicates),
-            grouped(sizes.not_positive)
-        ));
-    }
-    if let Some(weak) = &record.weak {
-        text.push_str(&weak_text(weak));
-    }
-    text.push_str(&curve_text(&record.curve, record.best_epoch));
-    if let Some(metrics) = &record.metrics {
-        text.push_str(&metrics_text(metrics));
-    }
-    text.push_str(&format!("model in {}\n", directory.display()));
-    text
-}
-
-/// What the ranker learned from in feedback.
-fn weak_text(weak: &WeakRecord) -> String {
-    let labels = &weak.labels;
-    let mut text = format!(
-        "ranker from {} showings: {} wanted, {} refused, {} opened for a moment, {} skipped\n",
-        grouped(weak.showings as u64),
-        grouped(labels.positives),
-        grouped(labels.refused),
-        grouped(labels.short),
-        grouped(labels.skips)
-    );
-    let Some(examination) = &weak.examination else { return text };
-    let source = match examination.source {
-        ExaminationSource::Swaps => "swaps of randomised slots",
-        ExaminationSource::ClickModel => "a click model: no randomised slots, or too few",
-    };
-    text.push_str(&format!("looked at, by position, from {source}:\n"));
-    for (position, known) in examination.positions.iter().enumerate() {
-        let interval = known
-            .interval
-            .map_or_else(String::new, |(low, high)| format!(" ({low:.2} to {high:.2})"));
-        text.push_str(&format!("{position:>4} {:.2}{interval}\n", known.examination));
-    }
-    text
-}
-
-/// How the training of a network went; nothing for other models.
-pub(crate) fn curve_text(curve: &[EpochRecord], best: Option<usize>) -> String {
-    let Some((best, record)) = best.and_then(|best| Some((best, curve.get(best - 1)?))) else {
-        return String::new();
-    };
-    let validation = record.validation.map_or_else(
-        || ", nothing held out".to_owned(),
-        |value| format!(", NDCG@10 of validation {value:.4}"),
-    );
-    format!("epoch {best} of {} is the best: loss {:.4}{validation}\n", curve.len(), record.loss)
-}
-
-/// What was measured, as a table.
-pub(crate) fn metrics_text(metrics: &Metrics) -> String {
-    let rows = [
-        ("popularity", Some(&metrics.popularity)),
-        ("context popularity", Some(&metrics.context_popularity)),
-        ("fold-in", metrics.fold_in.as_ref()),
-        ("ranker", metrics.ranker.as_ref()),
-        ("sasrec", metrics.sasrec.as_ref()),
-    ];
-    let mut text = String::new();
-    for (name, evaluation) in rows {
-        let Some(measured) = evaluation else { continue };
-        if text.is_empty() {
-            let (k, users) = (measured.k, grouped(measured.users as u64));
-            text.push_str(&format!(
-                "on the last choice of {users} users, {}\n{:<20} {:>8} {:>8} {:>8}\n",
-                ranked_text(measured.protocol),
-                "",
-                format!("HR@{k}"),
-                format!("NDCG@{k}"),
-                "MRR"
-            ));
-        }
-        text.push_str(&format!(
-            "{name:<20} {:>8.4} {:>8.4} {:>8.4}\n",
-            measured.hit_rate, measured.ndcg, measured.mrr
-        ));
-    }
-    text
-}
-
-/// What is ranked, in words; a sample is warned of.
-fn ranked_text(protocol: Protocol) -> String {
-    match protocol {
-        Protocol::Full => "whole catalogue ranked".to_owned(),
-        Protocol::SampledNegatives(negatives) => format!(
-            "ranked among {negatives} drawn items: a biased protocol, only to compare with tables"
-        ),
-    }
 }

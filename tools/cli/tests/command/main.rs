@@ -13,5 +13,6 @@ mod readers;
 mod replay;
 mod roll_out;
 mod runner;
+mod runs;
 mod sasrec;
 mod static_server;

@@ -30,5 +30,6 @@ pub use labels::{
 };
 pub use listings::{Listings, Look};
 pub use log::FeedbackLog;
+pub(crate) use reading::check_ranges;
 pub use reading::read_feedback;
 pub use showings::{ChosenElsewhere, Showing, ShowingCounts, Showings, ShownSlot};

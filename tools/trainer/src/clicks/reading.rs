@@ -122,7 +122,7 @@ fn read_rows(path: &Path, log: &mut FeedbackLog) -> Result<()> {
 
 /// Refuses column chunks that do not lie within the file: the Parquet library takes them as they
 /// are, and panics.
-fn check_ranges(path: &Path, metadata: &ParquetMetaData, length: u64) -> Result<()> {
+pub(crate) fn check_ranges(path: &Path, metadata: &ParquetMetaData, length: u64) -> Result<()> {
     let within = |column: &ColumnChunkMetaData| {
         let start = column.dictionary_page_offset().unwrap_or(column.data_page_offset());
         let end = start.checked_add(column.compressed_size());

@@ -1,9 +1,14 @@
 //! Interactions of users with items, and the layouts they are read from.
 
+pub mod cores;
 pub mod directory;
+pub mod events;
+pub mod feedback;
 pub mod movielens;
 pub mod restaurant;
 pub mod sequences;
+pub mod sources;
+pub mod statistics;
 pub mod table;
 
 use std::collections::HashMap;
@@ -13,12 +18,16 @@ use noctule_core::base::{GeoPoint, ItemId, WeekMinute};
 use noctule_core::catalogue::Item;
 use noctule_core::release::Plan;
 
-use crate::{Error, Result};
+use crate::Result;
 
-pub use directory::{read_directory, write_directory};
+pub use cores::{CoreSettings, k_core};
+pub use directory::{read_catalogue, read_directory, write_directory};
+pub use events::{EventTable, ReadWarning, TableSettings, read_events};
 pub use movielens::read_movielens;
 pub use restaurant::read_restaurants;
 pub use sequences::{read_pairs, read_sequences, read_text_file};
+pub use sources::{Dataset, read_source};
+pub use statistics::{DataStatistics, describe};
 
 /// Bytes of one data file: MovieLens 32M, the largest of its family, is 900 MB.
 pub const FILE_BYTES_MAX: u64 = 4 << 30;
@@ -65,28 +74,14 @@ pub struct Interactions {
     pub counts: ReadCounts,
 }
 
-/// Reads the data in `directory` in whichever layout its files show: Noctule's own
-/// (`catalogue.jsonl`), MovieLens (`movies.csv`) or UCI restaurants (`geoplaces2.csv`). Events with
-/// a time get their context from `plan` ([`Interactions::assign_contexts`], in UTC).
+/// Reads the data at `path` in whichever layout they have, without what [`read_source`] tells
+/// besides. Events with a time get their context from `plan` ([`Interactions::assign_contexts`], in
+/// UTC).
 ///
 /// # Errors
-/// [`Error::File`] when the directory cannot be read, [`Error::Layout`] when none of these files is
-/// there, and those of the layout's reader.
-pub fn read(directory: &Path, plan: &Plan) -> Result<Interactions> {
-    std::fs::read_dir(directory).map_err(Error::file(directory, "opening the directory"))?;
-    let has = |name: &str| directory.join(name).is_file();
-    let mut data = if has("catalogue.jsonl") {
-        let contexts: Vec<_> = plan.contexts.iter().map(|context| context.id.clone()).collect();
-        read_directory(directory, &contexts)?
-    } else if has("movies.csv") {
-        read_movielens(directory)?
-    } else if has("geoplaces2.csv") {
-        read_restaurants(directory)?
-    } else {
-        return Err(Error::Layout { path: directory.to_path_buf() });
-    };
-    data.assign_contexts(plan, 0);
-    Ok(data)
+/// As [`read_source`].
+pub fn read(path: &Path, plan: &Plan) -> Result<Interactions> {
+    Ok(read_source(path, plan, &TableSettings::default(), None)?.data)
 }
 
 impl Interactions {

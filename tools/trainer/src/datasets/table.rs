@@ -198,7 +198,7 @@ impl Row<'_> {
 }
 
 /// At most 40 characters of `text`, for messages.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(40).collect()
 }
 

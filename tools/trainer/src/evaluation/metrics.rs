@@ -32,6 +32,36 @@ pub fn reciprocal_rank(ranks: &Ranks) -> f64 {
     ranks.first().map_or(0.0, |rank| 1.0 / *rank as f64)
 }
 
+/// Share of the best k that are targets; a list that is shorter counts as k all the same.
+#[must_use]
+pub fn precision(ranks: &Ranks, k: usize) -> f64 {
+    ranks.iter().filter(|rank| **rank <= k).count() as f64 / k.max(1) as f64
+}
+
+/// Average precision over the best k: the sum of the precision at each target's rank, divided by
+/// the number of targets (as trec_eval's `map_cut`; its mean over users is the MAP).
+#[must_use]
+pub fn average_precision(ranks: &Ranks, k: usize) -> f64 {
+    let found = ranks.iter().enumerate().filter(|(_, rank)| **rank <= k);
+    let sum: f64 = found.map(|(before, rank)| (before + 1) as f64 / *rank as f64).sum();
+    sum / ranks.len().max(1) as f64
+}
+
+/// Area under the ROC curve: the share of pairs of a target and another of the `ranked` items in
+/// which the target stands first. A target that was not ranked loses all its pairs. None where
+/// there is no such pair.
+#[must_use]
+pub fn auc(ranks: &Ranks, ranked: usize) -> Option<f64> {
+    let reached = ranks.iter().filter(|rank| **rank <= ranked).count();
+    let others = ranked - reached;
+    if others == 0 || ranks.is_empty() {
+        return None;
+    }
+    let before = ranks[..reached].iter().enumerate().map(|(index, rank)| rank - (index + 1));
+    let lost = before.sum::<usize>() + (ranks.len() - reached) * others;
+    Some(1.0 - lost as f64 / (ranks.len() * others) as f64)
+}
+
 /// What a gain at a rank is divided by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Discount {
@@ -94,6 +124,16 @@ mod tests {
         assert_eq!(ndcg_graded(&[1.0], &[], Discount::LogRank), 0.0);
     }
 
+    #[test]
+    fn precision_average_precision_and_auc_by_hand() {
+        assert_eq!(precision(&[1, 3, 30], 10), 0.2);
+        assert!((average_precision(&[1, 3, 30], 10) - (1.0 + 2.0 / 3.0) / 3.0).abs() < 1e-12);
+        // Of ten ranked, targets stand first and fourth: two of sixteen pairs are lost.
+        assert_eq!(auc(&[1, 4], 10), Some(1.0 - 2.0 / 16.0));
+        assert_eq!(auc(&[1, usize::MAX], 3), Some(0.5));
+        assert_eq!((auc(&[1], 1), auc(&[], 5)), (None, None));
+    }
+
     proptest! {
         #[test]
         fn metrics_lie_between_0_and_1_and_a_perfect_list_gets_1(
@@ -101,12 +141,15 @@ mod tests {
                 .prop_map(|set| set.into_iter().collect::<Vec<_>>()),
             k in 1usize..30,
         ) {
-            for value in [hit(&ranks, k), recall(&ranks, k), ndcg(&ranks, k)] {
+            let auc = auc(&ranks, 60).unwrap();
+            let (precision, average) = (precision(&ranks, k), average_precision(&ranks, k));
+            let (hit, recall, ndcg) = (hit(&ranks, k), recall(&ranks, k), ndcg(&ranks, k));
+            for value in [hit, recall, ndcg, auc, precision, average] {
                 prop_assert!((0.0..=1.0 + 1e-12).contains(&value));
             }
             prop_assert!(reciprocal_rank(&ranks) <= 1.0);
             ranks = (1..=ranks.len()).collect();
-            prop_assert!((ndcg(&ranks, k) - 1.0).abs() < 1e-12);
+            prop_assert!((super::ndcg(&ranks, k) - 1.0).abs() < 1e-12);
         }
     }
 }

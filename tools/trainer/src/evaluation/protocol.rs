@@ -94,23 +94,46 @@ pub fn evaluate(
     split: &Split,
     settings: &EvaluationSettings,
 ) -> Result<Evaluation> {
+    let results = evaluate_users(scorer, data, split, settings)?;
+    Ok(summarise(&results, data.items.len(), settings))
+}
+
+/// What was measured of one user.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UserResult {
+    /// Index of the user.
+    pub user: u32,
+    /// Number of known events.
+    pub history: usize,
+    /// The context of the first target.
+    pub context: Option<u16>,
+    /// Rank of each target, best first, from 1; `usize::MAX` for one that was not ranked.
+    pub ranks: Vec<usize>,
+    /// Items that were ranked.
+    pub ranked: usize,
+    /// The best k, best first; only with [`Protocol::Full`].
+    pub best: Vec<u32>,
+}
+
+/// As [`evaluate`], but gives what was measured of each user, in the order of the users.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_users(
+    scorer: &dyn Scorer,
+    data: &Interactions,
+    split: &Split,
+    settings: &EvaluationSettings,
+) -> Result<Vec<UserResult>> {
     let cases = cases::of(data, split, settings);
     if cases.is_empty() {
         return Err(Error::data("no user has a test event"));
     }
     let items = data.items.len();
-    let results = parallel::map_blocks(&cases, 64, settings.threads, |block| {
+    parallel::map_blocks(&cases, 64, settings.threads, |block| {
         let mut scores = vec![0.0; items];
         block.iter().map(|case| measure(case, scorer, settings, &mut scores)).collect()
-    })?;
-    Ok(summary(&results, items, settings))
-}
-
-/// The ranks of a user's targets, and the best k items where the whole catalogue was ranked.
-struct Measured {
-    ranks: Vec<usize>,
-    targets: usize,
-    best: Vec<u32>,
+    })
 }
 
 fn measure(
@@ -118,7 +141,7 @@ fn measure(
     scorer: &dyn Scorer,
     settings: &EvaluationSettings,
     scores: &mut [f32],
-) -> Result<Measured> {
+) -> Result<UserResult> {
     let asked = Case { user: case.user, history: &case.history, context: case.context };
     scorer.score(&asked, scores)?;
     if let Some(item) = scores.iter().position(|score| score.is_nan()) {
@@ -144,34 +167,43 @@ fn measure(
     if settings.protocol == Protocol::Full {
         best = top(ranked, settings.k, scores);
     }
-    Ok(Measured { ranks, targets: case.targets.len(), best })
+    // A target that was not ranked lies behind everything.
+    ranks.resize(case.targets.len(), usize::MAX);
+    Ok(UserResult {
+        user: case.user,
+        history: case.history.len(),
+        context: case.context,
+        ranks,
+        ranked: candidate.iter().filter(|candidate| **candidate).count(),
+        best,
+    })
 }
 
-/// The best `k` of `ranked`, in no particular order.
+/// The best `k` of `ranked`, best first.
 fn top(mut ranked: Vec<u32>, k: usize, scores: &[f32]) -> Vec<u32> {
+    let order =
+        |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
     if k < ranked.len() {
-        let order =
-            |a: &u32, b: &u32| scores[*b as usize].total_cmp(&scores[*a as usize]).then(a.cmp(b));
         ranked.select_nth_unstable_by(k, order);
         ranked.truncate(k);
     }
+    ranked.sort_unstable_by(order);
     ranked
 }
 
-fn summary(results: &[Measured], items: usize, settings: &EvaluationSettings) -> Evaluation {
+/// Means over `results`, of a catalogue of `items`.
+#[must_use]
+pub fn summarise(
+    results: &[UserResult],
+    items: usize,
+    settings: &EvaluationSettings,
+) -> Evaluation {
     let (k, users) = (settings.k, results.len());
-    // A target that was not ranked lies behind everything.
-    let all = |result: &Measured| {
-        let mut ranks = result.ranks.clone();
-        ranks.resize(result.targets, usize::MAX);
-        ranks
-    };
-    let ranks: Vec<Vec<usize>> = results.iter().map(all).collect();
     let mean = |metric: &dyn Fn(&metrics::Ranks) -> f64| {
-        let values: Vec<f64> = ranks.iter().map(|ranks| metric(ranks)).collect();
-        let mean = values.iter().sum::<f64>() / users as f64;
+        let values: Vec<f64> = results.iter().map(|result| metric(&result.ranks)).collect();
+        let mean = values.iter().sum::<f64>() / users.max(1) as f64;
         let spread: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        (mean, (spread / (users.max(2) - 1) as f64 / users as f64).sqrt())
+        (mean, (spread / (users.max(2) - 1) as f64 / users.max(1) as f64).sqrt())
     };
     let (hit_rate, hit_rate_error) = mean(&|ranks| metrics::hit(ranks, k));
     let (ndcg, ndcg_error) = mean(&|ranks| metrics::ndcg(ranks, k));

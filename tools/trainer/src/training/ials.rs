@@ -11,12 +11,15 @@
 //! ```
 //!
 //! Each half of an epoch solves one side exactly with the fold-in of the core, the very code that
-//! runs on the device.
+//! runs on the device, or, as [`IalsSolver::Blocks`], lowers the loss block by block of coordinates
+//! (iALS++, Rendle, Krichene, Zhang and Koren, 2021), which is faster the longer the vectors are.
+
+mod blocks;
 
 use noctule_core::base::{Seed, SeededRandom};
-use noctule_core::model::{FoldIn, Workspace, gram};
+use noctule_core::model::{FoldIn, Workspace};
 
-use super::{IalsSettings, Sparse, parallel};
+use super::{IalsSettings, IalsSolver, Sparse, parallel};
 use crate::evaluation::scorers::dot;
 use crate::{Error, Result};
 
@@ -67,7 +70,7 @@ pub fn train_ials(
     let d = settings.dimensions;
     let mut users = vec![0.0; matrix.rows() * d];
     let mut items = initial(by_item.rows() * d, settings);
-    let mut item_gram = gram(&items, d);
+    let mut item_gram = gram(&items, settings)?;
     let mut losses = Vec::with_capacity(settings.epochs);
     for epoch in 1..=settings.epochs {
         let diverged = |error: Error| match error {
@@ -75,11 +78,13 @@ pub fn train_ials(
             other => other,
         };
         let to_users = fold_in(&item_gram, by_item.rows(), settings).map_err(diverged)?;
-        solve_side(matrix, &items, &to_users, settings.threads, &mut users).map_err(diverged)?;
-        let user_gram = gram(&users, d);
+        let side = Side { matrix, fixed: &items, gram: &item_gram, fold_in: &to_users };
+        side.solve(settings, &mut users).map_err(diverged)?;
+        let user_gram = gram(&users, settings)?;
         let to_items = fold_in(&user_gram, matrix.rows(), settings).map_err(diverged)?;
-        solve_side(&by_item, &users, &to_items, settings.threads, &mut items).map_err(diverged)?;
-        item_gram = gram(&items, d);
+        let side = Side { matrix: &by_item, fixed: &users, gram: &user_gram, fold_in: &to_items };
+        side.solve(settings, &mut items).map_err(diverged)?;
+        item_gram = gram(&items, settings)?;
         let all_pairs: f64 = user_gram.iter().zip(&item_gram).map(|(a, b)| a * b).sum();
         let loss = f64::from(settings.unobserved_weight) * all_pairs
             + observed_loss(matrix, &users, &items, settings)?
@@ -93,6 +98,41 @@ pub fn train_ials(
     }
     let gram = item_gram.iter().map(|value| *value as f32).collect();
     Ok(Factors { dimensions: d, users, items, gram, losses })
+}
+
+/// Rows whose sum of outer products one thread makes before it takes the next.
+const GRAM_ROWS: usize = 2_048;
+
+/// Sum of outer products of all rows, in an order that the number of threads does not change.
+fn gram(rows: &[f32], settings: &IalsSettings) -> Result<Vec<f64>> {
+    let d = settings.dimensions;
+    let parts = parallel::map(rows.chunks(GRAM_ROWS * d), settings.threads, |part| {
+        Ok(noctule_core::model::gram(part, d))
+    })?;
+    let mut sum = vec![0.0; d * d];
+    for part in parts {
+        sum.iter_mut().zip(part).for_each(|(sum, value)| *sum += value);
+    }
+    Ok(sum)
+}
+
+/// One half of an epoch: rows of `matrix` are solved against the `fixed` side.
+struct Side<'a> {
+    matrix: &'a Sparse,
+    fixed: &'a [f32],
+    gram: &'a [f64],
+    fold_in: &'a FoldIn,
+}
+
+impl Side<'_> {
+    fn solve(&self, settings: &IalsSettings, solved: &mut [f32]) -> Result<()> {
+        match settings.solver {
+            IalsSolver::Exact => {
+                solve_side(self.matrix, self.fixed, self.fold_in, settings.threads, solved)
+            }
+            IalsSolver::Blocks => blocks::solve_side(self, settings, solved),
+        }
+    }
 }
 
 fn fold_in<G: Copy + Into<f64>>(
@@ -239,6 +279,9 @@ mod tests {
         assert!(matches!(train(zero), Err(Error::Setting { field: "dimensions", .. })));
         let nan = IalsSettings { regularization: f32::NAN, ..settings() };
         assert!(matches!(train(nan), Err(Error::Setting { field: "regularization", .. })));
+        let blocks = IalsSettings { solver: IalsSolver::Blocks, ..settings() };
+        let nan_weight = IalsSettings { initial_scale: 1e30, ..blocks };
+        assert!(matches!(train(nan_weight), Err(Error::Diverged { .. })));
         // Nothing holds the vectors: four items cannot fix a vector of 30 dimensions.
         let (w0, lambda) = (0.0, 0.0);
         let loose = IalsSettings {

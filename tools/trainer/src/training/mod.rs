@@ -1,5 +1,6 @@
-//! Training: popularity, matrix factorisation by iALS and the ranker above them, and SASRec.
+//! Training: popularity, neighbours, EASE, factorisations with the ranker above them, and SASRec.
 
+pub mod classical;
 pub mod examples;
 pub mod features;
 pub mod ials;
@@ -14,12 +15,13 @@ pub mod settings;
 pub mod sparse;
 pub mod weak;
 
+pub use classical::{ClassicalModel, FittedClassical, Tuning, choose};
 pub use ials::{Factors, train_ials};
 pub use pipeline::{Metrics, TrainedModel, train, train_in, train_on_feedback};
 pub use popularity::{Popularity, count_popularity};
 pub use ranker::{RankerSettings, TrainedRanker, train_ranker};
 pub use sasrec::SasrecSettings;
-pub use session::Session;
-pub use settings::{IalsSettings, Model, TrainSettings, TrainStep};
+pub use session::{Observer, Session};
+pub use settings::{IalsSettings, IalsSolver, Model, TrainSettings, TrainStep};
 pub use sparse::Sparse;
 pub use weak::{Labels, WeakRecord, WeakSettings};

@@ -21,7 +21,7 @@ use crate::clicks::Showings;
 use crate::datasets::Interactions;
 use crate::evaluation::{
     Case, ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer,
-    Scorer, evaluate,
+    Scorer,
 };
 use crate::split::{Split, leave_last_few_out};
 use crate::{Error, Result};
@@ -91,20 +91,25 @@ pub fn train(
     settings: &TrainSettings,
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainedModel> {
-    train_in(data, plan, settings, &Session::of(progress))
+    train_in(data, plan, None, settings, &Session::of(progress))
 }
 
-/// As [`train`], in a session that may stop a network's training and go on with it.
+/// As [`train`] or, with feedback, as [`train_on_feedback`], in a session that may stop a network's
+/// training and go on with it, and that hears what is measured.
 ///
 /// # Errors
-/// As [`train`]; [`Error::Interrupted`] when the session stopped it, and those of checkpoints.
+/// As these; [`Error::Interrupted`] when the session stopped it, those of checkpoints, and those of
+/// its observer.
 pub fn train_in(
     data: &Interactions,
     plan: &Plan,
+    feedback: Option<&Showings>,
     settings: &TrainSettings,
     session: &Session<'_>,
 ) -> Result<TrainedModel> {
-    if settings.labels != Labels::Choices {
+    if feedback.is_some() {
+        check_feedback(settings)?;
+    } else if settings.labels != Labels::Choices {
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
     if settings.model == Model::Sasrec {
@@ -112,7 +117,15 @@ pub fn train_in(
         check(data, plan)?;
         return train_sasrec(data, plan, settings, session);
     }
-    train_all(data, plan, None, settings, session.progress)
+    train_all(data, plan, feedback, settings, session)
+}
+
+fn check_feedback(settings: &TrainSettings) -> Result<()> {
+    if settings.labels == Labels::Choices || settings.model != Model::MatrixFactorization {
+        let reason = "feedback teaches the ranker of a factorisation, by naive or debiased labels";
+        return Err(Error::setting("labels", reason));
+    }
+    Ok(())
 }
 
 /// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
@@ -127,11 +140,7 @@ pub fn train_on_feedback(
     settings: &TrainSettings,
     progress: &dyn Fn(TrainStep, usize, usize),
 ) -> Result<TrainedModel> {
-    if settings.labels == Labels::Choices || settings.model != Model::MatrixFactorization {
-        let reason = "feedback teaches the ranker of a factorisation, by naive or debiased labels";
-        return Err(Error::setting("labels", reason));
-    }
-    train_all(data, plan, Some(feedback), settings, progress)
+    train_in(data, plan, Some(feedback), settings, &Session::of(progress))
 }
 
 fn train_all(
@@ -139,7 +148,7 @@ fn train_all(
     plan: &Plan,
     feedback: Option<&Showings>,
     settings: &TrainSettings,
-    progress: &dyn Fn(TrainStep, usize, usize),
+    session: &Session<'_>,
 ) -> Result<TrainedModel> {
     settings.check()?;
     check(data, plan)?;
@@ -148,8 +157,8 @@ fn train_all(
     let count =
         |indices: &[u32]| count_popularity(data, indices, plan.contexts.len(), settings.smoothing);
     let (fitted, final_popularity) = (count(&split.train), count(&all));
-    let split = &split;
-    let run = Run { data, plan, feedback, settings, progress, split, popularity: &fitted };
+    let (split, popularity) = (&split, &fitted);
+    let run = Run { data, plan, feedback, settings, session, split, popularity };
     match settings.model {
         Model::Popularity => Ok(TrainedModel {
             architecture: Architecture::Popularity {},
@@ -193,7 +202,7 @@ struct Run<'a> {
     plan: &'a Plan,
     feedback: Option<&'a Showings>,
     settings: &'a TrainSettings,
-    progress: &'a dyn Fn(TrainStep, usize, usize),
+    session: &'a Session<'a>,
     split: &'a Split,
     /// Of the training part.
     popularity: &'a Popularity,
@@ -232,7 +241,7 @@ impl Run<'_> {
 
     fn fit(&self, indices: &[u32], step: TrainStep) -> Result<Factors> {
         let matrix = Sparse::users_by_items(self.data, indices);
-        let progress = |epoch, epochs, _| (self.progress)(step, epoch, epochs);
+        let progress = |epoch, epochs, _| (self.session.progress)(step, epoch, epochs);
         train_ials(&matrix, &self.settings.ials(), &progress)
     }
 
@@ -249,11 +258,15 @@ impl Run<'_> {
         let fold_in = FoldInScorer { fold_in: &fold_in, items: &factors.items, context_weight };
         let (data, plan, popularity) = (self.data, self.plan, self.popularity);
         let fitted = Fitted { data, plan, popularity, fold_in };
-        (self.progress)(TrainStep::Ranker, 0, 1);
+        (self.session.progress)(TrainStep::Ranker, 0, 1);
         let learned = self.learn(&fitted)?;
-        (self.progress)(TrainStep::Ranker, 1, 1);
+        (self.session.progress)(TrainStep::Ranker, 1, 1);
         let scorer = RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? };
         let metrics = self.measure(Some((&fold_in, &scorer)))?;
+        if metrics.is_some() {
+            let observer = self.session.observer;
+            observer.ranker(&fitted, &learned.ranker, self.split, self.settings)?;
+        }
         Ok((learned, metrics))
     }
 
@@ -292,20 +305,22 @@ impl Run<'_> {
         };
         let mut done = 0;
         let total = if model.is_some() { 4 } else { 2 };
-        let mut measured = |scorer: &dyn Scorer| {
-            (self.progress)(TrainStep::Measuring, done, total);
+        let Session { progress, observer, .. } = *self.session;
+        let mut measured = |name: &str, scorer: &dyn Scorer| {
+            progress(TrainStep::Measuring, done, total);
             done += 1;
-            evaluate(scorer, self.data, self.split, &settings)
+            observer.measure(name, scorer, self.data, self.split, &settings)
         };
         let popular = PopularityScorer::new(self.data, &self.split.train);
+        let in_context = ContextPopularityScorer { popularity: self.popularity };
         let metrics = Metrics {
-            popularity: measured(&popular)?,
-            context_popularity: measured(&ContextPopularityScorer { popularity: self.popularity })?,
-            fold_in: model.map(|(fold_in, _)| measured(fold_in)).transpose()?,
-            ranker: model.map(|(_, ranker)| measured(ranker)).transpose()?,
+            popularity: measured("popularity", &popular)?,
+            context_popularity: measured("context popularity", &in_context)?,
+            fold_in: model.map(|(fold_in, _)| measured("fold-in", fold_in)).transpose()?,
+            ranker: model.map(|(_, ranker)| measured("ranker", ranker)).transpose()?,
             sasrec: None,
         };
-        (self.progress)(TrainStep::Measuring, total, total);
+        progress(TrainStep::Measuring, total, total);
         Ok(Some(metrics))
     }
 }

@@ -2,8 +2,13 @@
 
 use std::path::Path;
 
-use super::TrainStep;
+use super::examples::Fitted;
 use super::neural::EpochRecord;
+use super::{TrainSettings, TrainStep, TrainedRanker};
+use crate::Result;
+use crate::datasets::Interactions;
+use crate::evaluation::{Evaluation, EvaluationSettings, Scorer, evaluate};
+use crate::split::Split;
 
 /// Who listens to a training run, who may stop it, and where it keeps what it goes on from.
 #[derive(Clone, Copy)]
@@ -20,6 +25,8 @@ pub struct Session<'a> {
     pub resume: bool,
     /// Whether the model is only to be measured, not shipped.
     pub measures_only: bool,
+    /// Measures, and may keep what it measured.
+    pub observer: &'a dyn Observer,
 }
 
 impl<'a> Session<'a> {
@@ -27,6 +34,53 @@ impl<'a> Session<'a> {
     #[must_use]
     pub fn of(progress: &'a dyn Fn(TrainStep, usize, usize)) -> Self {
         let (stop, epoch) = (&|| false, &|_: TrainStep, _: usize, _: &EpochRecord| ());
-        Self { progress, epoch, stop, checkpoints: None, resume: false, measures_only: false }
+        Self {
+            progress,
+            epoch,
+            stop,
+            checkpoints: None,
+            resume: false,
+            measures_only: false,
+            observer: &Unobserved,
+        }
     }
 }
+
+/// Hears what is measured in a training run, and may measure it in its own way.
+pub trait Observer {
+    /// Measures `scorer`, called `name`, on the test events of `split`.
+    ///
+    /// # Errors
+    /// As [`evaluate`]; an error ends the run.
+    fn measure(
+        &self,
+        name: &str,
+        scorer: &dyn Scorer,
+        data: &Interactions,
+        split: &Split,
+        settings: &EvaluationSettings,
+    ) -> Result<Evaluation> {
+        let _ = name;
+        evaluate(scorer, data, split, settings)
+    }
+
+    /// Looks at the ranker that was trained on what is not held out.
+    ///
+    /// # Errors
+    /// Whatever keeps it from looking; an error ends the run.
+    fn ranker(
+        &self,
+        fitted: &Fitted<'_>,
+        ranker: &TrainedRanker,
+        split: &Split,
+        settings: &TrainSettings,
+    ) -> Result<()> {
+        let _ = (fitted, ranker, split, settings);
+        Ok(())
+    }
+}
+
+/// Measures and keeps nothing.
+struct Unobserved;
+
+impl Observer for Unobserved {}

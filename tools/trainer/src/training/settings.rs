@@ -20,6 +20,17 @@ pub enum Model {
     Sasrec,
 }
 
+/// How one side is solved.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IalsSolver {
+    /// Exactly, each row by one Cholesky factorisation in double precision.
+    #[default]
+    Exact,
+    /// iALS++: blocks of 16 coordinates one after another, in single precision.
+    Blocks,
+}
+
 /// Hyper-parameters of iALS.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -34,6 +45,8 @@ pub struct IalsSettings {
     pub regularization: f32,
     /// nu, 0 (every row alike) to 1 (in proportion to its observations).
     pub regularization_exponent: f32,
+    /// How one side is solved.
+    pub solver: IalsSolver,
     /// Standard deviation of the first item vectors, before division by sqrt(dimensions).
     pub initial_scale: f32,
     /// Seed of the first item vectors.
@@ -50,6 +63,7 @@ impl Default for IalsSettings {
             unobserved_weight: 0.03,
             regularization: 0.01,
             regularization_exponent: 1.0,
+            solver: IalsSolver::Exact,
             initial_scale: 0.1,
             seed: 1,
             threads: parallel::available(),
@@ -58,7 +72,7 @@ impl Default for IalsSettings {
 }
 
 impl IalsSettings {
-    pub(super) fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let counts = [
             ("dimensions", self.dimensions, DIMENSIONS_MAX),
             ("epochs", self.epochs, 1_000),

@@ -75,6 +75,13 @@ impl Sparse {
         self.columns.len()
     }
 
+    /// Whether there is an entry at `row` and `column`.
+    #[must_use]
+    pub fn contains(&self, row: u32, column: u32) -> bool {
+        let row = row as usize;
+        self.columns[self.offsets[row]..self.offsets[row + 1]].binary_search(&column).is_ok()
+    }
+
     /// The entries of `row`: column and weight, in the order of the columns.
     pub fn row(&self, row: usize) -> impl ExactSizeIterator<Item = (u32, f32)> {
         let range = self.offsets[row]..self.offsets[row + 1];

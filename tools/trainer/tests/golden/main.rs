@@ -9,6 +9,7 @@ mod data;
 mod layouts;
 mod lenskit;
 mod matrix_factorization;
+mod metrics;
 mod pipeline;
 mod s3rec;
 mod sasrec;

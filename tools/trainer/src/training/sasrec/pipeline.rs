@@ -9,9 +9,7 @@ use noctule_core::release::{Architecture, Consumed, Plan};
 
 use super::{SasrecScorer, SasrecSettings, SasrecTask};
 use crate::datasets::Interactions;
-use crate::evaluation::{
-    ContextPopularityScorer, EvaluationSettings, PopularityScorer, Scorer, evaluate,
-};
+use crate::evaluation::{ContextPopularityScorer, EvaluationSettings, PopularityScorer, Scorer};
 use crate::split::{Split, leave_last_out};
 use crate::training::neural::ops::numbers;
 use crate::training::neural::{Fitted, Run, Task as _, fit};
@@ -208,21 +206,23 @@ fn measure(
         users_max: Some(settings.users_max),
         seed: settings.seed,
         threads: settings.threads,
+        ..EvaluationSettings::default()
     };
     let mut done = 0;
-    let mut measured = |scorer: &dyn Scorer| {
+    let mut measured = |name: &str, scorer: &dyn Scorer| {
         (session.progress)(TrainStep::Measuring, done, 3);
         done += 1;
-        evaluate(scorer, data, split, &of)
+        session.observer.measure(name, scorer, data, split, &of)
     };
     let known = [split.train.as_slice(), &split.validation].concat();
     let shares = count_popularity(data, &known, plan.contexts.len(), settings.smoothing);
+    let in_context = ContextPopularityScorer { popularity: &shares };
     let metrics = Metrics {
-        popularity: measured(&PopularityScorer::new(data, &known))?,
-        context_popularity: measured(&ContextPopularityScorer { popularity: &shares })?,
+        popularity: measured("popularity", &PopularityScorer::new(data, &known))?,
+        context_popularity: measured("context popularity", &in_context)?,
         fold_in: None,
         ranker: None,
-        sasrec: Some(measured(&fitted.scorer()?)?),
+        sasrec: Some(measured("sasrec", &fitted.scorer()?)?),
     };
     (session.progress)(TrainStep::Measuring, 3, 3);
     Ok(Some(metrics))

@@ -1,0 +1,101 @@
+//! Measures every model of a run for its folder.
+
+use std::cell::RefCell;
+
+use crate::Result;
+use crate::datasets::Interactions;
+use crate::evaluation::{
+    BootstrapSettings, Evaluation, EvaluationSettings, Grouping, Measures, ModelReport, Scorer,
+    UserResult, measure_model,
+};
+use crate::probes::{ProbeSettings, RankerProbe, probe_ranker};
+use crate::split::Split;
+use crate::training::examples::Fitted;
+use crate::training::{Observer, TrainSettings, TrainedRanker};
+
+/// A model with the measures of each user.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MeasuredModel {
+    /// Its figures.
+    pub report: ModelReport,
+    /// What was measured of each user, in the order of the users.
+    pub users: Vec<(UserResult, Measures)>,
+}
+
+/// What groups users.
+type GroupUsers<'a> = dyn Fn(&[UserResult]) -> Result<Vec<Grouping>> + 'a;
+
+/// Listens to a training run and keeps what it measures, with intervals and by group.
+pub struct Measuring<'a> {
+    bootstrap: BootstrapSettings,
+    grouping: &'a GroupUsers<'a>,
+    probes: Option<ProbeSettings>,
+    models: RefCell<Vec<MeasuredModel>>,
+    ranker: RefCell<Option<RankerProbe>>,
+    ranker_losses: RefCell<Vec<f64>>,
+}
+
+impl<'a> Measuring<'a> {
+    /// Keeps intervals by `bootstrap` and groups by `grouping`; looks into the ranker by `probes`.
+    #[must_use]
+    pub fn new(
+        bootstrap: BootstrapSettings,
+        grouping: &'a GroupUsers<'a>,
+        probes: Option<ProbeSettings>,
+    ) -> Self {
+        let (models, ranker) = (RefCell::new(Vec::new()), RefCell::new(None));
+        Self { bootstrap, grouping, probes, models, ranker, ranker_losses: RefCell::default() }
+    }
+
+    /// Measures one more model.
+    ///
+    /// # Errors
+    /// As [`measure_model`].
+    pub fn model(
+        &self,
+        name: &str,
+        scorer: &dyn Scorer,
+        data: &Interactions,
+        split: &Split,
+        settings: &EvaluationSettings,
+    ) -> Result<Evaluation> {
+        let (report, users) =
+            measure_model(name, scorer, data, split, settings, &self.bootstrap, self.grouping)?;
+        let evaluation = report.evaluation.clone();
+        self.models.borrow_mut().push(MeasuredModel { report, users });
+        Ok(evaluation)
+    }
+
+    /// All that was measured, what the ranker leans on, and the ranker's loss by step.
+    #[must_use]
+    pub fn finish(self) -> (Vec<MeasuredModel>, Option<RankerProbe>, Vec<f64>) {
+        (self.models.into_inner(), self.ranker.into_inner(), self.ranker_losses.into_inner())
+    }
+}
+
+impl Observer for Measuring<'_> {
+    fn measure(
+        &self,
+        name: &str,
+        scorer: &dyn Scorer,
+        data: &Interactions,
+        split: &Split,
+        settings: &EvaluationSettings,
+    ) -> Result<Evaluation> {
+        self.model(name, scorer, data, split, settings)
+    }
+
+    fn ranker(
+        &self,
+        fitted: &Fitted<'_>,
+        ranker: &TrainedRanker,
+        split: &Split,
+        settings: &TrainSettings,
+    ) -> Result<()> {
+        *self.ranker_losses.borrow_mut() =
+            ranker.losses.iter().map(|loss| f64::from(*loss)).collect();
+        let probes = self.probes.clone().unwrap_or(ProbeSettings::calibration_only());
+        *self.ranker.borrow_mut() = probe_ranker(fitted, ranker, split, settings, &probes)?;
+        Ok(())
+    }
+}

@@ -1,7 +1,7 @@
 //! From interactions to a trained model: data sets, splits, training, evaluation and export.
 //!
 //! ```text
-//! datasets -> split -> training (popularity, iALS, ranker) -> evaluation -> export
+//! datasets -> split -> training (popularity, iALS, ranker, SASRec) -> evaluation -> export
 //!                         ^
 //! feedback -> clicks -----+ (showings, click models, examination, weak labels)
 //! ```

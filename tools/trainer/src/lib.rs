@@ -1,7 +1,7 @@
 //! From interactions to a trained model: data sets, splits, training, evaluation and export.
 //!
 //! ```text
-//! datasets -> split -> training (classical models, ranker) -> evaluation -> run -> page
+//! datasets -> split -> training (classical, ranker, SASRec) -> evaluation -> run -> page
 //!                         ^                   |
 //!                         |                   +-> export
 //! feedback -> clicks -----+ (showings, click models, examination, weak labels)

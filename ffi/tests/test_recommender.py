@@ -217,6 +217,21 @@ class WithoutRelease(RecommenderTest):
             self.assertEqual(report.outcome, NightOutcome.NO_RELEASE())
             self.assertIn("the screen is gone", report.listener_failure)
 
+    def test_a_suspended_recommender_serves_refuses_to_write_and_goes_on(self):
+        self.recommender.suspend()
+        self.assertEqual(self.home().items, [])
+        with self.assertRaises(RecommenderError.Suspended):
+            self.recommender.record([FeedbackEvent(kind=EventKind.CLICK(), item="a")])
+        self.recommender.resume()
+        self.recommender.record([FeedbackEvent(kind=EventKind.CLICK(), item="a")])
+        self.assertEqual(self.recommender.status().recorded, 1)
+
+    def test_a_zone_that_does_not_exist_is_refused(self):
+        self.recommender.set_utc_offset(-360)
+        with self.assertRaises(RecommenderError.InvalidInput) as caught:
+            self.recommender.set_utc_offset(100_000)
+        self.assertEqual(caught.exception.field, "utc_offset_minutes")
+
     def test_a_cancelled_token_says_so(self):
         token = CancelToken()
         self.assertFalse(token.is_cancelled())

@@ -1,7 +1,9 @@
 package app.noctule
 
+import java.util.concurrent.atomic.AtomicBoolean
 import java.util.concurrent.atomic.AtomicInteger
 import java.util.concurrent.atomic.AtomicLong
+import java.util.concurrent.atomic.AtomicReference
 import kotlin.concurrent.thread
 import kotlinx.coroutines.runBlocking
 import org.junit.jupiter.api.Assertions.assertEquals
@@ -85,6 +87,41 @@ class ConcurrencyTest : ProfileTest() {
             assertEquals(emptyList<NoctuleError>(), errors.toList())
             scratch.resolve("profile").deleteRecursively()
         }
+    }
+
+    @Test
+    fun `a hundred thousand handles freed while they are called crash nothing`() {
+        val shared = AtomicReference<CancelToken?>()
+        val done = AtomicBoolean()
+        val answered = AtomicInteger()
+        val late = AtomicInteger()
+        val wrong = AtomicInteger()
+        val callers = List(2) {
+            thread {
+                while (!done.get()) {
+                    val token = shared.get() ?: continue
+                    try {
+                        token.cancelBecause("a race")
+                        if (token.isCancelled()) answered.incrementAndGet() else wrong.incrementAndGet()
+                    } catch (_: IllegalStateException) {
+                        // Freed in between, which the bindings see.
+                        late.incrementAndGet()
+                    }
+                }
+            }
+        }
+        repeat(100_000) {
+            val token = CancelToken()
+            shared.set(token)
+            if (it % 2 == 0) Thread.onSpinWait()
+            token.close()
+            token.close()
+        }
+        done.set(true)
+        callers.forEach { it.join(30_000) }
+        assertTrue(callers.none { it.isAlive })
+        assertEquals(0, wrong.get(), "a token that was cancelled said that it was not")
+        assertTrue(late.get() > 0, "no race: $answered answered, $late late")
     }
 
     private val idleAtNight = Conditions(

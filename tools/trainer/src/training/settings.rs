@@ -27,7 +27,7 @@ pub enum IalsSolver {
     /// Exactly, each row by one Cholesky factorisation in double precision.
     #[default]
     Exact,
-    /// iALS++: blocks of 16 coordinates one after another, in single precision.
+    /// iALS++: blocks of eight coordinates one after another, in single precision.
     Blocks,
 }
 

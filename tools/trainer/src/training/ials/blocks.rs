@@ -11,8 +11,9 @@ use crate::evaluation::scorers::dot;
 use crate::training::{IalsSettings, parallel};
 use crate::{Error, Result};
 
-/// Coordinates that move at once. Larger blocks converge in fewer passes, and cost more each.
-const BLOCK: usize = 16;
+/// Coordinates that move at once. Larger blocks converge in fewer passes, and cost more each: the
+/// matrix of eight fits the registers.
+const BLOCK: usize = 8;
 
 pub(super) fn solve_side(side: &Side<'_>, settings: &IalsSettings, rows: &mut [f32]) -> Result<()> {
     let d = settings.dimensions;
@@ -149,6 +150,7 @@ fn solve<const B: usize>(a: &mut [[f32; B]; B], b: &mut [f32; B]) -> bool {
     let largest = (0..B).map(|i| a[i][i].abs()).fold(0.0, f32::max);
     let least = largest * f32::EPSILON * B as f32;
     // The upper factor, row by row: A = UᵀU.
+    // Whole rows, of which the part left of the diagonal is 0: loops of one length become vectors.
     for k in 0..B {
         let pivot = a[k][k];
         // Written so that NaN is refused too.
@@ -156,28 +158,24 @@ fn solve<const B: usize>(a: &mut [[f32; B]; B], b: &mut [f32; B]) -> bool {
             return false;
         }
         let scale = 1.0 / pivot.sqrt();
-        for value in &mut a[k][k..] {
-            *value *= scale;
-        }
-        let row = a[k];
+        let mut row = a[k].map(|value| value * scale);
+        row[..k].fill(0.0);
+        a[k] = row;
         for i in k + 1..B {
             let factor = row[i];
-            for j in i..B {
-                a[i][j] -= factor * row[j];
+            for (value, pulled) in a[i].iter_mut().zip(&row) {
+                *value -= factor * pulled;
             }
         }
-    }
-    for k in 0..B {
-        b[k] /= a[k][k];
-        for j in k + 1..B {
-            b[j] -= a[k][j] * b[k];
+        let solved = b[k] * scale;
+        for (value, pulled) in b.iter_mut().zip(&row) {
+            *value -= solved * pulled;
         }
+        b[k] = solved;
     }
     for k in (0..B).rev() {
-        for j in k + 1..B {
-            b[k] -= a[k][j] * b[j];
-        }
-        b[k] /= a[k][k];
+        let known: f32 = a[k][k + 1..].iter().zip(&b[k + 1..]).map(|(u, x)| u * x).sum();
+        b[k] = (b[k] - known) / a[k][k];
     }
     true
 }
@@ -218,7 +216,7 @@ mod tests {
             entries in prop::collection::vec((0u32..40, 0u32..30, 0.5f32..3.0), 60..400),
         ) {
             let matrix = matrix(&entries);
-            let settings = |solver| settings(16, 3, solver);
+            let settings = |solver| settings(8, 3, solver);
             let train = |solver| train_ials(&matrix, &settings(solver), &|_, _, _| {}).unwrap();
             let (blocks, exact) = (train(IalsSolver::Blocks), train(IalsSolver::Exact));
             for (a, b) in blocks.losses.iter().zip(&exact.losses) {

@@ -52,7 +52,7 @@ mod tests {
         ) {
             let (mut ours, mut theirs) = (items.clone(), items);
             sort_by(&mut ours, |a, b| b.0.cmp(&a.0));
-            theirs.sort_by(|a, b| b.0.cmp(&a.0));
+            theirs.sort_by_key(|item| std::cmp::Reverse(item.0));
             prop_assert_eq!(&ours, &theirs);
             sort_by_key(&mut ours, |item| item.1);
             theirs.sort_by_key(|item| item.1);

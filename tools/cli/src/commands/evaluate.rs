@@ -126,7 +126,6 @@ pub(crate) fn evaluation(settings: &TrainSettings, exclude_seen: bool) -> Evalua
         users_max: Some(settings.users_max),
         seed: settings.seed,
         threads: settings.threads,
-        ..EvaluationSettings::default()
     }
 }
 

@@ -206,7 +206,6 @@ fn measure(
         users_max: Some(settings.users_max),
         seed: settings.seed,
         threads: settings.threads,
-        ..EvaluationSettings::default()
     };
     let mut done = 0;
     let mut measured = |name: &str, scorer: &dyn Scorer| {

@@ -40,6 +40,9 @@ class NoctuleConfig private constructor(private val builder: Builder) {
             collectorKeys = collectorKeys.toList(),
             keepEventsDays = keepEventsDays?.let { unsigned("keep_events_days", it) },
             keepEvents = keepEvents?.let { unsigned("keep_events", it) },
+            meteredUploadBytesADay = meteredUploadBytesADay?.let {
+                unsigned("metered_upload_bytes_a_day", it)
+            },
         )
     }
 
@@ -75,6 +78,9 @@ class NoctuleConfig private constructor(private val builder: Builder) {
 
         /** So many events are kept, at least 1,000. */
         var keepEvents: Int? = null
+
+        /** Bytes of feedback that may leave over metered networks in a day; 1 MiB without it. */
+        var meteredUploadBytesADay: Long? = null
 
         /** Lets releases pass that nobody signed: for a developer's own machine. */
         var allowUnsignedForDevelopment: Boolean = false

@@ -1,9 +1,9 @@
 //! Stable sorting with one copy of the algorithm in the library.
 //!
-//! `slice::sort_by` is compiled anew for each type and comparison, at some 5 kB each; phones download
-//! every one of them. These compare through a reference instead and move the items afterwards: right
-//! for lists of a few thousand, of which a night sorts a handful. What is sorted for every item of a
-//! catalogue keeps the sort of the standard library.
+//! `slice::sort_by` is compiled anew for each type and comparison, at some 5 kB each, and phones
+//! download every one of them. These compare through a reference instead and move the items
+//! afterwards: right for lists of a few thousand, of which a night sorts a handful. What is sorted
+//! for every item of a catalogue keeps the sort of the standard library.
 
 use std::cmp::Ordering;
 

@@ -86,8 +86,8 @@ pub fn train_to_directory(
     train_to_directory_in(data, plan, None, settings, directory, &Session::of(progress))
 }
 
-/// As [`train_to_directory`] or, with feedback, [`train_on_feedback_to_directory`], in a session. Its
-/// checkpoints are removed when the model is written.
+/// As [`train_to_directory`] or, with feedback, [`train_on_feedback_to_directory`], in a session.
+/// Its checkpoints are removed when the model is written.
 ///
 /// # Errors
 /// As [`train_in`] and [`write_model`].

@@ -24,6 +24,10 @@ impl Noctule {
         network: Network,
         policy: &DeliveryPolicy,
     ) -> Result<Step> {
+        // It became active, and the disk was full before that was noted here.
+        if self.is_active_and_whole(&pending.manifest_sha256) {
+            return self.arrived(session);
+        }
         let (releases_dir, free_bytes) = (self.releases_dir(), session.free_bytes);
         let arriving = session.arriving(&releases_dir, &pending.manifest_sha256)?;
         if arriving.manifest.is_none() {
@@ -141,15 +145,7 @@ impl Noctule {
         };
         let arriving = session.arriving(&self.releases_dir(), &pending.manifest_sha256)?;
         match self.install_delivered(arriving.incoming.directory(), &target) {
-            Ok(_) => {
-                self.change_delivery(|state| {
-                    state.pending = None;
-                    state.pause.over();
-                })?;
-                session.incoming = None;
-                Incoming::clear(&self.releases_dir(), None)?;
-                Ok(Step::Again)
-            }
+            Ok(_) => self.arrived(session),
             Err(Error::AlreadyRunning { .. }) => {
                 let until_ms = self.config.clock.now_ms().saturating_add(BUSY_PAUSE_MS);
                 Ok(Step::Hand(Transfer::Wait { until_ms }))
@@ -170,6 +166,18 @@ impl Noctule {
                 self.refuse(session, pending, error)
             }
         }
+    }
+
+    /// Notes that the release on its way is active, and removes what it left behind.
+    fn arrived(&self, session: &mut Session) -> Result<Step> {
+        // Its files have moved: whatever fails below, the next step must not miss them.
+        session.incoming = None;
+        self.change_delivery(|state| {
+            state.pending = None;
+            state.pause.over();
+        })?;
+        Incoming::clear(&self.releases_dir(), None)?;
+        Ok(Step::Again)
     }
 
     /// Whether the release of this manifest is the active one or the one before it.

@@ -131,7 +131,7 @@ impl Noctule {
 
     /// Whether the release of this manifest is the active one and every byte of it what it was: a
     /// damaged one is fetched again, as far as it is damaged.
-    fn is_active_and_whole(&self, manifest_sha256: &str) -> bool {
+    pub(super) fn is_active_and_whole(&self, manifest_sha256: &str) -> bool {
         let active = self.state().installed.first().cloned();
         let Some(active) = active.filter(|a| a.manifest_sha256 == manifest_sha256) else {
             return false;

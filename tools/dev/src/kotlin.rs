@@ -52,7 +52,9 @@ pub(crate) fn run(workspace: &Workspace, ask: Ask) -> Result<Outcome> {
     std::fs::create_dir_all(&library)
         .map_err(|source| Error::Write { path: library.clone(), source })?;
     built.copy_to(&library)?;
-    if !succeeds(&mut workspace.cargo(&["build", "--locked", "--workspace", "--bins"]))? {
+    // With the features of all tests: `cargo build` would compile the dependencies another time.
+    let bins = ["test", "--locked", "--workspace", "--bins", "--tests", "--no-run"];
+    if !succeeds(&mut workspace.cargo(&bins))? {
         return Ok(Outcome::from_success(false));
     }
     let command = built.target.join("debug").join("noctule");

@@ -12,9 +12,9 @@ const LINES_OF_A_TEST: usize = 12;
 /// Failed tests of which something is kept.
 const TESTS: usize = 20;
 
-/// Runs a command that prints as Rust's test harness does, shows its output as it comes, and
-/// returns what its failed tests said; `None` when the command succeeded.
-pub(crate) fn of_tests(command: &mut Command) -> Result<Option<String>> {
+/// Runs a command that prints as Rust's test harness does, hands its output to `out` as it comes,
+/// and returns what its failed tests said; `None` when the command succeeded.
+pub(crate) fn of_tests(command: &mut Command, out: &mut dyn Write) -> Result<Option<String>> {
     let name = shown(command);
     let start = |source| Error::Start { command: name.clone(), source };
     let mut child = command.stdout(Stdio::piped()).spawn().map_err(start)?;
@@ -24,7 +24,7 @@ pub(crate) fn of_tests(command: &mut Command) -> Result<Option<String>> {
         let mut line = Vec::new();
         while reader.read_until(b'\n', &mut line).map_err(start)? > 0 {
             // A closed terminal is no reason to stop the tests.
-            let _ = std::io::stdout().write_all(&line);
+            let _ = out.write_all(&line);
             failures.hear(String::from_utf8_lossy(&line).trim_end());
             line.clear();
         }
@@ -133,7 +133,10 @@ test result: FAILED. 1 passed; 1 failed";
             command.args(["-c", &format!("echo '---- b stdout ----'; echo no; exit {code}")]);
             command
         };
-        assert_eq!(of_tests(&mut print(0)).unwrap(), None);
-        assert_eq!(of_tests(&mut print(1)).unwrap().as_deref(), Some("failed: b\n    no\n"));
+        let mut out = Vec::new();
+        assert_eq!(of_tests(&mut print(0), &mut out).unwrap(), None);
+        let failed = of_tests(&mut print(1), &mut out).unwrap();
+        assert_eq!(failed.as_deref(), Some("failed: b\n    no\n"));
+        assert_eq!(out, b"---- b stdout ----\nno\n".repeat(2));
     }
 }

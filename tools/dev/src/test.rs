@@ -65,7 +65,9 @@ fn tests_of(mut command: Command) -> Step<'static> {
     Step {
         name: "tests",
         what: shown(&command),
-        action: Box::new(move || failures::of_tests(&mut command).map(failed)),
+        action: Box::new(move || {
+            failures::of_tests(&mut command, &mut std::io::stdout()).map(failed)
+        }),
     }
 }
 

@@ -70,12 +70,13 @@ impl DataSizes {
     }
 }
 
-/// Trains on `data` and writes the result into `directory`; see [`train`] and [`write_model`].
+/// Trains on `data` and writes the result into `directory`; see
+/// [`train`](crate::training::train) and [`write_model`].
 /// Beside it goes `sample.jsonl`, choices of some users without their names, from which
 /// `noctule pack` measures how the scores of a healthy phone look. It is not part of a release.
 ///
 /// # Errors
-/// As [`train`] and [`write_model`].
+/// As [`train`](crate::training::train) and [`write_model`].
 pub fn train_to_directory(
     data: &Interactions,
     plan: &Plan,

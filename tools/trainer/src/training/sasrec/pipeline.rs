@@ -57,7 +57,7 @@ impl TrainedSasrec {
 /// included, decide the result to the bit; the number of threads does not.
 ///
 /// # Errors
-/// [`Error::Setting`], [`Error::Data`] when no user has two events, and those of [`fit`].
+/// [`Error::Setting`], [`Error::Data`] when no user has two events, and those of [`fit()`].
 pub fn fit_sasrec(
     data: &Interactions,
     train: &[u32],

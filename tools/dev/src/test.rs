@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::cargo::{Workspace, shown, succeeds};
 use crate::kotlin::{self, Ask};
 use crate::steps::{Outcome, Step, all_fine, run_all, table};
-use crate::{failures, policy, python, tidy};
+use crate::{failures, policy, python, size, tidy};
 
 /// Runs all steps, quick ones first, prints their table and says whether all of them passed.
 pub(crate) fn run(workspace: &Workspace) -> bool {
@@ -46,6 +46,11 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
             name: "kotlin",
             what: "the facade and the workers of android on the JVM".to_owned(),
             action: Box::new(|| kotlin::run(workspace, Ask::Test)),
+        },
+        Step {
+            name: "size",
+            what: "the library for phones against its budget".to_owned(),
+            action: Box::new(|| size::run(workspace)),
         },
         command("doc tests", workspace.cargo(&["test", "--workspace", "--doc", "--locked"])),
         command("rustdoc", doc),

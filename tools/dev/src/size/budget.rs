@@ -26,7 +26,8 @@ pub(super) struct Size {
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Budget {
-    /// What was promised of the stripped library, whatever was agreed to since.
+    /// What was promised of the stripped library. To be above it is said and fails nothing, so that
+    /// what is agreed can still keep it from growing.
     pub(super) promised: u64,
     /// The stripped library when it was last agreed to.
     pub(super) stripped: u64,
@@ -60,9 +61,6 @@ impl Budget {
     pub(super) fn findings(&self, size: &Size) -> Vec<String> {
         let over = |found: u64, agreed: u64| found as f64 > agreed as f64 * SLACK;
         let mut findings = Vec::new();
-        if size.stripped > self.promised {
-            findings.push(format!("{} bytes, promised are {}", size.stripped, self.promised));
-        }
         if over(size.stripped, self.stripped) {
             let agreed = self.stripped;
             findings.push(format!("{} bytes, {agreed} are agreed in {FILE}", size.stripped));
@@ -86,10 +84,11 @@ impl Budget {
             let agreed = self.crates.get(&name).copied().unwrap_or(0);
             text.push_str(&format!("{name:<22} {bytes:>10} {agreed:>10}\n"));
         }
-        text.push_str(&format!(
-            "{:<22} {:>10} {:>10}, promised {}",
-            "stripped library", size.stripped, self.stripped, self.promised
-        ));
+        let (stripped, agreed, promised) = (size.stripped, self.stripped, self.promised);
+        text.push_str(&format!("{:<22} {stripped:>10} {agreed:>10}", "stripped library"));
+        if let Some(over) = stripped.checked_sub(promised).filter(|over| *over > 0) {
+            text.push_str(&format!(": {over} above the {promised} that were promised"));
+        }
         text
     }
 
@@ -131,8 +130,9 @@ mod tests {
     fn growth_and_new_crates_are_named() {
         let budget = Budget::of(&size(2_000_000, &[("core", 900_000), ("tiny", 5_000)]));
         let grown = size(3_100_000, &[("core", 1_000_000), ("tiny", 5_000), ("regex", 500_000)]);
+        assert!(budget.table(&grown).ends_with(": 100000 above the 3000000 that were promised"));
         let findings = budget.findings(&grown).join("\n");
-        for part in ["promised", "agreed in", "core: 1000000", "regex: 500000 bytes, nothing"] {
+        for part in ["agreed in", "core: 1000000", "regex: 500000 bytes, nothing"] {
             assert!(findings.contains(part), "{part}: {findings}");
         }
     }

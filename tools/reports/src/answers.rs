@@ -17,6 +17,9 @@ use crate::privacy::frequencies;
 /// Different questions, values and epsilons that are told apart; more is no feedback of one app.
 const QUESTIONS_MAX: usize = 4_096;
 
+/// Answers that are held at once: some two gigabytes.
+const ANSWERS_MAX: usize = 1 << 24;
+
 const COLUMNS: [(&str, bool); 7] = [
     ("installation", true),
     ("sequence", true),
@@ -40,8 +43,10 @@ pub struct PrivateAnswers {
     pub answers: u64,
     /// Installations that they come from.
     pub installations: u64,
-    /// Values that were told, by name.
+    /// Values that were told, by name: at most as many as are possible, those told most.
     pub values: Vec<AnsweredValue>,
+    /// Answers with other values: no phone that keeps to the plan gives them. In no share.
+    pub strange: u64,
 }
 
 /// One value of a question.
@@ -70,13 +75,20 @@ type Question = (String, u64, u32);
 ///
 /// # Errors
 /// [`Error::NoFeedback`], [`Error::File`], [`Error::Parquet`], [`Error::Row`] with file, row and
-/// column; [`Error::InvalidSetting`] when more values were told than are possible.
+/// column, also above 4,096 different questions; [`Error::TooMuch`] above 16 million answers.
 pub fn private_answers(directory: &Path, app: &str) -> Result<Vec<PrivateAnswers>> {
     let mut words = Feedback::new(app);
-    let mut questions: BTreeMap<Question, HashMap<(Word, Word), Latest>> = BTreeMap::new();
+    let (mut questions, mut held) = (BTreeMap::new(), 0);
     for folder in day_folders(directory, app)? {
         for path in &folder.files {
-            scan(path, &COLUMNS, |cells| take(&cells, &mut words, &mut questions))?;
+            scan(path, &COLUMNS, |cells| {
+                held += take(&cells, &mut words, &mut questions)?;
+                if held > ANSWERS_MAX {
+                    let (path, limit) = (path.clone(), ANSWERS_MAX);
+                    return Err(Error::TooMuch { path, limit }.into());
+                }
+                Ok(())
+            })?;
         }
     }
     let found = questions.into_iter().map(|(question, answers)| estimate(&question, answers));
@@ -89,36 +101,41 @@ struct Latest {
     value: Option<String>,
 }
 
+/// Takes the answers of a row; gives how many installations and items are new with a question.
 fn take(
     cells: &Cells<'_, 7>,
     words: &mut Feedback,
     questions: &mut BTreeMap<Question, HashMap<(Word, Word), Latest>>,
-) -> Result<(), Refused> {
-    let Some(randomised) = cells.text(6)? else { return Ok(()) };
+) -> Result<usize, Refused> {
+    let Some(randomised) = cells.text(6)? else { return Ok(0) };
     let randomised: RandomisedParts =
         serde_json::from_str(randomised).map_err(|_| ("randomised", "is not as it should be"))?;
     let (installation, item) =
         (words.word(cells.needed_text(0)?), words.word(cells.needed_text(3)?));
     let sequence = cells.unsigned(1)?.ok_or_else(|| cells.missing(1))?;
     let kind = cells.needed_text(2)?;
+    let mut new = 0;
     for (part, how) in randomised {
         let (name, value) = match part.strip_prefix("details.") {
             Some(name) => (format!("{kind}.{name}"), Some(detail(cells, name)?)),
             None if cells.text(4)?.is_some() => ("like".to_owned(), None),
             None => ("like".to_owned(), Some(kind.to_owned())),
         };
-        if questions.len() >= QUESTIONS_MAX {
+        let asked = (name, how.epsilon.to_bits(), how.values);
+        if questions.len() >= QUESTIONS_MAX && !questions.contains_key(&asked) {
             return Err(Wrong::from(("randomised", "there are too many different ones")).into());
         }
-        let question = questions.entry((name, how.epsilon.to_bits(), how.values)).or_default();
+        let question = questions.entry(asked).or_default();
+        let before = question.len();
         let latest = question
             .entry((installation, item))
             .or_insert_with(|| Latest { sequence, value: value.clone() });
         if latest.sequence <= sequence {
             *latest = Latest { sequence, value };
         }
+        new += question.len() - before;
     }
-    Ok(())
+    Ok(new)
 }
 
 fn detail(cells: &Cells<'_, 7>, name: &str) -> Result<String, Wrong> {
@@ -142,17 +159,20 @@ fn estimate(
     for value in answers.into_values().filter_map(|latest| latest.value) {
         *told.entry(value).or_default() += 1;
     }
-    let n: u64 = told.values().sum();
+    // What a phone tells is bounded by its declarations; what claims to be one may tell anything.
+    let mut told: Vec<(String, u64)> = told.into_iter().collect();
+    told.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let strange = told.split_off(told.len().min(*possible as usize));
+    let strange = strange.into_iter().map(|(_, count)| count).sum();
+    told.sort();
+    let n: u64 = told.iter().map(|(_, count)| count).sum();
     if n == 0 {
         return Ok(None);
     }
     let wrong = |reason| Error::InvalidSetting { setting: "randomised", reason };
     let response = RandomisedResponse::new(*possible, epsilon)
         .map_err(|error| wrong(format!("{question}: {error}")))?;
-    let mut counts: Vec<u64> = told.values().copied().collect();
-    if counts.len() > *possible as usize {
-        return Err(wrong(format!("{question}: {} values of {possible}", counts.len())));
-    }
+    let mut counts: Vec<u64> = told.iter().map(|(_, count)| *count).collect();
     counts.resize(*possible as usize, 0);
     let estimates = frequencies(&response, &counts)?;
     let values = told.into_iter().zip(estimates).map(|((value, told), share)| {
@@ -162,7 +182,16 @@ fn estimate(
     });
     let (question, possible) = (question.clone(), *possible);
     let values = values.collect();
-    Ok(Some(PrivateAnswers { question, epsilon, possible, answers: n, installations, values }))
+    let answers = n;
+    Ok(Some(PrivateAnswers {
+        question,
+        epsilon,
+        possible,
+        answers,
+        installations,
+        values,
+        strange,
+    }))
 }
 
 /// The answers as CSV (RFC 4180), with a header.
@@ -207,4 +236,29 @@ pub fn answers_table(answers: &[PrivateAnswers]) -> String {
 
 fn rows(answers: &[PrivateAnswers]) -> impl Iterator<Item = (&PrivateAnswers, &AnsweredValue)> {
     answers.iter().flat_map(|of| of.values.iter().map(move |value| (of, value)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_beyond_those_possible_spoil_nothing() {
+        let mut words = Feedback::new("town");
+        let mut answers = HashMap::new();
+        let mut say = |installation: u32, value: &str| {
+            let who = words.word(&format!("phone-{installation}"));
+            let latest = Latest { sequence: 1, value: Some(value.to_owned()) };
+            answers.insert((who, words.word("luna")), latest);
+        };
+        (0..60).for_each(|phone| say(phone, "like"));
+        (60..100).for_each(|phone| say(phone, "dislike"));
+        (100..103).for_each(|phone| say(phone, "whatever"));
+        let question = ("like".to_owned(), 1.0f64.to_bits(), 2);
+        let found = estimate(&question, answers).unwrap().unwrap();
+        assert_eq!((found.answers, found.strange, found.installations), (100, 3, 103));
+        let values: Vec<_> = found.values.iter().map(|v| (v.value.as_str(), v.told)).collect();
+        assert_eq!(values, [("dislike", 40), ("like", 60)]);
+        assert!((found.values.iter().map(|v| v.share).sum::<f64>() - 1.0).abs() < 1e-12);
+    }
 }

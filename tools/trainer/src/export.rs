@@ -154,6 +154,13 @@ pub fn write_model(
     directory: &Path,
 ) -> Result<TrainingRecord> {
     std::fs::create_dir_all(directory).map_err(Error::file(directory, "making the directory"))?;
+    // Without it the directory is no model, until all of the new one is there.
+    match std::fs::remove_file(directory.join("training.json")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            return Err(Error::file(directory, "removing training.json")(error));
+        }
+        _ => {}
+    }
     write_catalogue(&data.items, &directory.join("catalogue.jsonl"))?;
     let (n, d) = (data.items.len(), model.dimensions);
     let popularity = &model.popularity;

@@ -150,6 +150,10 @@ pub fn retrain_study(
 }
 
 fn check(settings: &StudySettings) -> Result<()> {
+    if matches!(settings.model, ClassicalModel::Bpr(_)) {
+        // It has no vector of a user who came after its training, so more than the model would age.
+        return Err(Error::setting("model", "bpr does not know users who came later"));
+    }
     let days = settings.window_days;
     if !(days > 0.0 && days.is_finite()) {
         return Err(Error::setting("window_days", format!("{days} is not above 0")));

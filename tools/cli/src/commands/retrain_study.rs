@@ -45,7 +45,7 @@ pub(crate) struct RetrainStudy {
     #[arg(long, value_name = "SHARES", value_delimiter = ',', default_value = "0.125,0.25,0.5,1")]
     shares: Vec<f64>,
 
-    /// The model: ials, item-knn, ease, popularity or bpr.
+    /// The model: ials, item-knn, ease or popularity.
     #[arg(long, value_name = "NAME", value_parser = model, default_value = "ials")]
     model: ClassicalModel,
 

@@ -190,11 +190,13 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
     let probes = asked.run.probe.then(ProbeSettings::default);
     let measuring = Measuring::new(bootstrap, &grouping, probes);
-    let interrupt = Interrupt::watch()?;
+    // Only a network asks between its steps; Ctrl-C ends all other training at once.
+    let is_network = settings.model == Model::Sasrec;
+    let interrupt = is_network.then(Interrupt::watch).transpose()?;
     let session = Session {
         epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
-        stop: &|| interrupt.is_asked(),
-        checkpoints: (settings.model == Model::Sasrec).then_some(asked.output.as_path()),
+        stop: &|| interrupt.as_ref().is_some_and(Interrupt::is_asked),
+        checkpoints: is_network.then_some(asked.output.as_path()),
         resume: asked.resume,
         observer: &measuring,
         ..Session::of(&progress)

@@ -6,7 +6,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::{MeasuredModel, folder};
-use crate::evaluation::{BootstrapSettings, Metric, PairedComparison, compare, holm};
+use crate::evaluation::{BootstrapSettings, Metric, PairedComparison, Protocol, compare, holm};
+use crate::split::SplitRule;
 use crate::{Error, Result};
 
 /// Two models compared by one measure.
@@ -78,7 +79,10 @@ pub fn compare_runs(
     let same = a.evaluation.k == b.evaluation.k
         && a.evaluation.protocol == b.evaluation.protocol
         && a.evaluation.exclude_seen == b.evaluation.exclude_seen
-        && a.split == b.split;
+        && a.split == b.split
+        // What is drawn by chance is drawn by the seed.
+        && (!matches!(a.split, SplitRule::Random { .. }) || a.seed == b.seed)
+        && (a.evaluation.protocol == Protocol::Full || a.evaluation.seed == b.evaluation.seed);
     if !same {
         return Err(Error::data(
             "the two runs part or rank in another way; figures do not compare",

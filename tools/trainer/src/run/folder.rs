@@ -45,6 +45,8 @@ pub fn write_run(
     data: &Interactions,
     folder: &Path,
 ) -> Result<()> {
+    // Without a separator at its end, so that what stands beside it does.
+    let folder = &folder.components().collect::<PathBuf>();
     let there = folder.symlink_metadata().is_ok();
     if there && !folder.join(RECORD).is_file() {
         let is_empty = fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
@@ -73,7 +75,13 @@ fn publish(partial: &Path, folder: &Path, there: bool) -> Result<()> {
         remove(&old)?;
         fs::rename(folder, &old).map_err(Error::file(folder, "moving the old run away"))?;
     }
-    fs::rename(partial, folder).map_err(Error::file(folder, "putting in place"))?;
+    if let Err(error) = fs::rename(partial, folder) {
+        if there {
+            // The old run goes back; where that fails too, it keeps the name that says what it is.
+            let _ = fs::rename(&old, folder);
+        }
+        return Err(Error::file(folder, "putting in place")(error));
+    }
     remove(&old)
 }
 

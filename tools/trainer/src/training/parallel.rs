@@ -11,8 +11,11 @@ pub fn available() -> usize {
     std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
 }
 
-/// Applies `work` to each part of `queue`, on `threads` threads (at least 1), and gives the
-/// results in the order of the queue.
+/// Threads at once, whatever is asked for: systems refuse many more.
+const THREADS_MAX: usize = 1_024;
+
+/// Applies `work` to each part of `queue`, on `threads` threads (1 to 1,024), and gives the results
+/// in the order of the queue.
 ///
 /// # Errors
 /// The error of the earliest part that failed; parts that had not begun are then skipped.
@@ -39,7 +42,7 @@ pub fn map<T: Send, R: Send>(
         done
     };
     let mut all = std::thread::scope(|scope| {
-        let others: Vec<_> = (1..threads).map(|_| scope.spawn(worker)).collect();
+        let others: Vec<_> = (1..threads.min(THREADS_MAX)).map(|_| scope.spawn(worker)).collect();
         let mut all = worker();
         for other in others {
             match other.join() {

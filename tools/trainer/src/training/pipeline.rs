@@ -297,11 +297,11 @@ impl Run<'_> {
         }
         let settings = EvaluationSettings {
             k: self.settings.k,
+            protocol: self.settings.protocol,
             exclude_seen: self.plan.consumed != Consumed::Keep,
             users_max: Some(self.settings.users_max),
             seed: self.settings.seed,
             threads: self.settings.threads,
-            ..EvaluationSettings::default()
         };
         let mut done = 0;
         let total = if model.is_some() { 4 } else { 2 };

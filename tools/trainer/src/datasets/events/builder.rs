@@ -256,9 +256,12 @@ impl<'a> Builder<'a> {
         let untimed = self.events.len() - timed;
         if timed > 0 && untimed > 0 {
             let what = format!(
-                "{untimed} of {} events have no time: the file's order stands for time",
+                "{untimed} of {} events have no time: the file's order stands for time, and no \
+                 time is used",
                 self.events.len()
             );
+            // Those without a time would else come before all others.
+            self.events.iter_mut().for_each(|event| event.at_ms = None);
             self.warn(0, what);
         }
         if self.rated && self.settings.positive_rating.is_none() {

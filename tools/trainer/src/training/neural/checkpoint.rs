@@ -48,6 +48,23 @@ pub struct State {
 }
 
 impl State {
+    /// What cannot be so in a state that a run has written.
+    fn contradiction(&self) -> Option<&'static str> {
+        // A run of a step a microsecond would take a hundred years to come here.
+        const COUNT_MAX: u64 = 1 << 52;
+        let counts = [self.epoch as u64, self.batch as u64, self.steps];
+        if counts.iter().any(|count| *count > COUNT_MAX) {
+            return Some("counts more steps than any run makes");
+        }
+        if self.history_bits.len() != self.epoch {
+            return Some("has not as many records as epochs");
+        }
+        let best = self.best.is_none_or(|(epoch, value)| {
+            (1..=self.epoch).contains(&epoch) && f64::from_bits(value).is_finite()
+        });
+        (!best).then_some("has a best epoch that was none of its own")
+    }
+
     pub(super) fn push(&mut self, EpochRecord { loss, validation }: EpochRecord) {
         self.history_bits.push((loss.to_bits(), validation.map(f64::to_bits)));
     }
@@ -136,6 +153,9 @@ impl Checkpoint {
         let state: State = serde_json::from_str(state).map_err(|e| refused(e.to_string()))?;
         if state.format != FORMAT {
             return Err(refused(format!("has format {}, {FORMAT} is known", state.format)));
+        }
+        if let Some(reason) = state.contradiction() {
+            return Err(refused(reason.into()));
         }
         if state.fingerprint != fingerprint {
             let reason = "is of a run with other data or settings; without --resume a new run \

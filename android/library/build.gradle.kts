@@ -151,6 +151,10 @@ val cargoNdk = tasks.register<CargoNdk>("cargoNdk") {
         fileTree(workspace.dir("core/src")),
         fileTree(workspace.dir("ffi/src")),
         workspace.file("Cargo.lock"),
+        workspace.file(".cargo/config.toml"),
+        workspace.file("core/Cargo.toml"),
+        workspace.file("ffi/Cargo.toml"),
+        workspace.file("ffi/build.rs"),
         workspace.file("Cargo.toml"),
     )
     abis.set(targets.keys)

@@ -56,7 +56,8 @@ impl Noctule {
         // Whether a release is on its way is looked up again.
         *delivery = Session { free_bytes: delivery.free_bytes, ..Session::default() };
         drop(delivery);
-        self.fill_shelf()
+        // What is in memory may be of before; a resumption that is tried again reads it again.
+        self.fill_shelf().inspect_err(|_| drop(self.store.suspend()))
     }
 
     fn take_up(&self) -> Result<bool> {

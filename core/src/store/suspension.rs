@@ -89,7 +89,10 @@ impl Store {
     /// [`Error::Closed`].
     pub fn suspend(&self) -> Result<()> {
         self.suspension.begin()?;
-        if let Some(open) = self.guard_interrupting().take() {
+        let mut guard = self.guard_interrupting();
+        // Somebody may have resumed it while this waited: with the guard, the phase is said again.
+        self.suspension.begin()?;
+        if let Some(open) = guard.take() {
             let keep_log = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
             // Without it closing takes longer, and that is all.
             let _ = open.connection.set_db_config(keep_log, true);

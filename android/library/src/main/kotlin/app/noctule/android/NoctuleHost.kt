@@ -32,6 +32,9 @@ class NoctuleHost(
 ) {
     private val opening = Mutex()
 
+    /** One loop of transfers at a time: two would write into one file. */
+    internal val transferring = Mutex()
+
     @Volatile
     private var opened: Noctule? = null
 
@@ -40,7 +43,7 @@ class NoctuleHost(
         opened?.let { return Outcome.Ok(it) }
         val said = try {
             config()
-        } catch (thrown: IllegalStateException) {
+        } catch (thrown: Exception) {
             return Outcome.Failed(NoctuleError.Internal("the app's configuration: $thrown"))
         }
         open(said).also { opened = it.getOrNull() }

@@ -80,24 +80,36 @@ class NoctuleWork(
     }
 
     /** Moves what is to be moved as soon as there is a network: after feedback was recorded. */
-    fun transferNow() = transferOnce(TRANSFER_NOW, NetworkType.CONNECTED, 0)
+    fun transferNow() = transferOnce(TRANSFER_NOW, NetworkType.CONNECTED, 0, ExistingWorkPolicy.KEEP)
 
     /** The same at [ms], Unix milliseconds, or later. */
     fun transferAt(ms: Long, nowMs: Long = System.currentTimeMillis()) =
-        transferOnce(TRANSFER_LATER, NetworkType.CONNECTED, (ms - nowMs).coerceIn(0, DAY_MS))
+        transferOnce(
+            TRANSFER_LATER,
+            NetworkType.CONNECTED,
+            (ms - nowMs).coerceIn(0, DAY_MS),
+            ExistingWorkPolicy.REPLACE,
+        )
 
     /** The same on a network that costs nothing. */
-    fun transferOnWifi() = transferOnce(TRANSFER_WIFI, NetworkType.UNMETERED, 0)
+    fun transferOnWifi() =
+        transferOnce(TRANSFER_WIFI, NetworkType.UNMETERED, 0, ExistingWorkPolicy.REPLACE)
 
-    private fun transferOnce(name: String, network: NetworkType, delayMs: Long) {
+    private fun transferOnce(
+        name: String,
+        network: NetworkType,
+        delayMs: Long,
+        policy: ExistingWorkPolicy,
+    ) {
         val constraints = Constraints.Builder().setRequiredNetworkType(network).build()
         val request = OneTimeWorkRequest.Builder(transfer)
             .setConstraints(constraints)
             .setInitialDelay(delayMs, TimeUnit.MILLISECONDS)
             .addTag(TAG)
             .build()
-        // The last one that asks knows best; work that enqueues itself may not be replaced by KEEP.
-        manager.enqueueUniqueWork(name, ExistingWorkPolicy.APPEND_OR_REPLACE, request)
+        // Of two for a later time the last one that asks knows best, also where it replaces the one
+        // that asks, which is at its end. Appended ones would wait for one another.
+        manager.enqueueUniqueWork(name, policy, request)
     }
 
     /** Takes everything back: for a logout without another profile, and for a withdrawal. */

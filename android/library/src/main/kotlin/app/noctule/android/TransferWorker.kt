@@ -6,6 +6,7 @@ import androidx.work.CoroutineWorker
 import androidx.work.WorkerParameters
 import app.noctule.NoctuleError
 import app.noctule.Outcome
+import kotlinx.coroutines.sync.withLock
 
 /**
  * Sends feedback and fetches releases under WorkManager. [NoctuleWork] enqueues it.
@@ -40,7 +41,7 @@ open class TransferWorker(context: Context, parameters: WorkerParameters) :
         val loop = TransferLoop(noctule, transport, device, settings.uploadOverMetered) {
             allowed - (elapsedMs() - begun)
         }
-        return when (val end = loop.run()) {
+        return when (val end = host.transferring.withLock { loop.run() }) {
             TransferEnd.Done -> Result.success(data("end" to "done"))
             is TransferEnd.WaitUntil -> {
                 work.transferAt(end.ms)

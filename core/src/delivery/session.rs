@@ -28,6 +28,8 @@ pub struct UnderWay {
     pub purpose: Purpose,
     /// Where its body goes.
     pub destination: PathBuf,
+    /// Bytes that its file had before.
+    pub begin: u64,
     /// Bytes that its file may have at most.
     pub end: u64,
 }
@@ -125,6 +127,7 @@ impl Session {
             id: request.id.clone(),
             purpose,
             destination: request.destination.clone(),
+            begin: request.offset,
             end: request.offset.saturating_add(request.length_max),
         });
         Transfer::Fetch(request)

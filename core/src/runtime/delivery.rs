@@ -152,7 +152,14 @@ impl Noctule {
             }
             // Object stores say 403 of what is not there to those who may not list.
             (Some(403 | 404), Purpose::Metadata) => self.advance(&mut session, id, Update::missing),
-            (Some(200 | 206), Purpose::Release) => Ok(()),
+            (Some(200 | 206), Purpose::Release) => {
+                let have = std::fs::metadata(&under_way.destination).map_or(0, |m| m.len());
+                if have > under_way.begin {
+                    return Ok(());
+                }
+                // A portal, or an empty body: to ask again at once would go on without end.
+                self.pause_delivery(id, outcome.retry_after_s())
+            }
             (Some(416), Purpose::Release) => {
                 // The server's file is shorter than what is here: one of the two is wrong.
                 remove_if_there(&under_way.destination)?;

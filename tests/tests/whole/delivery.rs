@@ -5,6 +5,7 @@ use std::path::Path;
 use noctule_core::base::{Network, Transfer, TransferOutcome};
 use noctule_core::delivery::CHUNK_BYTES;
 use noctule_core::release::{ITEMS_FILE, Manifest};
+use noctule_tests::collector::answer;
 use noctule_tests::phone::check_whole;
 use noctule_tests::server::{Manners, Server, fetch};
 use noctule_tests::town::DAY_MS;
@@ -215,6 +216,36 @@ fn a_busy_server_is_left_alone_as_long_as_it_asks() {
     assert!(matches!(last, Transfer::Wait { until_ms } if until_ms >= now_ms + 3_600_000));
     assert_eq!(stage.drive().0, last);
     stage.server.behave(Manners::default());
+    stage.settle();
+    assert_eq!(stage.release().as_deref(), Some("town@1"));
+}
+
+#[test]
+fn a_good_answer_that_brings_nothing_is_followed_by_a_pause() {
+    let mut stage = Stage::new();
+    stage.repository.publish(&large(1).pack(stage.path()), 100);
+    let request = loop {
+        match stage.phone.next_transfer(Network::Unmetered).unwrap() {
+            Transfer::Fetch(request) if request.length_max > 512 * 1_024 => break request,
+            Transfer::Fetch(request) => {
+                let outcome = fetch(stage.server.address(), &request, &mut |_| {});
+                stage.phone.transfer_finished(&request.id, &outcome).unwrap();
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    for status in [206, 200] {
+        stage.phone.transfer_finished(&request.id, &answer(status, "")).unwrap();
+        let Transfer::Wait { until_ms } = stage.phone.next_transfer(Network::Unmetered).unwrap()
+        else {
+            panic!("asked again at once after an empty {status}");
+        };
+        stage.phone.clock.set(until_ms);
+        let Transfer::Fetch(again) = stage.phone.next_transfer(Network::Unmetered).unwrap() else {
+            panic!("it is still wanted");
+        };
+        assert_eq!(again, request);
+    }
     stage.settle();
     assert_eq!(stage.release().as_deref(), Some("town@1"));
 }

@@ -41,8 +41,15 @@ class UrlConnectionTransport(
             collectorHeaders.forEach(connection::setRequestProperty)
             request.headers.forEach { connection.setRequestProperty(it.name, it.value) }
             connection.setFixedLengthStreamingMode(request.body.size)
-            connection.outputStream.use { it.write(request.body) }
-            val status = connection.responseCode
+            // A server may answer before it has read all: 413, and when to come again.
+            val unsent = runCatching { connection.outputStream.use { it.write(request.body) } }
+            val status = try {
+                connection.responseCode
+            } catch (error: IOException) {
+                throw unsent.exceptionOrNull() ?: error
+            }
+            // Without an error it read all, whatever writing said.
+            if (status < HttpURLConnection.HTTP_BAD_REQUEST) unsent.getOrThrow()
             // The stream of an error is null when its body is empty, and the other one throws.
             val failed = status >= HttpURLConnection.HTTP_BAD_REQUEST
             val stream = if (failed) connection.errorStream else connection.inputStream

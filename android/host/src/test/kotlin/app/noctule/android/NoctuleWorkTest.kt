@@ -57,6 +57,10 @@ class NoctuleWorkTest : ProfileTest() {
         work().transferOnWifi()
         val wifi = manager.current.getValue(NoctuleWork.TRANSFER_WIFI)
         assertEquals(NetworkType.UNMETERED, wifi.constraints.requiredNetworkType)
+        work().transferNow()
+        // Appended ones would wait for one another, each for its own delay.
+        val policies = manager.all.map { it.policy }
+        assertEquals(listOf("REPLACE", "REPLACE", "REPLACE", "REPLACE", "KEEP"), policies)
     }
 
     @Test

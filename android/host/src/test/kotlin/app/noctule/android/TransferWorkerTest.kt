@@ -22,6 +22,8 @@ import app.noctule.impressions
 import app.noctule.testing.FakeNoctule
 import java.io.File
 import java.net.ServerSocket
+import java.net.SocketException
+import java.net.SocketTimeoutException
 import java.net.URL
 import java.util.concurrent.CountDownLatch
 import java.util.concurrent.TimeUnit
@@ -33,6 +35,7 @@ import kotlinx.coroutines.async
 import kotlinx.coroutines.awaitCancellation
 import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
+import kotlinx.coroutines.withContext
 import org.junit.jupiter.api.Assertions.assertArrayEquals
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -225,6 +228,21 @@ class TransferWorkerTest : ProfileTest() {
                 upload.cancel()
                 upload.join()
                 assertTrue((System.nanoTime() - begun) / 1_000_000 < 5_000)
+                withContext(Dispatchers.IO) {
+                    silent.accept().use { socket ->
+                        socket.soTimeout = 5_000
+                        // Ends when the other side has closed; else it throws that time is over.
+                        val closed = try {
+                            socket.getInputStream().readBytes()
+                            true
+                        } catch (_: SocketTimeoutException) {
+                            false
+                        } catch (_: SocketException) {
+                            true
+                        }
+                        assertTrue(closed)
+                    }
+                }
             }
         }
     }

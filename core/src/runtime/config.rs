@@ -44,7 +44,8 @@ pub struct Config {
     /// How much feedback is kept on the device.
     pub retention: Retention,
     /// Ed25519 public keys of the collector. With any, only an acknowledgement that one of them
-    /// signed removes feedback from the device; without, the app's connection vouches for it.
+    /// signed removes feedback from the device, and only such an answer ends a request to delete;
+    /// without, the app's connection vouches for both.
     pub collector_keys: Vec<[u8; 32]>,
     /// What [`crate::Noctule::schedule`] goes by.
     pub schedule: SchedulePolicy,

@@ -113,7 +113,8 @@ impl Noctule {
         random: &mut SeededRandom,
     ) -> Result<()> {
         self.store.write("finishing a deletion request", |transaction| {
-            if deletions::rows::finished(transaction, id, outcome, now_ms, random)? {
+            let keys = &self.config.collector_keys;
+            if deletions::rows::finished(transaction, (id, outcome), keys, now_ms, random)? {
                 // The pseudonym was left in this request only.
                 meta::put_number(transaction, SCRUB_PENDING, 1)?;
             }

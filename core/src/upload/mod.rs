@@ -3,6 +3,7 @@
 mod batch;
 pub mod deletions;
 pub mod metered;
+mod signed;
 pub mod wire;
 pub mod withheld;
 

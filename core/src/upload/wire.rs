@@ -4,11 +4,10 @@
 //! `POST {collector}/v1/batches`, `content-type: application/x-ndjson`,
 //! `content-encoding: gzip`. The answer to a durable batch is 200 with an [`Acknowledgement`].
 
-use ed25519_dalek::{Signature, VerifyingKey};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::base::digest;
+use super::signed::is_signed_by;
 use crate::base::limits::EXAM_NAMES_MAX;
 use crate::exam::ExamReport;
 
@@ -119,14 +118,7 @@ impl Acknowledgement {
     /// canonical ones are refused (`verify_strict`).
     #[must_use]
     pub fn is_signed_by(&self, keys: &[[u8; 32]]) -> bool {
-        let signature = self.signature.as_deref().and_then(digest::bytes_of_hex::<64>);
-        let Some(signature) = signature.map(|bytes| Signature::from_bytes(&bytes)) else {
-            return false;
-        };
-        let text = self.signed_text();
-        keys.iter()
-            .filter_map(|key| VerifyingKey::from_bytes(key).ok())
-            .any(|key| key.verify_strict(text.as_bytes(), &signature).is_ok())
+        is_signed_by(keys, &self.signed_text(), self.signature.as_deref())
     }
 }
 

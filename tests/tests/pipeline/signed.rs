@@ -59,3 +59,26 @@ fn a_phone_keeps_what_another_collector_or_an_unsigned_answer_acknowledges() {
         assert_eq!(collector.stop().unwrap().stored_events, 2, "{name}");
     }
 }
+
+/// Asks for the deletion of what a phone has sent; gives how many requests wait afterwards.
+fn ask_to_delete(phone: &Phone, address: SocketAddr) -> u32 {
+    let Transfer::Upload(request) = phone.next_transfer(Network::Unmetered).unwrap() else {
+        panic!("nothing is asked");
+    };
+    assert_eq!(request.path, "/v1/deletions");
+    phone.transfer_finished(&request.id, &post(address, &request)).unwrap();
+    phone.status().unwrap().deletions_pending
+}
+
+#[test]
+fn a_request_to_delete_ends_with_an_answer_that_the_phones_own_collector_has_signed() {
+    for (seed, waiting) in [(Some(KEY), 0), (None, 1), (Some([4; 32]), 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let collector = collector(&folder.path().join("output"), seed);
+        let phone = phone(&folder.path().join("profile"));
+        let _ = send(&phone, collector.address());
+        phone.erase().unwrap();
+        assert_eq!(ask_to_delete(&phone, collector.address()), waiting, "{seed:?}");
+        collector.stop().unwrap();
+    }
+}

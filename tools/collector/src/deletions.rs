@@ -34,7 +34,10 @@ struct AnyDeletion {
 /// `POST /v1/deletions`.
 pub(crate) async fn receive(State(service): State<Arc<Service>>, request: Request) -> Response {
     match take(&service, request).await {
-        Ok(installation) => Json(DeletionAnswer { installation }).into_response(),
+        Ok(installation) => {
+            let answer = DeletionAnswer { installation, signature: None };
+            Json(service.signed_deletion(answer)).into_response()
+        }
         Err(problem) => problem.into_response(),
     }
 }

@@ -11,6 +11,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::{get, post};
 use noctule_core::upload::Acknowledgement;
+use noctule_core::upload::deletions::DeletionAnswer;
 use serde_json::json;
 use tokio::sync::{Semaphore, SemaphorePermit, mpsc, oneshot};
 use tokio::time::timeout;
@@ -63,6 +64,14 @@ impl Service {
         let (places, turns) = (Semaphore::new(places), Semaphore::new(requests));
         let room = Room::new(limits.bodies_bytes);
         Self { gate, limits, signer, places, turns, room, commands, shared }
+    }
+
+    /// The answer to a request to delete, signed where the collector has a key.
+    pub(crate) fn signed_deletion(&self, answer: DeletionAnswer) -> DeletionAnswer {
+        match &self.signer {
+            Some(signer) => signer.signed_deletion(answer),
+            None => answer,
+        }
     }
 
     /// Reads a body of at most `limit` bytes; sent away before that, when it is plain that the turn

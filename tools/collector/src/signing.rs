@@ -1,10 +1,11 @@
-//! The collector's signature under its acknowledgements.
+//! The collector's signature under its answers.
 
 use std::fmt;
 use std::sync::Arc;
 
 use noctule_core::base::digest::hex_of;
 use noctule_core::upload::Acknowledgement;
+use noctule_core::upload::deletions::DeletionAnswer;
 
 /// Gives the signature of bytes.
 type Sign = dyn Fn(&[u8]) -> [u8; 64] + Send + Sync;
@@ -17,7 +18,7 @@ type Sign = dyn Fn(&[u8]) -> [u8; 64] + Send + Sync;
 pub struct Signer(Arc<Sign>);
 
 impl Signer {
-    /// Signs by calling `sign` with the bytes, once for each batch and on the threads that serve:
+    /// Signs by calling `sign` with the bytes, once for each answer and on the threads that serve:
     /// it should take microseconds.
     pub fn new(sign: impl Fn(&[u8]) -> [u8; 64] + Send + Sync + 'static) -> Self {
         Self(Arc::new(sign))
@@ -27,6 +28,12 @@ impl Signer {
     pub(crate) fn signed(&self, answer: Acknowledgement) -> Acknowledgement {
         let signature = (self.0)(answer.signed_text().as_bytes());
         Acknowledgement { signature: Some(hex_of(&signature)), ..answer }
+    }
+
+    /// The answer to a request to delete with its signature.
+    pub(crate) fn signed_deletion(&self, answer: DeletionAnswer) -> DeletionAnswer {
+        let signature = (self.0)(answer.signed_text().as_bytes());
+        DeletionAnswer { signature: Some(hex_of(&signature)), ..answer }
     }
 }
 

@@ -9,7 +9,9 @@ use crate::coverage::coverage;
 use crate::error::{Error, Result};
 use crate::estimates::{Estimate, Tally, difference, paired_change, rate};
 use crate::feedback::{Feedback, Word};
-use crate::report::{AbReport, ArmReport, Comparison, ContextRate, NightRate, PositionRate};
+use crate::report::{
+    AbReport, ArmReport, Comparison, ContextRate, NightRate, PositionRate, Withheld,
+};
 use crate::visits::{Observed, Visit, observe};
 
 /// Positions whose click-through is told; what stands below is hardly ever seen.
@@ -31,6 +33,9 @@ pub struct AbSettings {
     pub offset_minutes: i32,
     /// Items of the catalogue, for coverage.
     pub catalogue_items: Option<u64>,
+    /// Installations that an arm, a day, a context or a position must have; what has fewer is left
+    /// out and counted. 1 shows all.
+    pub installations_min: u64,
     /// Events that the devices recorded, for the audit.
     pub recorded_events: Option<u64>,
 }
@@ -44,6 +49,7 @@ impl Default for AbSettings {
             confidence: 0.95,
             offset_minutes: 0,
             catalogue_items: None,
+            installations_min: 1,
             recorded_events: None,
         }
     }
@@ -92,6 +98,16 @@ pub fn ab_report(feedback: &Feedback, settings: &AbSettings) -> Result<AbReport>
             report
         })
         .collect();
+    let few = |report: &ArmReport| report.installations < settings.installations_min;
+    let mut withheld = Withheld {
+        installations_min: settings.installations_min,
+        arms: reports.iter().filter(|report| few(report)).count() as u64,
+        parts: 0,
+    };
+    reports.retain(|report| !few(report));
+    for report in &mut reports {
+        withheld.parts += withhold_parts(report, settings.installations_min);
+    }
     reports.sort_by(|a, b| (a.is_control, &a.name).cmp(&(b.is_control, &b.name)));
     Ok(AbReport {
         schema: 1,
@@ -104,8 +120,22 @@ pub fn ab_report(feedback: &Feedback, settings: &AbSettings) -> Result<AbReport>
         arms: reports,
         impressions_without_arm: observed.without_arm,
         mixed_installations: observed.mixed_installations,
+        withheld,
         audit: audit(feedback, settings.recorded_events),
     })
+}
+
+/// Leaves out days, contexts and positions that too few installations have; gives how many. A day,
+/// context or position without any has no estimate and stays, and so does a rate without visits.
+fn withhold_parts(arm: &mut ArmReport, least: u64) -> u64 {
+    let parts = |arm: &ArmReport| arm.nights.len() + arm.contexts.len() + arm.positions.len();
+    let before = parts(arm);
+    let shown = |rate: &Option<Estimate>| rate.as_ref().is_none_or(|rate| rate.clusters >= least);
+    arm.nights.retain(|night| shown(&night.acceptance));
+    arm.contexts.retain(|context| shown(&context.acceptance));
+    arm.positions.retain(|position| shown(&position.click_through));
+    arm.change = arm.change.take().filter(|change| change.clusters >= least);
+    (before - parts(arm)) as u64
 }
 
 fn control<'a>(names: &[&'a str], settings: &AbSettings) -> Result<Option<&'a str>> {

@@ -47,7 +47,7 @@ pub use feedback::{Feedback, FeedbackRow, Word};
 pub use noctule_core::base::Day;
 pub use page::{
     DemoStory, ItemStory, JourneyStep, Making, Page, PhoneStory, ReasonStory, SlateStory, headline,
-    render_html,
+    render_html, withheld,
 };
 pub use reading::read_feedback;
 pub use readout::{

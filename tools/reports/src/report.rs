@@ -23,7 +23,8 @@ pub struct AbReport {
     pub confidence: f64,
     /// The days with visits, in order.
     pub days: Vec<Day>,
-    /// The arms by name, the control last. Empty when no impression has an arm.
+    /// The arms by name, the control last. Empty when no impression has an arm, or when all arms are
+    /// withheld.
     pub arms: Vec<ArmReport>,
     /// Each arm against the control.
     pub comparisons: Vec<Comparison>,
@@ -31,8 +32,21 @@ pub struct AbReport {
     pub impressions_without_arm: u64,
     /// Installations that were shown slates of more than one arm: they blur the comparison.
     pub mixed_installations: u64,
+    /// Groups that are left out because too few installations are behind them.
+    pub withheld: Withheld,
     /// What was lost or repeated on the way.
     pub audit: Audit,
+}
+
+/// How many groups are left out, so that nobody is read off them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Withheld {
+    /// Installations that a group must have.
+    pub installations_min: u64,
+    /// Arms, with all that belongs to them.
+    pub arms: u64,
+    /// Days, contexts and positions of the other arms.
+    pub parts: u64,
 }
 
 /// What one arm's slates led to.
@@ -50,7 +64,7 @@ pub struct ArmReport {
     pub accepted: u64,
     /// Accepted among all visits.
     pub acceptance: Option<Estimate>,
-    /// The same by day, one entry for each day of the report.
+    /// The same by day, one entry for each day of the report that is not withheld.
     pub nights: Vec<NightRate>,
     /// The same by context, in the order of the day: by the mean minute of the visits.
     pub contexts: Vec<ContextRate>,

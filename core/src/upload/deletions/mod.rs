@@ -1,11 +1,13 @@
 //! Requests to the collector to delete what it has under a pseudonym.
 //!
 //! `POST {collector}/v1/deletions` with a [`DeletionRequest`] as JSON. Asked again for ever, with
-//! growing pauses, until a 200 names the same pseudonym ([`DeletionAnswer`]): whatever the consent,
+//! growing pauses, until a 200 names the same pseudonym ([`DeletionAnswer`]), signed where
+//! the app knows a key of its collector: whatever the consent,
 //! before any batch, and on any network, since it is a few hundred bytes that the user is owed.
 
 pub mod rows;
 
+use super::signed::is_signed_by;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -33,4 +35,22 @@ pub struct DeletionRequest {
 pub struct DeletionAnswer {
     /// The pseudonym.
     pub installation: Uuid,
+    /// Ed25519 signature (RFC 8032) of [`DeletionAnswer::signed_text`], 128 hexadecimal digits; of a
+    /// collector that has a key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signature: Option<String>,
+}
+
+impl DeletionAnswer {
+    /// What a collector signs: two lines that name the pseudonym.
+    #[must_use]
+    pub fn signed_text(&self) -> String {
+        format!("noctule deletion 1\n{}\n", self.installation)
+    }
+
+    /// Whether one of `keys` signed it.
+    #[must_use]
+    pub fn is_signed_by(&self, keys: &[[u8; 32]]) -> bool {
+        is_signed_by(keys, &self.signed_text(), self.signature.as_deref())
+    }
 }

@@ -84,14 +84,15 @@ pub fn next(connection: &Connection, app: &str, now_ms: i64) -> Result<Transfer>
     Ok(earliest.map_or(Transfer::Done, |until_ms| Transfer::Wait { until_ms }))
 }
 
-/// Takes note of how transfer `id` ended; true when its request was answered and is gone.
+/// Takes note of how transfer `id` ended; true when its request was answered, by one of `keys` where
+/// there are any, and is gone.
 ///
 /// # Errors
 /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
 pub fn finished(
     transaction: &Transaction<'_>,
-    id: &str,
-    outcome: &TransferOutcome,
+    (id, outcome): (&str, &TransferOutcome),
+    keys: &[[u8; 32]],
     now_ms: i64,
     random: &mut SeededRandom,
 ) -> Result<bool> {
@@ -100,7 +101,7 @@ pub fn finished(
         return Ok(false);
     };
     let key = &about.installation.as_bytes()[..];
-    if answered(outcome) == Some(about.installation) {
+    if answered(outcome, keys) == Some(about.installation) {
         let removed = transaction.execute("DELETE FROM deletions WHERE installation = ?1", [key]);
         removed.map_err(Error::storage("ending a deletion request"))?;
         return Ok(true);
@@ -113,10 +114,10 @@ pub fn finished(
     Ok(false)
 }
 
-fn answered(outcome: &TransferOutcome) -> Option<Uuid> {
+fn answered(outcome: &TransferOutcome, keys: &[[u8; 32]]) -> Option<Uuid> {
     let TransferOutcome::Answer { status: 200, body, .. } = outcome else { return None };
     let answer: DeletionAnswer = serde_json::from_slice(body).ok()?;
-    Some(answer.installation)
+    (keys.is_empty() || answer.is_signed_by(keys)).then_some(answer.installation)
 }
 
 fn upload(pending: &Pending, app: &str) -> Result<UploadRequest> {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use noctule_reports::{
     AbReport, AbSettings, Page, ab_report, headline, read_feedback, render_csv, render_html,
+    withheld,
 };
 
 use crate::error::{Error, Result};
@@ -53,6 +54,10 @@ pub(crate) struct Report {
     /// Minutes east of UTC in whose days nights are counted.
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     offset_minutes: i32,
+
+    /// Leave out arms, days, contexts and positions of fewer installations; 1 shows all.
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    min_installations: u64,
 }
 
 /// Reports.
@@ -65,6 +70,7 @@ pub(crate) fn run(asked: &Report, output: Output) -> Result<()> {
         accepted_by: asked.accepted_by.clone(),
         confidence: asked.confidence,
         offset_minutes: asked.offset_minutes,
+        installations_min: asked.min_installations,
         ..AbSettings::default()
     };
     let report = ab_report(&feedback, &settings).map_err(Error::failed(failed))?;
@@ -90,6 +96,9 @@ fn text(report: &AbReport, asked: &Report) -> String {
         audit.lost,
         audit.repeated
     );
+    if let Some(sentence) = withheld(report) {
+        text.push_str(&format!("{sentence}\n"));
+    }
     for path in asked.output.iter().chain(&asked.csv) {
         text.push_str(&format!("{}\n", path.display()));
     }

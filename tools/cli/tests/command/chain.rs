@@ -187,7 +187,9 @@ fn a_fleet_uploads_to_a_collector_and_the_report_misses_nothing() {
     assert!(fleet["recorded"].as_u64().unwrap() > 0);
     assert_eq!(fleet["recorded"], fleet["acknowledged"]);
     assert_eq!(fleet["recorded"], collected["stored_events"]);
-    let report = place.json("report feedback --app town --output report.html --csv rates.csv");
+    let report = place.json(
+        "report feedback --app town --output report.html --csv rates.csv --min-installations 1",
+    );
     let audit = &report["audit"];
     assert_eq!((&audit["lost"], &audit["repeated"]), (&0.into(), &0.into()));
     assert_eq!(audit["events"], fleet["recorded"]);
@@ -195,5 +197,8 @@ fn a_fleet_uploads_to_a_collector_and_the_report_misses_nothing() {
     let page = std::fs::read_to_string(place.path("report.html")).unwrap();
     assert!(page.starts_with("<!doctype html>"));
     assert!(std::fs::read_to_string(place.path("rates.csv")).unwrap().starts_with("arm,"));
+    // Eight phones are too few to tell anything of.
+    let few = place.json("report feedback --app town");
+    assert_eq!((&few["arms"], &few["withheld"]["arms"]), (&serde_json::json!([]), &2.into()));
     assert!(place.failure("report feedback --app other").contains("other"));
 }

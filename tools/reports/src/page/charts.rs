@@ -34,7 +34,7 @@ pub(crate) fn nights(report: &AbReport) -> String {
         grid(frame, svg, scale, &y);
         day_labels(frame, svg, &report.days, &x);
         for (index, arm) in report.arms.iter().enumerate() {
-            night_line(svg, arm, colour(index), &x, &y);
+            night_line(svg, (arm, &report.days), colour(index), &x, &y);
         }
         if frame.class == "wide" {
             line_names(frame, svg, report, &y);
@@ -65,17 +65,15 @@ const MONTHS: [&str; 12] =
 
 fn night_line(
     svg: &mut String,
-    arm: &ArmReport,
+    (arm, days): (&ArmReport, &[Day]),
     colour: usize,
     x: &dyn Fn(usize) -> f64,
     y: &dyn Fn(f64) -> f64,
 ) {
-    let known: Vec<(usize, &Estimate)> = arm
-        .nights
-        .iter()
-        .enumerate()
-        .filter_map(|(index, night)| Some((index, night.acceptance.as_ref()?)))
-        .collect();
+    let at = |day: &Day| days.iter().position(|of_report| of_report == day);
+    let nights = arm.nights.iter();
+    let known: Vec<(usize, &Estimate)> =
+        nights.filter_map(|night| Some((at(&night.day)?, night.acceptance.as_ref()?))).collect();
     let point = |index: usize, value: f64| format!("{:.1},{:.1}", x(index), y(value));
     let upper = known.iter().map(|(index, estimate)| point(*index, ends(estimate)[2]));
     let lower = known.iter().rev().map(|(index, estimate)| point(*index, ends(estimate)[1]));
@@ -90,7 +88,7 @@ fn night_line(
         line.join(" ")
     );
     for (index, estimate) in known {
-        let (day, name) = (arm.nights[index].day, escape(&arm.name));
+        let (day, name) = (days[index], escape(&arm.name));
         let _ = write!(
             svg,
             "<circle class=\"dot c{colour}\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.5\">\

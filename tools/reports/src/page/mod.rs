@@ -14,7 +14,7 @@ use std::fmt::Write as _;
 
 pub use story::{DemoStory, ItemStory, JourneyStep, Making, PhoneStory, ReasonStory, SlateStory};
 
-use crate::report::{AbReport, Comparison};
+use crate::report::{AbReport, Comparison, Withheld};
 use markup::{confidence, escape, percent, points, points_interval, rate_interval};
 
 /// What a page shows.
@@ -102,6 +102,18 @@ fn hero(html: &mut String, report: &AbReport, story: Option<&DemoStory>) {
     html.push_str("</section>\n");
 }
 
+/// What is left out of the report, if anything is.
+#[must_use]
+pub fn withheld(report: &AbReport) -> Option<String> {
+    let Withheld { installations_min, arms, parts } = report.withheld;
+    (arms + parts > 0).then(|| {
+        format!(
+            "Left out for having fewer than {installations_min} installations: {arms} arms, \
+             {parts} days, contexts and positions of others."
+        )
+    })
+}
+
 /// The result in one sentence.
 #[must_use]
 pub fn headline(report: &AbReport) -> String {
@@ -141,9 +153,13 @@ fn verdict(report: &AbReport, comparison: &Comparison) -> Option<String> {
 }
 
 fn footer(html: &mut String, report: &AbReport) {
+    html.push_str("<footer>\n");
+    if let Some(sentence) = withheld(report) {
+        let _ = writeln!(html, "<p>{}</p>", escape(&sentence));
+    }
     let _ = write!(
         html,
-        "<footer>\n<p>A visit is one showing of a slate to one installation. It is accepted when \
+        "<p>A visit is one showing of a slate to one installation. It is accepted when \
          an event of the kind <code>{}</code> follows for an item it showed. Intervals hold the \
          truth in {} of all reports; they treat installations, not visits, as independent (delta \
          method, Student’s t). Changes over time compare each installation with itself.</p>\n\

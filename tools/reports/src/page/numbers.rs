@@ -165,11 +165,11 @@ pub(super) fn nights(html: &mut String, report: &AbReport) {
     let columns: Vec<&str> =
         std::iter::once("Day").chain(names.iter().map(String::as_str)).collect();
     table_head(html, "Acceptance rate by day and arm", &columns);
-    for (index, day) in report.days.iter().enumerate() {
+    for day in &report.days {
         let _ = write!(html, "<tr><th scope=\"row\">{} {day}</th>", day.weekday());
         for arm in &report.arms {
-            let night = arm.nights.get(index).and_then(|night| night.acceptance.as_ref());
-            html.push_str(&rate_cell(night));
+            let night = arm.nights.iter().find(|night| night.day == *day);
+            html.push_str(&rate_cell(night.and_then(|night| night.acceptance.as_ref())));
         }
         html.push_str("</tr>\n");
     }

@@ -121,6 +121,38 @@ fn contexts_stand_in_the_order_of_the_day_and_days_in_local_time() {
 }
 
 #[test]
+fn groups_of_too_few_installations_are_left_out_and_counted() {
+    let mut events = Vec::new();
+    for number in 0..5 {
+        let mut phone = Phone::new(format!("m{number}"), "model");
+        phone.show(0, "breakfast", &["cafe", "bakery"]);
+        if number < 2 {
+            phone.show(1, "dinner", &["ramen"]);
+        }
+        events.extend(phone.events);
+    }
+    let mut alone = Phone::new("b", "baseline");
+    alone.show(0, "breakfast", &["cafe"]);
+    events.extend(alone.events);
+
+    let shown = |installations_min| {
+        let settings = AbSettings { installations_min, ..AbSettings::default() };
+        ab_report(&feedback(&events), &settings).unwrap()
+    };
+    let all = shown(1);
+    assert_eq!((all.arms.len(), all.withheld.arms, all.withheld.parts), (2, 0, 0));
+    let report = shown(3);
+    assert_eq!((report.withheld.arms, report.withheld.parts), (1, 2));
+    assert!(report.comparisons.is_empty(), "{:?}", report.comparisons);
+    let [model] = &report.arms[..] else { panic!("{:?}", report.arms) };
+    assert_eq!((model.name.as_str(), model.installations), ("model", 5));
+    let contexts: Vec<_> = model.contexts.iter().map(|part| part.context.as_deref()).collect();
+    assert_eq!(contexts, [Some("breakfast")]);
+    assert_eq!((model.nights.len(), model.change), (1, None));
+    assert!(shown(6).arms.is_empty());
+}
+
+#[test]
 fn feedback_outside_the_experiment_is_left_out() {
     let mut phone = Phone::new("a", "model");
     phone.show(0, "breakfast", &["cafe", "bakery"]);

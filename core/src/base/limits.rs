@@ -58,6 +58,9 @@ pub const RULES_MAX: usize = 96;
 /// Answers of a plan that are told with noise.
 pub const PRIVATE_ANSWERS_MAX: usize = 16;
 
+/// Bounds between the ranges of a number that is told with noise.
+pub const PRIVATE_EDGES_MAX: usize = 64;
+
 /// Exposures of a plan.
 pub const EXPOSURES_MAX: usize = 32;
 

@@ -6,6 +6,7 @@ use uuid::Uuid;
 use crate::base::{HistoryItem, Profile, Result};
 use crate::candidates::Generator;
 use crate::consent::rows as consent;
+use crate::feedback::private::rows as private;
 use crate::learning::rows as profiles;
 use crate::night::schedule::rows as observed;
 use crate::reasons::{Reason, ReasonKind};
@@ -43,6 +44,7 @@ pub(super) fn of_value(key: &str, bytes: &[u8]) -> Value {
         _ if key == QueueState::KEY => {
             or_damaged(bytes, QueueState::decode(bytes).map(|q| json!(q)))
         }
+        _ if key == private::SPENT => or_damaged(bytes, private::decode(bytes).map(|s| json!(s))),
         _ if key == identity::ASSIGNMENT => of_uuid(bytes),
         _ if NUMBERS.contains(&key) => number.map_or_else(|_| raw(bytes), Value::from),
         _ if PATHS.contains(&key) => json!(String::from_utf8_lossy(bytes)),

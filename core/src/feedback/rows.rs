@@ -35,7 +35,7 @@ pub fn append(
         .map_err(failed())?;
     let now_ms = stamp.now_ms;
     let run_ms = stamp.run_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
-    let told = told(transaction, events, stamp.private)?;
+    let told = told(transaction, events, stamp.private, now_ms)?;
     // One screen shows one slate: its stamp is looked up once.
     let mut stamped: Option<(&FeedbackEvent, i64)> = None;
     for (index, event) in events.iter().enumerate() {
@@ -83,19 +83,25 @@ fn told(
     transaction: &Transaction<'_>,
     events: &[FeedbackEvent],
     private: Option<PrivateAnswers<'_>>,
+    now_ms: i64,
 ) -> Result<Vec<Option<String>>> {
     let private = private.filter(|private| events.iter().any(|event| private.concern(event)));
     let Some(private) = private else { return Ok(Vec::new()) };
     let secret = private::rows::secret(transaction)?;
+    let budget = private.budget;
+    let mut meter =
+        budget.map(|budget| private::rows::meter(transaction, budget, now_ms)).transpose()?;
     let told = events.iter().map(|event| {
         if !private.concern(event) {
             return Ok(None);
         }
-        serde_json::to_string(&private.told(event, &secret)?)
+        serde_json::to_string(&private.told(event, &secret, meter.as_mut())?)
             .map(Some)
             .map_err(|error| Error::invalid("details", format!("do not become JSON: {error}")))
     });
-    told.collect()
+    let told = told.collect::<Result<_>>()?;
+    meter.map_or(Ok(()), |meter| private::rows::save(transaction, meter))?;
+    Ok(told)
 }
 
 fn same_slate(one: &FeedbackEvent, other: &FeedbackEvent) -> bool {

@@ -53,7 +53,7 @@ pub use manifest::{
 pub use open::OpenRelease;
 pub use pass::Chunks;
 pub use plan::{Candidates, Consumed, Context, Diversity, Exploration, Plan, Surface};
-pub use private_answer::{EPSILON, PrivateAnswer};
+pub use private_answer::{EPSILON, PrivateAnswer, PrivateBudget};
 pub use rules::{Action, Attribute, Cap, Exposure, Group, Pin, Rule, Scaling, Selector};
 pub use runtime::RUNTIME_VERSION;
 pub use tensors::{TensorInfo, TensorLayout};

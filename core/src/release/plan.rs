@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Exposure, PrivateAnswer, Rule};
+use super::{Exposure, PrivateAnswer, PrivateBudget, Rule};
 use crate::base::limits::{
     CONTEXTS_MAX, EXPOSURES_MAX, PRIVATE_ANSWERS_MAX, RULES_MAX, SURFACES_MAX,
 };
@@ -68,6 +68,9 @@ pub struct Plan {
         skip_serializing_if = "Vec::is_empty"
     )]
     pub private: Vec<PrivateAnswer>,
+    /// What those answers may cost together; no bound without.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub private_budget: Option<PrivateBudget>,
 }
 
 fn yes() -> bool {

@@ -137,6 +137,7 @@ impl Plan {
         }
         within("exploration.pool", self.exploration.pool, 1, CANDIDATES_MAX)?;
         private_answer::check(&self.private)?;
+        private_answer::check_budget(self.private_budget.as_ref())?;
         self.check_rules()?;
         if !(1.0..=LATENCY_FACTOR_MAX).contains(&self.latency_factor) {
             let reason = format!("is {}, 1 to {LATENCY_FACTOR_MAX}", self.latency_factor);

@@ -79,6 +79,7 @@ pub(super) fn erase_all(store: &Store, now_ms: i64) -> Result<Identity> {
         meta::remove(transaction, crate::night::schedule::rows::KEY)?;
         meta::remove(transaction, profiles::KEY)?;
         meta::remove(transaction, private::rows::KEY)?;
+        meta::remove(transaction, private::rows::SPENT)?;
         metered::rows::forget(transaction)?;
         withheld::rows::remove_all(transaction)?;
         QueueState::default().save(transaction)?;

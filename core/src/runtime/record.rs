@@ -57,8 +57,11 @@ impl Noctule {
         let snapshot = self.shelf.snapshot();
         // The plan of the app holds before any release is there.
         let plan = self.config.plan.as_ref().or(snapshot.plan.as_deref());
-        let private = plan
-            .map(|plan| PrivateAnswers { answers: &plan.private, kinds: &self.config.event_kinds });
+        let private = plan.map(|plan| PrivateAnswers {
+            answers: &plan.private,
+            budget: plan.private_budget,
+            kinds: &self.config.event_kinds,
+        });
         let recording = lock(&self.recording);
         let consent = self.state().consent;
         if !consent.may_record() {

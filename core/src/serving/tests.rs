@@ -30,6 +30,7 @@ fn plan(consumed: Consumed) -> Plan {
         fatigue_impressions: 2,
         latency_factor: 8.0,
         private: vec![],
+        private_budget: None,
     }
 }
 

@@ -144,3 +144,72 @@ fn the_phone_itself_learns_from_the_truth() {
     assert!(events.iter().all(|event| event["kind"] == EventKind::Like.as_str()));
     assert!(events.iter().all(|event| event["told"].is_string()), "the user sees what was told");
 }
+
+/// The minutes somebody waited, in ranges: of ten visits five are below 5, three below 20, two
+/// above.
+fn waited(item: usize) -> FeedbackEvent {
+    let minutes = [1.0, 2.0, 4.9, 0.0, 3.0, 5.0, 12.0, 19.5, 20.0, 240.0][item % 10];
+    let details = [("minutes".to_owned(), Detail::Number(minutes))];
+    FeedbackEvent { details: details.into(), ..event("waited", &format!("item-{item}")) }
+}
+
+/// A phone that is asked for waiting times, with `budget` as JSON.
+fn waiting(directory: &Path, seed: u64, budget: &str) -> Phone {
+    let holds = FieldType::Number { min: 0.0, max: 240.0 };
+    let minutes = FieldSchema { name: "minutes".into(), holds, required: true };
+    let waited = KindSchema { name: "waited".into(), fields: vec![minutes] };
+    let mut of_plan = plan();
+    let private = r#"[{"kind": "waited", "field": "minutes", "edges": [5, 20], "epsilon": 1.0}]"#;
+    of_plan.private = serde_json::from_str(private).unwrap();
+    of_plan.private_budget = serde_json::from_str(budget).unwrap();
+    Phone::open_as(directory, NOW_MS, |config| {
+        config.seed = Some(seed);
+        config.plan = Some(of_plan);
+        config.event_kinds = KindSchemas::new(vec![waited]).unwrap();
+    })
+    .unwrap()
+}
+
+#[test]
+fn numbers_that_are_told_as_ranges_with_noise_make_a_histogram_of_the_truth() {
+    let folder = tempfile::tempdir().unwrap();
+    let output = folder.path().join("output");
+    let settings = Settings::new("127.0.0.1:0".parse().unwrap(), &output);
+    let collector = Collector::start(settings).unwrap();
+    for number in 0..PHONES as u64 {
+        let directory = folder.path().join(format!("profile-{number}"));
+        let phone = waiting(&directory, number, "null");
+        phone.record(&(0..ITEMS).map(waited).collect::<Vec<_>>()).unwrap();
+        let request = next(&phone);
+        phone.transfer_finished(&request.id, &post(collector.address(), &request)).unwrap();
+    }
+    assert_eq!(collector.stop().unwrap().stored_events, (PHONES * ITEMS) as u64);
+    let answers = private_answers(&output, APP).unwrap();
+    for (value, truth) in [("0", 0.5), ("5", 0.3), ("20", 0.2)] {
+        let (share, error, _) = share(&answers, "waited.minutes", value);
+        assert!((share - truth).abs() < 4.0 * error, "{value}: {share} ± {error}");
+    }
+}
+
+#[test]
+fn a_spent_budget_turns_answers_into_pure_noise_until_the_next_day_also_after_a_restart() {
+    let scratch = tempfile::tempdir().unwrap();
+    let costs = |phone: &Phone| -> Vec<f64> {
+        let told = lines(&next(phone)).split_off(1);
+        let of = |line: &serde_json::Value| {
+            line["randomised"]["details.minutes"]["epsilon"].as_f64().unwrap()
+        };
+        told.iter().map(of).collect()
+    };
+    let budget = r#"{"epsilon_a_day": 3.0, "epsilon_in_all": 4.0}"#;
+    let first = waiting(scratch.path(), 1, budget);
+    first.record(&[waited(0), waited(1), waited(0)]).unwrap();
+    drop(first);
+    let again = waiting(scratch.path(), 1, budget);
+    again.record(&[waited(2), waited(3), waited(1)]).unwrap();
+    again.clock.set(NOW_MS + 25 * 3_600_000);
+    again.record(&[waited(4), waited(5)]).unwrap();
+    // Twice the same costs once; the fourth item of the first day is too much, and so is the second
+    // one of the next, since four are all that there are.
+    assert_eq!(costs(&again), [1.0, 1.0, 1.0, 1.0, 0.0, 1.0, 1.0, 0.0]);
+}

@@ -31,9 +31,10 @@ impl Signer {
     }
 
     /// The answer to a request to delete with its signature.
-    pub(crate) fn signed_deletion(&self, answer: DeletionAnswer) -> DeletionAnswer {
+    pub(crate) fn signed_deletion(&self, mut answer: DeletionAnswer) -> DeletionAnswer {
         let signature = (self.0)(answer.signed_text().as_bytes());
-        DeletionAnswer { signature: Some(hex_of(&signature)), ..answer }
+        answer.signature = Some(hex_of(&signature));
+        answer
     }
 }
 

@@ -115,7 +115,8 @@ fn take(
     let sequence = cells.unsigned(1)?.ok_or_else(|| cells.missing(1))?;
     let kind = cells.needed_text(2)?;
     let mut new = 0;
-    for (part, how) in randomised {
+    // Pure noise, told once a budget was spent, says nothing of the truth.
+    for (part, how) in randomised.into_iter().filter(|(_, how)| how.epsilon > 0.0) {
         let (name, value) = match part.strip_prefix("details.") {
             Some(name) => (format!("{kind}.{name}"), Some(detail(cells, name)?)),
             None if cells.text(4)?.is_some() => ("like".to_owned(), None),
@@ -144,7 +145,7 @@ fn detail(cells: &Cells<'_, 7>, name: &str) -> Result<String, Wrong> {
     match details.get(name).ok_or(wrong)? {
         Detail::Flag(flag) => Ok(flag.to_string()),
         Detail::Word(word) => Ok(word.clone()),
-        Detail::Number(_) => Err(wrong),
+        Detail::Number(number) => Ok(number.to_string()),
     }
 }
 

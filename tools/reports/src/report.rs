@@ -23,8 +23,8 @@ pub struct AbReport {
     pub confidence: f64,
     /// The days with visits, in order.
     pub days: Vec<Day>,
-    /// The arms by name, the control last. Empty when no impression has an arm, or when all arms are
-    /// withheld.
+    /// The arms by name, the control last. Empty when no impression has an arm, or when all arms
+    /// are withheld.
     pub arms: Vec<ArmReport>,
     /// Each arm against the control.
     pub comparisons: Vec<Comparison>,

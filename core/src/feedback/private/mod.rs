@@ -5,6 +5,7 @@
 //! sent again says the same, and so does an answer that is given again about the same item, which
 //! would else cost another epsilon (memoised, as in RAPPOR; Erlingsson et al., CCS 2014).
 
+pub mod budget;
 mod noise;
 mod response;
 pub mod rows;
@@ -16,11 +17,12 @@ use serde::{Deserialize, Serialize};
 pub use noise::Secret;
 pub use response::RandomisedResponse;
 
+use budget::Meter;
 use noise::Noise;
 
 use super::{Detail, Details, EventKind, FeedbackEvent, FieldType, KindSchemas, RecordedEvent};
 use crate::base::Result;
-use crate::release::PrivateAnswer;
+use crate::release::{PrivateAnswer, PrivateBudget};
 
 /// How a value was drawn; enough to undo the bias.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -28,7 +30,7 @@ use crate::release::PrivateAnswer;
 pub struct Randomised {
     /// How many values were possible.
     pub values: u32,
-    /// The bound: see [`RandomisedResponse`].
+    /// The bound: see [`RandomisedResponse`]. 0 when the budget was spent: the value is pure noise.
     pub epsilon: f64,
 }
 
@@ -62,6 +64,8 @@ impl Told {
 pub struct PrivateAnswers<'a> {
     /// Those of the plan in force.
     pub answers: &'a [PrivateAnswer],
+    /// What they may cost together.
+    pub budget: Option<PrivateBudget>,
     /// The declared kinds of the app.
     pub kinds: &'a KindSchemas,
 }
@@ -76,12 +80,18 @@ impl PrivateAnswers<'_> {
         })
     }
 
-    /// What is told of `event`. A private field that is neither a flag nor a word as declared is
-    /// not told at all.
+    /// What is told of `event`. A private field that is neither a flag nor a word as declared, nor
+    /// a number whose ranges lie within what is declared, is not told at all. `meter` says which
+    /// answers may be told with their epsilon; without one all.
     ///
     /// # Errors
     /// [`crate::base::Error::InvalidInput`] for an epsilon that the plan should not have had.
-    pub fn told(&self, event: &FeedbackEvent, secret: &Secret) -> Result<Told> {
+    pub fn told(
+        &self,
+        event: &FeedbackEvent,
+        secret: &Secret,
+        mut meter: Option<&mut Meter>,
+    ) -> Result<Told> {
         let mut told = Told {
             kind: event.kind.clone(),
             undoes: event.undoes.clone(),
@@ -90,9 +100,10 @@ impl PrivateAnswers<'_> {
         };
         for answer in self.answers {
             match &answer.field {
-                None => tell_opinion(&mut told, answer, event, secret)?,
+                None => tell_opinion(&mut told, answer, event, (secret, meter.as_deref_mut()))?,
                 Some(field) if event.kind.as_str() == answer.kind => {
-                    self.tell_field(&mut told, answer, field, event, secret)?;
+                    let by = (secret, meter.as_deref_mut());
+                    self.tell_field(&mut told, answer, field, event, by)?;
                 }
                 Some(_) => {}
             }
@@ -106,32 +117,48 @@ impl PrivateAnswers<'_> {
         answer: &PrivateAnswer,
         field: &str,
         event: &FeedbackEvent,
-        secret: &Secret,
+        by: (&Secret, Option<&mut Meter>),
     ) -> Result<()> {
         let Some(truth) = told.details.remove(field) else { return Ok(()) };
         let declared = self.kinds.field(&answer.kind, field).map(|field| &field.holds);
         let values: Vec<Detail> = match declared {
             Some(FieldType::Flag) => vec![Detail::Flag(false), Detail::Flag(true)],
             Some(FieldType::Word(words)) => words.iter().cloned().map(Detail::Word).collect(),
-            Some(FieldType::Number { .. }) | None => return Ok(()),
+            Some(FieldType::Number { min, max }) => ranges(&answer.edges, *min, *max),
+            None => return Ok(()),
         };
-        let Some(value) = values.iter().position(|value| *value == truth) else { return Ok(()) };
+        let value = match truth {
+            Detail::Number(number) if !values.is_empty() => {
+                Some(answer.edges.partition_point(|edge| *edge <= number))
+            }
+            _ => values.iter().position(|value| *value == truth),
+        };
+        let Some(value) = value else { return Ok(()) };
         if values.len() < 2 {
             // Nothing to hide: the one possible value says only that there was an answer.
             told.details.insert(field.to_owned(), truth);
             return Ok(());
         }
-        let of = match &truth {
+        // Of a number its range: what differs within it is the same answer.
+        let of = match &values[value] {
             Detail::Flag(flag) => flag.to_string(),
             Detail::Number(number) => number.to_string(),
             Detail::Word(word) => word.clone(),
         };
         let about = [answer.kind.as_str(), field, event.item.as_str(), &of];
-        let (drawn, how) = draw(answer, values.len(), value, secret, &about)?;
+        let (drawn, how) = draw(answer, values.len(), value, by, &about)?;
         told.details.insert(field.to_owned(), values[drawn].clone());
         told.randomised.insert(format!("details.{field}"), how);
         Ok(())
     }
+}
+
+/// The lower ends of the ranges of a number from `min` to `max`; none when an edge is not within.
+fn ranges(edges: &[f64], min: f64, max: f64) -> Vec<Detail> {
+    if edges.is_empty() || edges.iter().any(|edge| *edge <= min || *edge > max) {
+        return Vec::new();
+    }
+    std::iter::once(min).chain(edges.iter().copied()).map(Detail::Number).collect()
 }
 
 fn is_opinion(kind: &EventKind) -> bool {
@@ -143,7 +170,7 @@ fn tell_opinion(
     told: &mut Told,
     answer: &PrivateAnswer,
     event: &FeedbackEvent,
-    secret: &Secret,
+    by: (&Secret, Option<&mut Meter>),
 ) -> Result<()> {
     let undone = told.undoes.as_mut().filter(|kind| is_opinion(kind));
     let Some(kind) = undone.or_else(|| is_opinion(&told.kind).then_some(&mut told.kind)) else {
@@ -151,7 +178,7 @@ fn tell_opinion(
     };
     let value = usize::from(*kind == EventKind::Like);
     let about = [answer.kind.as_str(), "", event.item.as_str(), kind.as_str()];
-    let (drawn, how) = draw(answer, 2, value, secret, &about)?;
+    let (drawn, how) = draw(answer, 2, value, by, &about)?;
     *kind = if drawn == 1 { EventKind::Like } else { EventKind::Dislike };
     told.randomised.insert("kind".to_owned(), how);
     Ok(())
@@ -161,11 +188,21 @@ fn draw(
     answer: &PrivateAnswer,
     values: usize,
     value: usize,
-    secret: &Secret,
-    about: &[&str],
+    (secret, meter): (&Secret, Option<&mut Meter>),
+    about: &[&str; 4],
 ) -> Result<(usize, Randomised)> {
     // Declarations hold a few dozen words at most.
     let (values, value) = (values as u32, value as u32);
+    if let Some(meter) = meter {
+        let [kind, field, item, of] = *about;
+        let digest = Noise::new(secret, &[kind, field, item, of, "cost"]).below(u64::MAX);
+        if !meter.may_tell(digest, answer.epsilon) {
+            // Whatever the truth is: the same noise, so that not even a changed mind shows.
+            let mut noise = Noise::new(secret, &[kind, field, item, "", "nothing"]);
+            let drawn = noise.below(u64::from(values)) as usize;
+            return Ok((drawn, Randomised { values, epsilon: 0.0 }));
+        }
+    }
     let response = RandomisedResponse::new(values, answer.epsilon)?;
     let mut noise = Noise::new(secret, about);
     let drawn = response.respond(value, &mut |bound| noise.below(bound))?;

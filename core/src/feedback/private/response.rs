@@ -26,7 +26,8 @@ pub struct RandomisedResponse {
 }
 
 impl RandomisedResponse {
-    /// For `values` values, at least 2 and at most 65,536, and `epsilon` from 0.01 to 16.
+    /// For `values` values, at least 2 and at most 65,536, and `epsilon` from 0.01 to 16; or 0,
+    /// with which every value is as likely and nothing is told.
     ///
     /// # Errors
     /// [`Error::InvalidInput`].
@@ -34,6 +35,9 @@ impl RandomisedResponse {
         if !(2..=65_536).contains(&values) {
             let reason = format!("{values} is not between 2 and 65536");
             return Err(Error::invalid("values", reason));
+        }
+        if epsilon == 0.0 {
+            return Ok(Self { values, truth: OTHER });
         }
         if !EPSILON.contains(&epsilon) {
             let (low, high) = (EPSILON.start(), EPSILON.end());

@@ -55,7 +55,7 @@ fn drawn_answers_keep_the_ratio_for_every_pair_of_values() {
 
 #[test]
 fn impossible_settings_and_values_are_refused() {
-    for (values, epsilon) in [(1, 1.0), (70_000, 1.0), (4, 0.0), (4, f64::NAN), (4, 17.0)] {
+    for (values, epsilon) in [(1, 1.0), (70_000, 1.0), (4, 0.005), (4, f64::NAN), (4, 17.0)] {
         assert!(RandomisedResponse::new(values, epsilon).is_err(), "{values} {epsilon}");
     }
     let response = RandomisedResponse::new(4, 1.0).unwrap();
@@ -98,9 +98,10 @@ fn answers() -> Vec<PrivateAnswer> {
     let of = |field: &str| PrivateAnswer {
         kind: "rated".into(),
         field: Some(field.into()),
+        edges: vec![],
         epsilon: 1.0,
     };
-    let like = PrivateAnswer { kind: "like".into(), field: None, epsilon: 1.0 };
+    let like = PrivateAnswer { kind: "like".into(), field: None, edges: vec![], epsilon: 1.0 };
     vec![like, of("why"), of("stars")]
 }
 
@@ -121,27 +122,31 @@ fn item_of(item: &str) -> ItemId {
 #[test]
 fn an_answer_that_is_given_again_is_told_again_as_it_was() {
     let (answers, kinds) = (answers(), kinds());
-    let private = PrivateAnswers { answers: &answers, kinds: &kinds };
+    let private = PrivateAnswers { answers: &answers, budget: None, kinds: &kinds };
     let secret = Secret::generate();
     for number in 0..50 {
         let event = rated(&format!("item-{number}"));
-        assert_eq!(private.told(&event, &secret).unwrap(), private.told(&event, &secret).unwrap());
+        assert_eq!(
+            private.told(&event, &secret, None).unwrap(),
+            private.told(&event, &secret, None).unwrap()
+        );
     }
 }
 
 #[test]
 fn values_are_told_as_often_as_the_mechanism_says() {
     let (answers, kinds) = (answers(), kinds());
-    let private = PrivateAnswers { answers: &answers, kinds: &kinds };
+    let private = PrivateAnswers { answers: &answers, budget: None, kinds: &kinds };
     let secret = Secret([3; 32]);
     let rounds = 3_000;
     let (mut truths, mut likes) = (0.0, 0.0);
     for number in 0..rounds {
         let item = format!("item-{number}");
-        let told = private.told(&rated(&item), &secret).unwrap();
+        let told = private.told(&rated(&item), &secret, None).unwrap();
         truths += f64::from(u8::from(told.details["why"] == Detail::Word("taste".into())));
         assert_eq!(told.details["again"], Detail::Flag(true), "nobody asked for noise on it");
-        let like = private.told(&FeedbackEvent::new(EventKind::Like, item_of(&item)), &secret);
+        let like =
+            private.told(&FeedbackEvent::new(EventKind::Like, item_of(&item)), &secret, None);
         likes += f64::from(u8::from(like.unwrap().kind == EventKind::Like));
     }
     for (told, values) in [(truths, 3), (likes, 2)] {
@@ -154,7 +159,7 @@ fn values_are_told_as_often_as_the_mechanism_says() {
 #[test]
 fn a_like_and_its_undo_are_told_alike() {
     let (answers, kinds) = (answers(), kinds());
-    let private = PrivateAnswers { answers: &answers, kinds: &kinds };
+    let private = PrivateAnswers { answers: &answers, budget: None, kinds: &kinds };
     let secret = Secret::generate();
     for number in 0..50 {
         let item = item_of(&format!("item-{number}"));
@@ -162,8 +167,10 @@ fn a_like_and_its_undo_are_told_alike() {
         let undone = Some(EventKind::Like);
         let undo = FeedbackEvent { undoes: undone, ..FeedbackEvent::new(EventKind::Undo, item) };
         assert!(private.concern(&like) && private.concern(&undo));
-        let (like, undo) =
-            (private.told(&like, &secret).unwrap(), private.told(&undo, &secret).unwrap());
+        let (like, undo) = (
+            private.told(&like, &secret, None).unwrap(),
+            private.told(&undo, &secret, None).unwrap(),
+        );
         assert_eq!(undo.kind, EventKind::Undo);
         assert_eq!(undo.undoes, Some(like.kind));
         assert_eq!(undo.randomised, like.randomised);
@@ -174,21 +181,21 @@ fn a_like_and_its_undo_are_told_alike() {
 fn what_cannot_be_drawn_with_noise_is_not_told() {
     let (answers, kinds) = (answers(), kinds());
     let secret = Secret::generate();
-    let private = PrivateAnswers { answers: &answers, kinds: &kinds };
-    let told = private.told(&rated("luna"), &secret).unwrap();
+    let private = PrivateAnswers { answers: &answers, budget: None, kinds: &kinds };
+    let told = private.told(&rated("luna"), &secret, None).unwrap();
     assert!(!told.details.contains_key("stars"), "a number has no list of values");
     assert_eq!(told.randomised.keys().collect::<Vec<_>>(), ["details.why"]);
     // The app forgot to declare the kind.
     let undeclared = KindSchemas::default();
-    let private = PrivateAnswers { answers: &answers, kinds: &undeclared };
-    let told = private.told(&rated("luna"), &secret).unwrap();
+    let private = PrivateAnswers { answers: &answers, budget: None, kinds: &undeclared };
+    let told = private.told(&rated("luna"), &secret, None).unwrap();
     assert!(!told.details.contains_key("why") && told.randomised.is_empty());
 }
 
 #[test]
 fn events_of_other_kinds_are_not_concerned() {
     let (answers, kinds) = (answers(), kinds());
-    let private = PrivateAnswers { answers: &answers, kinds: &kinds };
+    let private = PrivateAnswers { answers: &answers, budget: None, kinds: &kinds };
     let mut click = FeedbackEvent::new(EventKind::Click, item_of("luna"));
     assert!(!private.concern(&click));
     click.kind = EventKind::Undo;

@@ -35,8 +35,8 @@ pub struct DeletionRequest {
 pub struct DeletionAnswer {
     /// The pseudonym.
     pub installation: Uuid,
-    /// Ed25519 signature (RFC 8032) of [`DeletionAnswer::signed_text`], 128 hexadecimal digits; of a
-    /// collector that has a key.
+    /// Ed25519 signature (RFC 8032) of [`DeletionAnswer::signed_text`], 128 hexadecimal digits; of
+    /// a collector that has a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub signature: Option<String>,
 }

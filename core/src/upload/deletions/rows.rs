@@ -84,8 +84,8 @@ pub fn next(connection: &Connection, app: &str, now_ms: i64) -> Result<Transfer>
     Ok(earliest.map_or(Transfer::Done, |until_ms| Transfer::Wait { until_ms }))
 }
 
-/// Takes note of how transfer `id` ended; true when its request was answered, by one of `keys` where
-/// there are any, and is gone.
+/// Takes note of how transfer `id` ended; true when its request was answered, by one of `keys`
+/// where there are any, and is gone.
 ///
 /// # Errors
 /// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].

@@ -44,5 +44,6 @@ pub fn recorded_plan(items: &[Item]) -> Result<Plan> {
         fatigue_impressions: 12,
         latency_factor: 8.0,
         private: Vec::new(),
+        private_budget: None,
     })
 }

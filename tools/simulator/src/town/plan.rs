@@ -63,5 +63,6 @@ pub fn town_plan() -> Result<Plan> {
         fatigue_impressions: 12,
         latency_factor: 8.0,
         private: Vec::new(),
+        private_budget: None,
     })
 }

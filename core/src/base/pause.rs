@@ -80,6 +80,41 @@ mod tests {
     }
 
     #[test]
+    fn the_jitter_is_full_and_uniform() {
+        let mut random = SeededRandom::new(Seed(15));
+        let n = 10_000;
+        let draw = |_| {
+            let mut pause = Pause { failures: 30, not_before_ms: 0 };
+            pause.failed(0, None, &mut random);
+            let beyond_ms = pause.not_before_ms - BACKOFF_BASE_MS as i64;
+            beyond_ms as f64 / BACKOFF_CAP_MS as f64
+        };
+        let mut shares: Vec<f64> = (0..n).map(draw).collect();
+        assert!(shares.iter().all(|share| (0.0..=1.0).contains(share)));
+        shares.sort_by(f64::total_cmp);
+        // Kolmogorov and Smirnov: 1.63 is the 99 % point of the distance times the root of n.
+        let n = f64::from(n);
+        let above = |(rank, share): (usize, &f64)| (*share - rank as f64 / n).abs();
+        let distance = shares.iter().enumerate().map(above).fold(0.0, f64::max) + 1.0 / n;
+        assert!(distance * n.sqrt() < 1.63, "{distance}");
+    }
+
+    #[test]
+    fn a_server_that_is_down_for_a_week_is_asked_less_than_200_times_a_day() {
+        let mut random = SeededRandom::new(Seed(16));
+        let (mut pause, mut now_ms, mut first_day, mut all) = (Pause::default(), 0, 0, 0);
+        let day_ms = 24 * 60 * 60 * 1_000;
+        while now_ms < 7 * day_ms {
+            all += 1;
+            first_day += i32::from(now_ms < day_ms);
+            pause.failed(now_ms, None, &mut random);
+            now_ms = pause.until(now_ms).unwrap();
+        }
+        assert!(first_day <= 200 && all <= 7 * 200, "{first_day} on the first day, {all}");
+        assert!(all >= 30, "{all}: a server that is up again is noticed");
+    }
+
+    #[test]
     fn a_server_cannot_ask_for_more_than_a_day() {
         let mut pause = Pause::default();
         pause.failed(0, Some(u64::MAX), &mut SeededRandom::new(Seed(3)));

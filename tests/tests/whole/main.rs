@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod activation;
+mod clocks;
 mod consent;
 mod consent_kill;
 mod consent_model;
@@ -16,6 +17,8 @@ mod erasure;
 mod exam;
 mod export;
 mod faithful;
+mod fields;
+mod flips;
 mod forgetting;
 mod full_disk;
 mod health;
@@ -27,11 +30,13 @@ mod models;
 mod night_cut;
 mod night_kill;
 mod nights;
+mod places;
 mod profiles;
 mod pseudonyms;
 mod queue_model;
 mod read_only;
 mod refused_releases;
+mod reopening;
 mod replay;
 mod retention;
 mod rows;
@@ -39,6 +44,7 @@ mod scheduled;
 mod spoiled;
 mod suspension;
 mod switching;
+mod threads;
 mod uploads;
 mod versions;
 mod widget;

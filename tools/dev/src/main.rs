@@ -12,6 +12,7 @@
 //! | `arm` | are kernels right and slates the same on 64-bit Arm, emulated? |
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `planted` | are obvious bugs noticed by the tests that should? |
+//! | `bars` | do the promises of reliability hold at their full counts? |
 //! | `schemathesis` | does the collector keep to the description of its interface? |
 //! | `size` | is the library for phones as small as agreed? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
@@ -20,6 +21,7 @@
 
 mod align;
 mod arm;
+mod bars;
 mod bench;
 mod bindings;
 mod cargo;
@@ -57,6 +59,7 @@ Usage: cargo dev TASK
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
+  bars [R-NN...]      the promises of reliability at their full counts (an hour)
   schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   size                the stripped library for phones against its budget, crate by crate
   size --write        makes what it is now the budget
@@ -89,6 +92,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["arm"] => arm::run(&workspace),
         ["readers"] => readers::run(&workspace),
         ["planted", numbers @ ..] => planted::run(&workspace, numbers),
+        ["bars", names @ ..] => bars::run(&workspace, names),
         ["schemathesis"] => schemathesis::run(&workspace),
         ["size"] => Ok(size::run(&workspace)?.is_fine()),
         ["size", "--write"] => size::write(&workspace),

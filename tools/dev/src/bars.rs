@@ -1,0 +1,185 @@
+//! `cargo dev bars`: the promises of reliability at their full counts.
+//!
+//! The tests are those of `cargo dev test`, which take samples; here variables ask for the whole
+//! number. Each bar ends with the line that its test prints, and the table at the end says which
+//! hold. All of them take about an hour.
+
+use crate::cargo::{Workspace, succeeds};
+use crate::error::{Error, Result};
+
+/// A promise, and the tests that hold it.
+struct Bar {
+    name: &'static str,
+    promise: &'static str,
+    /// Variables that ask for the full count.
+    asks: &'static [(&'static str, &'static str)],
+    /// Arguments of `cargo test --workspace`, before and behind `--`.
+    test: (&'static [&'static str], &'static [&'static str]),
+}
+
+const WHOLE: &[&str] = &["--test", "whole"];
+const FAULTS: &[&str] = &["--test", "faults"];
+const COLLECTOR: &[&str] = &["--test", "collector"];
+
+const BARS: [Bar; 20] = [
+    Bar {
+        name: "R-01",
+        promise: "2,000 kills of both sides with a bad network: nothing lost, nothing doubled",
+        asks: &[("NOCTULE_KILLS", "2000")],
+        test: (&["--test", "pipeline"], &["kills::"]),
+    },
+    Bar {
+        name: "R-01b",
+        promise: "2,000 kills of a phone that records, learns, sends and installs",
+        asks: &[("NOCTULE_KILLS", "2000")],
+        test: (WHOLE, &["kill::", "--skip", "night_kill", "--skip", "consent_kill"]),
+    },
+    Bar {
+        name: "R-02",
+        promise: "a loss of power at every call that changes a file, two images each",
+        asks: &[("NOCTULE_FAULTS", "all")],
+        test: (FAULTS, &["loss_of_power", "power_went"]),
+    },
+    Bar {
+        name: "R-03",
+        promise: "a disk that fails at every call, once or for good",
+        asks: &[("NOCTULE_FAULTS", "all")],
+        test: (FAULTS, &["disk_that_fails"]),
+    },
+    Bar {
+        name: "R-04",
+        promise: "a full disk",
+        asks: &[],
+        test: (WHOLE, &["full_disk::", "spoiled::", "read_only::"]),
+    },
+    Bar {
+        name: "R-05",
+        promise: "1,000 flipped bits each of database, log and release: no wrong slate",
+        asks: &[("NOCTULE_DATABASE_FLIPS", "1000"), ("NOCTULE_FLIPS", "1000")],
+        test: (WHOLE, &["flips::", "integrity::a_flipped"]),
+    },
+    Bar {
+        name: "R-07",
+        promise: "opening a killed profile of 100,000 events (told, not judged)",
+        asks: &[("NOCTULE_REOPEN_EVENTS", "100000")],
+        test: (WHOLE, &["reopening::"]),
+    },
+    Bar {
+        name: "R-08",
+        promise: "1,000 suspensions under eight threads",
+        asks: &[],
+        test: (WHOLE, &["suspension::"]),
+    },
+    Bar {
+        name: "R-10",
+        promise: "odd places, another process, a newer schema",
+        asks: &[],
+        test: (WHOLE, &["places::", "profiles::"]),
+    },
+    Bar {
+        name: "R-11",
+        promise: "clocks that jump",
+        asks: &[],
+        test: (WHOLE, &["clocks::", "scheduled::"]),
+    },
+    Bar {
+        name: "R-14",
+        promise: "what each answer of the collector does to a batch",
+        asks: &[],
+        test: (&["--lib", "--test", "whole"], &["upload", "pause::"]),
+    },
+    Bar {
+        name: "R-17",
+        promise: "8 threads record 12,500 events each, two send: right to the event",
+        asks: &[("NOCTULE_THREAD_EVENTS", "12500")],
+        test: (WHOLE, &["threads::"]),
+    },
+    Bar {
+        name: "R-18",
+        promise: "10,000 random sequences against a model of queue and consent",
+        asks: &[("NOCTULE_SEQUENCES", "10000")],
+        test: (WHOLE, &["queue_model::", "consent_model::"]),
+    },
+    Bar {
+        name: "R-19",
+        promise: "1,000 kills of the collector",
+        asks: &[("NOCTULE_KILLS", "1000")],
+        test: (COLLECTOR, &["durability::", "stores::"]),
+    },
+    Bar {
+        name: "R-20",
+        promise: "1,000,000 events sent up to five times each, 100 restarts: stored once",
+        asks: &[("NOCTULE_EVENTS", "1000000"), ("NOCTULE_RESTARTS", "100")],
+        test: (COLLECTOR, &["repeats::"]),
+    },
+    Bar {
+        name: "R-21",
+        promise: "limits, bombs, slow and ugly clients, JSON horrors, access",
+        asks: &[],
+        test: (
+            &["--lib", "--test", "collector"],
+            &["bombs::", "limits::", "ugly::", "horrors::", "access::"],
+        ),
+    },
+    Bar {
+        name: "R-25",
+        promise: "a collector with a full disk, and one that drains",
+        asks: &[],
+        test: (COLLECTOR, &["full::", "drain", "stop"]),
+    },
+    Bar {
+        name: "R-43",
+        promise: "erasure, withdrawal and requests to delete, killed anywhere",
+        asks: &[],
+        test: (WHOLE, &["erasure::", "consent::", "consent_kill::", "deletions::", "pseudonyms::"]),
+    },
+    Bar {
+        name: "R-45",
+        promise: "100,000 random events: no field that the format does not name",
+        asks: &[("NOCTULE_FIELD_EVENTS", "100000")],
+        test: (WHOLE, &["fields::"]),
+    },
+    Bar {
+        name: "R-46",
+        promise: "private answers: bound, bias, budget",
+        asks: &[],
+        test: (&["--lib", "--test", "pipeline"], &["private", "privacy"]),
+    },
+];
+
+/// Runs the bars of these `names`, all without any; false when one does not hold.
+pub(crate) fn run(workspace: &Workspace, names: &[&str]) -> Result<bool> {
+    if let Some(unknown) = names.iter().find(|name| BARS.iter().all(|bar| bar.name != **name)) {
+        let known = BARS.map(|bar| bar.name).join(", ");
+        return Err(Error::Usage(format!("no such bar: `{unknown}`; there are {known}")));
+    }
+    let mut told = Vec::new();
+    for bar in BARS.iter().filter(|bar| names.is_empty() || names.contains(&bar.name)) {
+        println!("\n== {}: {}", bar.name, bar.promise);
+        let mut test = workspace.cargo(&["test", "--locked", "--workspace"]);
+        test.args(bar.test.0).args(["--", "--nocapture"]).args(bar.test.1);
+        test.envs(bar.asks.iter().copied());
+        told.push((bar, succeeds(&mut test)?));
+    }
+    println!();
+    for (bar, holds) in &told {
+        println!(
+            "{:<6} {:<14} {}",
+            bar.name,
+            if *holds { "holds" } else { "DOES NOT HOLD" },
+            bar.promise
+        );
+    }
+    Ok(told.iter().all(|(_, holds)| *holds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unknown_bar_is_a_usage_error_that_lists_those_there_are() {
+        let error = run(&Workspace::here(), &["R-99"]).unwrap_err();
+        assert!(matches!(&error, Error::Usage(text) if text.contains("R-01,")), "{error}");
+    }
+}

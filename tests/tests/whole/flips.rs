@@ -67,9 +67,9 @@ fn live(place: &Path, whole: &Phone, outcomes: &mut Outcomes) {
         }
     }
     if same == all {
-        outcomes.served += 1
+        outcomes.served += 1;
     } else {
-        outcomes.other_slates += 1
+        outcomes.other_slates += 1;
     }
     // Whatever else is asked gets an answer or a typed error.
     let all = whole.status().unwrap().recorded;

@@ -123,9 +123,9 @@ const BARS: [Bar; 20] = [
     },
     Bar {
         name: "R-25",
-        promise: "a collector with a full disk, and one that drains",
+        promise: "a collector with a full disk answers 503 and heals",
         asks: &[],
-        test: (COLLECTOR, &["full::", "drain", "stop"]),
+        test: (COLLECTOR, &["full::", "full_disk"]),
     },
     Bar {
         name: "R-43",

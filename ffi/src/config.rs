@@ -53,7 +53,8 @@ pub struct Config {
     #[uniffi(default = None)]
     pub rotate_pseudonym_days: Option<u32>,
     /// Ed25519 public keys of the collector, 64 hexadecimal digits each. With any, only an
-    /// acknowledgement that one of them signed removes feedback from the device.
+    /// acknowledgement that one of them signed removes feedback from the device, and only an answer
+    /// that one of them signed ends a request to delete.
     #[uniffi(default = [])]
     pub collector_keys: Vec<String>,
     /// Events that were recorded so many days ago are given up; 90 without a number.

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use super::{Noctule, lock};
 use crate::base::limits::EVENTS_PER_CALL_MAX;
 use crate::base::{Error, ItemId, Result};
-use crate::feedback::private::rows as private;
 use crate::feedback::{EventKind, rows as events};
 use crate::learning::forgotten::rows as forgotten;
 use crate::learning::rows as profiles;
@@ -54,7 +53,6 @@ impl Noctule {
                 Ok(())
             })?;
             remove_events(transaction, &sequences)?;
-            private::forget_answers(transaction)?;
             profile.history.retain(|entry| !gone.contains(&entry.item));
             profile.forgotten_through = forgotten::add(transaction, items, through)?;
             profiles::save(transaction, &profile)?;
@@ -86,10 +84,8 @@ impl Noctule {
         }
         let removed = {
             let _recording = lock(&self.recording);
-            self.store.write("forgetting events", |transaction| {
-                private::forget_answers(transaction)?;
-                remove_events(transaction, sequences)
-            })?
+            self.store
+                .write("forgetting events", |transaction| remove_events(transaction, sequences))?
         };
         // What they did to what is served is undone.
         self.fill_shelf()?;

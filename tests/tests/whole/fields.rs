@@ -87,6 +87,7 @@ fn no_field_leaves_the_device_that_the_format_does_not_name() {
     let mut random = SeededRandom::new(Seed(SEED));
     let mut left = 0;
     while left < events {
+        let before = left;
         let screen: Vec<_> = (0..500.min(events - left)).map(|_| some(&mut random)).collect();
         phone.record(&screen).unwrap();
         while let Transfer::Upload(request) = phone.next_transfer(Network::Unmetered).unwrap() {
@@ -98,6 +99,7 @@ fn no_field_leaves_the_device_that_the_format_does_not_name() {
             let outcome = acknowledgement(&request.id, lines.len() - 1);
             phone.transfer_finished(&request.id, &outcome).unwrap();
         }
+        assert!(left > before, "nothing leaves");
     }
     eprintln!("{left} events: no other field than those of the format");
 }

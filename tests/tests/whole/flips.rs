@@ -78,6 +78,13 @@ fn live(place: &Path, whole: &Phone, outcomes: &mut Outcomes) {
     let _ = phone.next_transfer(noctule_core::upload::Network::Unmetered);
 }
 
+/// A copy of what was left, untouched.
+fn left_copy(scratch: &Path, left: &Path) -> std::path::PathBuf {
+    let place = scratch.join("untouched");
+    copy_tree(left, &place);
+    place
+}
+
 fn flip_each(suffix: &str) {
     let scratch = tempfile::tempdir().unwrap();
     let (left, whole) = killed(scratch.path());
@@ -87,6 +94,10 @@ fn flip_each(suffix: &str) {
     let name = names.iter().find(|one| **one == name).unwrap_or_else(|| panic!("{names:?}"));
     let bytes = fs::read(left.join(name)).unwrap();
     let mut random = SeededRandom::new(Seed(SEED));
+    let mut outcomes = Outcomes::default();
+    live(&left_copy(scratch.path(), &left), &whole, &mut outcomes);
+    let untouched = (outcomes.served, outcomes.shortened);
+    assert_eq!(untouched, (1, 0), "without a flip everything is there");
     let mut outcomes = Outcomes::default();
     for _ in 0..flips() {
         let bit = random.below(8 * bytes.len());

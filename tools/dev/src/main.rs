@@ -59,7 +59,7 @@ Usage: cargo dev TASK
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
-  bars [R-NN...]      the promises of reliability at their full counts (an hour)
+  bars [R-NN...]      the promises of reliability at their full counts (long)
   schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   size                the stripped library for phones against its budget, crate by crate
   size --write        makes what it is now the budget

@@ -1,4 +1,7 @@
 //! How much the answers of one device may tell in all: composition (Dwork and Roth, 2014, 3.5).
+//!
+//! Every answer costs, also one that is given again: if a repeated one were free, what is marked as
+//! noise would say whether the user had changed her mind.
 
 use bincode::{Decode, Encode};
 use serde::Serialize;
@@ -6,22 +9,16 @@ use serde::Serialize;
 use crate::base::Day;
 use crate::release::PrivateBudget;
 
-/// Answers of one day that are known to have been told; beyond, one that is given again counts
-/// anew.
-const KNOWN_MAX: usize = 1_024;
-
 /// Parts of an epsilon that are counted.
 const PARTS: f64 = 1e6;
 
 /// What was spent, in millionths.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Spent {
     /// The newest day on which anything was told: a clock that is set back brings nothing back.
     day: i64,
     today: u64,
     in_all: u64,
-    /// What was told on that day, by keyed digests of question, item and value.
-    known: Vec<u64>,
 }
 
 /// Says of each answer whether it may still be told.
@@ -37,7 +34,7 @@ impl Meter {
     #[must_use]
     pub fn new(budget: PrivateBudget, mut spent: Spent, day: Day) -> Self {
         if day.0 > spent.day {
-            spent = Spent { day: day.0, today: 0, in_all: spent.in_all, known: Vec::new() };
+            spent = Spent { day: day.0, today: 0, in_all: spent.in_all };
         }
         Self { budget, spent, changed: false }
     }
@@ -45,16 +42,12 @@ impl Meter {
     /// With nothing left on `day`, and nothing in all.
     #[must_use]
     pub fn exhausted(budget: PrivateBudget, day: Day) -> Self {
-        let spent = Spent { day: day.0, today: u64::MAX, in_all: u64::MAX, known: Vec::new() };
+        let spent = Spent { day: day.0, today: u64::MAX, in_all: u64::MAX };
         Self { budget, spent, changed: true }
     }
 
-    /// Whether the answer with this digest may be told with `epsilon`. One that was told today
-    /// already costs nothing: it is told as it was.
-    pub fn may_tell(&mut self, digest: u64, epsilon: f64) -> bool {
-        if self.spent.known.contains(&digest) {
-            return true;
-        }
+    /// Whether one more answer may be told with `epsilon`; it is counted then.
+    pub fn may_tell(&mut self, epsilon: f64) -> bool {
         let cost = (epsilon * PARTS).ceil() as u64;
         let today = self.spent.today.saturating_add(cost);
         let in_all = self.spent.in_all.saturating_add(cost);
@@ -65,9 +58,6 @@ impl Meter {
             within(today, self.budget.epsilon_a_day) && within(in_all, self.budget.epsilon_in_all);
         if allowed {
             (self.spent.today, self.spent.in_all) = (today, in_all);
-            if self.spent.known.len() < KNOWN_MAX {
-                self.spent.known.push(digest);
-            }
             self.changed = true;
         }
         allowed
@@ -77,13 +67,6 @@ impl Meter {
     #[must_use]
     pub fn into_spent(self) -> Option<Spent> {
         self.changed.then_some(self.spent)
-    }
-}
-
-impl Spent {
-    /// Forgets which answers were told, and keeps what they cost.
-    pub(super) fn forget_answers(&mut self) {
-        self.known.clear();
     }
 }
 
@@ -99,11 +82,20 @@ mod tests {
     #[test]
     fn a_day_has_so_much_and_the_next_as_much_again() {
         let mut meter = Meter::new(budget(Some(2.5), None), Spent::default(), Day(10));
-        assert_eq!([1, 2, 3].map(|digest| meter.may_tell(digest, 1.0)), [true, true, false]);
-        assert!(meter.may_tell(2, 1.0), "told today already");
+        assert_eq!([1.0, 1.0, 1.0, 0.5].map(|one| meter.may_tell(one)), [true, true, false, true]);
         let spent = meter.into_spent().unwrap();
         let mut next = Meter::new(budget(Some(2.5), None), spent, Day(11));
-        assert!(next.may_tell(3, 1.0));
+        assert!(next.may_tell(1.0));
+    }
+
+    #[test]
+    fn what_cannot_be_read_counts_as_spent_and_a_day_comes_back() {
+        let daily = budget(Some(2.0), None);
+        let mut meter = Meter::exhausted(daily, Day(10));
+        assert!(!meter.may_tell(0.01));
+        let spent = meter.into_spent().unwrap();
+        assert!(Meter::new(daily, spent, Day(11)).may_tell(2.0));
+        assert!(!Meter::new(budget(None, Some(1e6)), spent, Day(11)).may_tell(0.01));
     }
 
     #[test]
@@ -111,8 +103,8 @@ mod tests {
         let mut spent = Spent::default();
         let mut told = 0;
         for day in 0..10 {
-            let mut meter = Meter::new(budget(None, Some(5.0)), spent.clone(), Day(day));
-            told += u32::from(meter.may_tell(day as u64, 1.0));
+            let mut meter = Meter::new(budget(None, Some(5.0)), spent, Day(day));
+            told += u32::from(meter.may_tell(1.0));
             spent = meter.into_spent().unwrap_or(spent);
         }
         assert_eq!(told, 5);
@@ -128,10 +120,10 @@ mod tests {
             let (mut newest, mut of_newest, mut all) = (0, 0.0, 0.0);
             for _ in 0..random.below(12) {
                 let day = random.below(8) as i64;
-                let mut meter = Meter::new(budget, spent.clone(), Day(day));
+                let mut meter = Meter::new(budget, spent, Day(day));
                 for _ in 0..random.below(6) {
                     let epsilon = 0.01 + 3.0 * random.uniform();
-                    if meter.may_tell(random.below(usize::MAX) as u64, epsilon) {
+                    if meter.may_tell(epsilon) {
                         if day > newest {
                             (newest, of_newest) = (day, 0.0);
                         }

@@ -193,15 +193,12 @@ fn draw(
 ) -> Result<(usize, Randomised)> {
     // Declarations hold a few dozen words at most.
     let (values, value) = (values as u32, value as u32);
-    if let Some(meter) = meter {
-        let [kind, field, item, of] = *about;
-        let digest = Noise::new(secret, &[kind, field, item, of, "cost"]).below(u64::MAX);
-        if !meter.may_tell(digest, answer.epsilon) {
-            // Whatever the truth is: the same noise, so that not even a changed mind shows.
-            let mut noise = Noise::new(secret, &[kind, field, item, "", "nothing"]);
-            let drawn = noise.below(u64::from(values)) as usize;
-            return Ok((drawn, Randomised { values, epsilon: 0.0 }));
-        }
+    if meter.is_some_and(|meter| !meter.may_tell(answer.epsilon)) {
+        // Whatever the truth is: the same noise, so that not even a changed mind shows.
+        let [kind, field, item, _] = *about;
+        let mut noise = Noise::new(secret, &[kind, field, item, "", "nothing"]);
+        let drawn = noise.below(u64::from(values)) as usize;
+        return Ok((drawn, Randomised { values, epsilon: 0.0 }));
     }
     let response = RandomisedResponse::new(values, answer.epsilon)?;
     let mut noise = Noise::new(secret, about);

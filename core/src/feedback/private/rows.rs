@@ -57,21 +57,6 @@ pub fn save(transaction: &Transaction<'_>, meter: Meter) -> Result<()> {
     meta::put(transaction, SPENT, &blob::encode(WHAT, FORMAT, &spent)?)
 }
 
-/// Forgets which answers were told, not what they cost: for items and events that are forgotten.
-///
-/// # Errors
-/// [`crate::base::Error::Storage`], [`crate::base::Error::StorageFull`].
-pub fn forget_answers(transaction: &Transaction<'_>) -> Result<()> {
-    let mut spent = match spent(transaction) {
-        Ok(Some(spent)) => spent,
-        // Of what is damaged nothing is known.
-        Ok(None) | Err(Error::Damaged { .. }) => return Ok(()),
-        Err(error) => return Err(error),
-    };
-    spent.forget_answers();
-    meta::put(transaction, SPENT, &blob::encode(WHAT, FORMAT, &spent)?)
-}
-
 fn spent(connection: &Connection) -> Result<Option<Spent>> {
     meta::get(connection, SPENT)?.map(|bytes| decode(&bytes)).transpose()
 }

@@ -200,5 +200,8 @@ fn a_fleet_uploads_to_a_collector_and_the_report_misses_nothing() {
     // Eight phones are too few to tell anything of.
     let few = place.json("report feedback --app town");
     assert_eq!((&few["arms"], &few["withheld"]["arms"]), (&serde_json::json!([]), &2.into()));
+    assert!(
+        place.text("report feedback --app town").starts_with("No arm has enough installations")
+    );
     assert!(place.failure("report feedback --app other").contains("other"));
 }

@@ -13,6 +13,10 @@ def is_whole(number):
     return isinstance(number, int) and not isinstance(number, bool) and number in WHOLE
 
 
+def is_range(pair):
+    return isinstance(pair, list) and len(pair) == 2 and all(map(is_whole, pair))
+
+
 def agreeing(body):
     """Makes the header agree with the lines, where it holds otherwise."""
     if len(body) < 2 or not isinstance(body[0], dict):
@@ -25,11 +29,9 @@ def agreeing(body):
     header = {**header, "events": len(events), "first_sequence": first}
     header["last_sequence"] = first + len(events) - 1
     ranges = header.get("dropped_ranges")
-    pair = lambda one: isinstance(one, list) and len(one) == 2 and all(map(is_whole, one))
-    if isinstance(ranges, list) and len(ranges) <= 1000 and all(map(pair, ranges)):
+    if isinstance(ranges, list) and len(ranges) <= 1000 and all(map(is_range, ranges)):
         # In order, none empty, up to the last event.
-        header["dropped_ranges"] = [[at, at] for at in range(1, len(ranges) + 1)]
-        header["dropped_ranges"] = [one for one in header["dropped_ranges"] if one[1] < first]
+        header["dropped_ranges"] = [[at, at] for at in range(1, min(len(ranges) + 1, first))]
     exam = header.get("exam")
     if isinstance(exam, dict) and isinstance(exam.get("failed_ids"), list):
         # Its type is left as it is: a text stays a text, and is refused.

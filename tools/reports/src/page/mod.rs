@@ -131,6 +131,7 @@ pub fn headline(report: &AbReport) -> String {
         );
     }
     match report.arms.as_slice() {
+        [] if report.withheld.arms > 0 => "No arm has enough installations to tell of it.".into(),
         [] => "No experiment ran in this feedback, so there are no arms to compare.".into(),
         [arm, ..] => {
             let rate = arm.acceptance.as_ref();

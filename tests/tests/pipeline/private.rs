@@ -209,7 +209,7 @@ fn a_spent_budget_turns_answers_into_pure_noise_until_the_next_day_also_after_a_
     again.record(&[waited(2), waited(3), waited(1)]).unwrap();
     again.clock.set(NOW_MS + 25 * 3_600_000);
     again.record(&[waited(4), waited(5)]).unwrap();
-    // Twice the same costs twice, so that the mark says nothing of the answers; the fourth one of the
-    // first day is too much, and so is the second one of the next: four are all that there are.
+    // Twice the same costs twice, so that the mark says nothing of the answers; the fourth one of
+    // the first day is too much, and so is the second one of the next: four are all that there are.
     assert_eq!(costs(&again), [1.0, 1.0, 1.0, 0.0, 0.0, 0.0, 1.0, 0.0]);
 }

@@ -70,7 +70,10 @@ class NoctuleConfig private constructor(private val builder: Builder) {
         /** Takes another pseudonym for feedback every so many days. */
         var rotatePseudonymDays: Int? = null
 
-        /** Public keys of the collector; with any, only what they signed removes feedback or ends a request to delete. */
+        /**
+         * Public keys of the collector; with any, only what they signed removes feedback or ends a
+         * request to delete.
+         */
         var collectorKeys: List<String> = emptyList()
 
         /** Events that were recorded so many days ago are given up. */

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use noctule_core::base::{Seed, SeededRandom};
 
@@ -27,7 +27,7 @@ pub(crate) fn begin(folder: &Path, shadow: &Path) {
     fs::write(names_of(folder, shadow), names).unwrap();
 }
 
-fn names_of(folder: &Path, shadow: &Path) -> std::path::PathBuf {
+fn names_of(folder: &Path, shadow: &Path) -> PathBuf {
     shadow.join(format!("names-{}", fs::metadata(folder).unwrap().ino()))
 }
 
@@ -56,7 +56,7 @@ impl Unsynced {
 /// of the folder the process worked in.
 pub(crate) fn make(folder: &Path, shadow: &Path, image: &Path, unsynced: &mut Unsynced) {
     let names = names_of(folder, shadow);
-    restore(&names, Some(folder), shadow, image, unsynced);
+    restore(&names, (folder, Some(folder)), shadow, image, unsynced);
 }
 
 type Names = BTreeMap<String, (bool, u64)>;
@@ -64,7 +64,13 @@ type Names = BTreeMap<String, (bool, u64)>;
 /// No folder of ours is deeper; a listing older than the folder of its number could lead to itself.
 const DEPTH_MAX: usize = 40;
 
-fn restore(names: &Path, now: Option<&Path>, shadow: &Path, image: &Path, unsynced: &mut Unsynced) {
+fn restore(
+    names: &Path,
+    (root, now): (&Path, Option<&Path>),
+    shadow: &Path,
+    image: &Path,
+    unsynced: &mut Unsynced,
+) {
     if image.components().count() > DEPTH_MAX {
         return;
     }
@@ -75,10 +81,12 @@ fn restore(names: &Path, now: Option<&Path>, shadow: &Path, image: &Path, unsync
     let entries = if unsynced.is_there() { &current } else { &synced };
     for (name, (is_folder, inode)) in entries {
         let (inside, names) = (image.join(name), shadow.join(format!("names-{inode}")));
-        // Where the file is now, if it still has a name: what was not synced is read there.
-        let there = now.and_then(|folder| find(folder, *inode));
+        // Where it is now, if it still has a name: what was not synced is read there. It may have
+        // been moved into another folder.
+        let here = now.and_then(|folder| named(folder, *inode));
+        let there = here.or_else(|| find(root, *inode));
         if *is_folder {
-            restore(&names, there.as_deref(), shadow, &inside, unsynced);
+            restore(&names, (root, there.as_deref()), shadow, &inside, unsynced);
         } else {
             let synced = fs::read(shadow.join(inode.to_string())).unwrap_or_default();
             let lost = shadow.join(format!("kept-{inode}"));
@@ -125,9 +133,40 @@ fn list(folder: &Path) -> Names {
     entries.map(of).collect()
 }
 
-fn find(folder: &Path, inode: u64) -> Option<std::path::PathBuf> {
+/// The entry of `folder` with this inode number.
+fn named(folder: &Path, inode: u64) -> Option<PathBuf> {
     let (name, _) = list(folder).into_iter().find(|(_, (_, found))| *found == inode)?;
     Some(folder.join(name))
+}
+
+/// The same anywhere below `folder`.
+fn find(folder: &Path, inode: u64) -> Option<PathBuf> {
+    let below = || {
+        let folders = list(folder).into_iter().filter(|(_, (is_folder, _))| *is_folder);
+        folders.map(|(name, _)| folder.join(name)).find_map(|inner| find(&inner, inode))
+    };
+    named(folder, inode).or_else(below)
+}
+
+#[test]
+fn a_folder_that_was_moved_without_a_sync_has_its_files_in_either_place() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (folder, shadow) = (scratch.path().join("folder"), scratch.path().join("shadow"));
+    fs::create_dir_all(folder.join("here/inner")).unwrap();
+    fs::create_dir(folder.join("there")).unwrap();
+    fs::create_dir(&shadow).unwrap();
+    fs::write(folder.join("here/inner/file"), "synced").unwrap();
+    begin(&folder, &shadow);
+    fs::rename(folder.join("here/inner"), folder.join("there/inner")).unwrap();
+    for seed in 0..64 {
+        let image = scratch.path().join(format!("moved-{seed}"));
+        make(&folder, &shadow, &image, &mut Unsynced::mixed(seed));
+        for place in ["here", "there"] {
+            let inner = image.join(place).join("inner");
+            let whole = fs::read_to_string(inner.join("file")).is_ok_and(|text| text == "synced");
+            assert!(whole || !inner.exists(), "seed {seed}: {place} lost its file");
+        }
+    }
 }
 
 #[test]

@@ -72,12 +72,12 @@ impl Model {
     }
 
     /// Every number below the highest that arrived has arrived, or is missing on purpose.
-    fn check_gaps(&self) {
+    fn check_gaps(&self, seed: u64) {
         for (installation, highest) in self.arrived.keys() {
             for number in 1..*highest {
                 let key = (installation.clone(), number);
                 let explained = self.arrived.contains_key(&key) || self.missing.contains(&key);
-                assert!(explained, "{number} of {installation} is lost");
+                assert!(explained, "{number} of {installation} is lost, seed {seed}");
             }
         }
     }
@@ -246,7 +246,7 @@ fn what_leaves_is_what_was_allowed_whatever_happens_in_between() {
             walk = walk.step();
         }
         walk.end();
-        walk.model.check_gaps();
+        walk.model.check_gaps(SEED + sequence);
         arrived += walk.model.arrived.len();
         missing += walk.model.missing.len();
         deleted += walk.model.deleted.len();

@@ -38,7 +38,7 @@ use crate::base::ids::check_app;
 use crate::base::{CancelToken, Error, GeoPoint, Profile, Result, WeekMinute};
 use crate::consent::DataConsent;
 use crate::delivery::Session;
-use crate::feedback::rows as events;
+use crate::feedback::{recorder, rows as events};
 use crate::learning::forgotten::rows as forgotten;
 use crate::learning::rows as profiles;
 use crate::night::{LoadedRelease, Treatment};
@@ -133,7 +133,9 @@ impl Noctule {
         // opening tries again.
         let _ = erase::finish_scrub(&store);
         let now_ms = config.clock.now_ms();
+        let mark = store.mark();
         let identity = store.write("opening the profile", |transaction| {
+            recorder::rows::go_on_behind(transaction, mark)?;
             Identity::load_or_create(transaction, config.seed, now_ms)
         })?;
         versions::agree(&store, &config.directory)?;

@@ -63,6 +63,8 @@ pub struct Status {
     pub set_aside: u64,
     /// Events that were given up for room or age before they were delivered.
     pub evicted: u64,
+    /// Events that were recorded, and then lost with a part of the database that was damaged.
+    pub lost: u64,
     /// Slates that can be served.
     pub slates: u32,
     /// Stored values that failed their checksum since this was opened, and what replaced them was
@@ -137,6 +139,7 @@ impl From<noctule_core::Status> for Status {
             rejected: status.rejected,
             set_aside: status.set_aside,
             evicted: status.evicted,
+            lost: status.lost,
             slates: status.slates,
             damaged: status.damaged,
             reverted: status.reverted.map(Into::into),

@@ -101,8 +101,10 @@ impl Collector {
         assert!(self.events.keys().copied().eq(expected), "of {last}: {:?}", self.gaps(last));
     }
 
-    fn gaps(&self, last: u64) -> Vec<u64> {
-        (1..=last).filter(|sequence| !self.events.contains_key(sequence)).take(20).collect()
+    /// Sequence numbers from 1 to `last` that were not delivered.
+    #[must_use]
+    pub fn gaps(&self, last: u64) -> Vec<u64> {
+        (1..=last).filter(|sequence| !self.events.contains_key(sequence)).collect()
     }
 }
 

@@ -261,6 +261,16 @@ pub fn evicted(connection: &Connection) -> Result<u64> {
         .map_err(Error::storage("reading how many events were given up"))
 }
 
+/// How many events were ever lost with a damaged log.
+///
+/// # Errors
+/// [`Error::Storage`].
+pub fn lost(connection: &Connection) -> Result<u64> {
+    connection
+        .query_row("SELECT lost FROM recorder", [], |row| row.get(0))
+        .map_err(Error::storage("reading how many events were lost"))
+}
+
 /// How many events there are with a number above `after` and up to `through`.
 ///
 /// # Errors
@@ -309,7 +319,7 @@ pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute_batch(
             "DELETE FROM events; DELETE FROM stamps; DELETE FROM recorder; \
-             INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0);",
+             INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0, 0);",
         )
         .map_err(Error::storage("removing all feedback"))
 }

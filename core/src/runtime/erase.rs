@@ -69,6 +69,8 @@ pub(super) fn finish_pending(store: &Store, config: &Config) -> Result<()> {
 /// was sent, and begins a new identity.
 pub(super) fn erase_all(store: &Store, now_ms: i64) -> Result<Identity> {
     let identity = Identity::generate(None, now_ms);
+    // Before the numbers begin anew: a mark that is ahead of them would tell of a loss.
+    store.remove_mark();
     store.write("erasing", |transaction| {
         deletions::rows::request_all(transaction, now_ms)?;
         events::remove_all(transaction)?;
@@ -153,7 +155,8 @@ mod tests {
             Noctule::open(Config::new(scratch.path(), "town", DataConsent::Full)).unwrap();
         let like = FeedbackEvent::new(EventKind::Like, ItemId::new(canary).unwrap());
         noctule.record(&[like]).unwrap();
-        // The deleting transaction of an erasure, and nothing behind it.
+        // The deleting transaction of an erasure with what comes before, and nothing behind it.
+        noctule.store.remove_mark();
         noctule
             .store
             .write("test", |transaction| {

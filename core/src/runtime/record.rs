@@ -98,7 +98,8 @@ impl Noctule {
             })?;
         // Only now: what a transaction that failed had made room for is still there.
         self.room_until.store(room, Ordering::Relaxed);
-        if range.is_some() {
+        if let Some((_, last)) = range {
+            self.store.set_mark(last);
             *lock(&self.run) = Some(run);
         }
         self.shelf.note(|today| {

@@ -46,6 +46,9 @@ pub struct Status {
     pub set_aside: u64,
     /// Events that were given up for room or age before they were delivered.
     pub evicted: u64,
+    /// Events that were recorded, and then lost with a part of the database that was damaged: the
+    /// collector sees a gap in their place.
+    pub lost: u64,
     /// Slates on the shelf.
     pub slates: u32,
     /// The release that is on its way, if one is.
@@ -92,6 +95,7 @@ impl Noctule {
             rejected: feedback.rejected,
             set_aside: feedback.set_aside,
             evicted: feedback.evicted,
+            lost: feedback.lost,
             slates: self.shelf.snapshot().slates.len() as u32,
             delivery,
             damaged: state.damaged.clone(),

@@ -6,6 +6,7 @@ use super::{Noctule, lock};
 use crate::base::Result;
 use crate::consent::rows::{self as consents, Stored};
 use crate::delivery::Session;
+use crate::feedback::recorder;
 use crate::release::rows as releases;
 use crate::store::Identity;
 
@@ -77,7 +78,9 @@ impl Noctule {
 
     fn read_again(&self) -> Result<()> {
         let now_ms = self.config.clock.now_ms();
+        let mark = self.store.mark();
         let identity = self.store.write("resuming", |transaction| {
+            recorder::rows::go_on_behind(transaction, mark)?;
             Identity::load_or_create(transaction, self.config.seed, now_ms)
         })?;
         let (stored, installed, experiment) = self.store.read(|connection| {

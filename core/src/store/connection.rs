@@ -40,7 +40,7 @@ pub(super) struct Open {
     /// As what the connection commits now.
     durability: Durability,
     // Behind the connection on purpose: fields are dropped in order, the lock last.
-    _lock: DirectoryLock,
+    lock: DirectoryLock,
 }
 
 /// Name of the database in the profile directory.
@@ -189,6 +189,11 @@ impl Store {
         guard.take();
     }
 
+    /// Runs `body` with the file that carries the directory's lock; none when it is not held now.
+    pub(super) fn with_lock_file<T>(&self, body: impl FnOnce(&std::fs::File) -> T) -> Option<T> {
+        self.guard().as_ref().map(|open| body(&open.lock.file))
+    }
+
     /// A panic while the lock was held left no half-done transaction: its drop rolled it back.
     fn guard(&self) -> MutexGuard<'_, Option<Open>> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
@@ -229,7 +234,7 @@ impl Open {
     pub(super) fn of(directory: &Path) -> Result<Self> {
         let lock = DirectoryLock::take(directory)?;
         let connection = connect(&directory.join(FILE))?;
-        Ok(Self { connection, durability: Durability::PowerLoss, _lock: lock })
+        Ok(Self { connection, durability: Durability::PowerLoss, lock })
     }
 
     fn transact(

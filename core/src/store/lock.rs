@@ -8,7 +8,8 @@ use crate::base::{Error, Result};
 /// Holds the directory for as long as it lives; the system lets go when the process dies.
 #[derive(Debug)]
 pub(super) struct DirectoryLock {
-    file: File,
+    /// What is in it has nothing to do with the lock: see the mark.
+    pub(super) file: File,
 }
 
 /// Said aloud, since closing alone is not enough: a process that this one is just starting holds a
@@ -27,6 +28,7 @@ impl DirectoryLock {
         let file = File::options()
             .create(true)
             .truncate(false)
+            .read(true)
             .write(true)
             .open(&path)
             .map_err(Error::file(&path, "opening"))?;

@@ -9,6 +9,7 @@ pub mod blob;
 mod connection;
 pub mod identity;
 mod lock;
+mod mark;
 pub mod meta;
 mod migrations;
 pub mod pseudonyms;

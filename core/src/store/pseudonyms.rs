@@ -63,6 +63,15 @@ pub fn of_event(
     Ok(Some((own, next.map(|next| next.base))))
 }
 
+/// The sequence number where the first one begins that the event `sequence` is older than.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::Damaged`].
+pub fn base_from(connection: &Connection, sequence: u64) -> Result<Option<u64>> {
+    let next = one(connection, "WHERE base >= ?1 ORDER BY number LIMIT 1", &[sequence])?;
+    Ok(next.map(|next| next.base))
+}
+
 /// Begins to use `installation` for the events that come.
 ///
 /// # Errors

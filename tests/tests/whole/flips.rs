@@ -39,7 +39,7 @@ struct Outcomes {
     refused: u32,
     other_slates: u32,
     served: u32,
-    /// Openings after which events are gone, by the count of the profile itself.
+    /// Openings after which events are gone, and all of those are counted as lost.
     shortened: u32,
 }
 
@@ -72,8 +72,12 @@ fn live(place: &Path, whole: &Phone, outcomes: &mut Outcomes) {
         outcomes.other_slates += 1;
     }
     // Whatever else is asked gets an answer or a typed error.
-    let all = whole.status().unwrap().recorded;
-    outcomes.shortened += u32::from(phone.status().is_ok_and(|status| status.recorded < all));
+    if let Ok(status) = phone.status() {
+        let all = whole.status().unwrap().pending_events;
+        let gone = all.saturating_sub(status.pending_events);
+        assert_eq!(status.lost, gone, "every event that is gone is known to be");
+        outcomes.shortened += u32::from(gone > 0);
+    }
     let _ = phone.record(&[event("click", "item-1")]);
     let _ = phone.next_transfer(noctule_core::upload::Network::Unmetered);
 }

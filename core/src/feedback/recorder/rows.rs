@@ -123,6 +123,23 @@ pub fn next_run(connection: &Connection) -> Result<u32> {
     Recorder::load(connection).map(|recorder| recorder.last_run.saturating_add(1))
 }
 
+/// Goes on behind `mark`, up to where recording was known to be, and counts what is missing below
+/// it as lost: no number is used for two events, and the collector sees the gap.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn go_on_behind(transaction: &Transaction<'_>, mark: u64) -> Result<()> {
+    let Recorder { last_sequence, last_at_ms, last_run_ms, .. } = Recorder::load(transaction)?;
+    if mark <= last_sequence {
+        return Ok(());
+    }
+    let sql = "UPDATE recorder SET last_sequence = ?1, lost = lost + ?2, last_at_ms = ?3, \
+               last_run_ms = ?4";
+    let run_ms = last_run_ms.map(|ms| i64::try_from(ms).unwrap_or(i64::MAX));
+    let counted = transaction.execute(sql, params![mark, mark - last_sequence, last_at_ms, run_ms]);
+    counted.map(drop).map_err(Error::storage("counting what was lost"))
+}
+
 /// Counts sessions and runs from 1 again: for a new pseudonym, which a number that goes on would
 /// tie to the one before.
 ///

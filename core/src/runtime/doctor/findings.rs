@@ -19,6 +19,7 @@ pub(super) fn of(facts: &Facts) -> Vec<Finding> {
     findings.push(feedback(facts));
     findings.extend(set_aside(facts));
     findings.extend(evicted(facts));
+    findings.extend(lost(facts));
     findings.push(sizes(facts));
     order::sort_by_key(&mut findings, |finding| std::cmp::Reverse(finding.level));
     findings
@@ -187,6 +188,17 @@ fn evicted(facts: &Facts) -> Option<Finding> {
          nothing was sent for so long.",
     );
     (evicted > 0).then_some(found)
+}
+
+fn lost(facts: &Facts) -> Option<Finding> {
+    let lost = facts.status.lost;
+    let text =
+        format!("{lost} events were recorded and are gone: the database lost its newest part");
+    let found = found(Level::Problem, "feedback", text).advise(
+        "A drive that lost power or wears out does this. The numbers of the events are not used \
+         again, so the audit of the collector shows the gap.",
+    );
+    (lost > 0).then_some(found)
 }
 
 fn sizes(facts: &Facts) -> Finding {

@@ -28,6 +28,7 @@ fn facts() -> Facts {
         rejected: 0,
         set_aside: 0,
         evicted: 0,
+        lost: 0,
         slates: 6,
         delivery: None,
         damaged: vec![],

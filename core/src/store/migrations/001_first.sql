@@ -90,9 +90,10 @@ CREATE TABLE recorder (
     last_run      INTEGER NOT NULL,
     last_run_ms   INTEGER,
     day           INTEGER NOT NULL,
-    evicted       INTEGER NOT NULL     -- events given up for room or age, ever
+    evicted       INTEGER NOT NULL,    -- events given up for room or age, ever
+    lost          INTEGER NOT NULL     -- events that were recorded and that a damaged log no longer has
 ) STRICT;
-INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0);
+INSERT INTO recorder VALUES (1, 0, 0, 0, 0, NULL, 0, 0, 0);
 
 -- Whatever removes events, their numbers stay used.
 CREATE TRIGGER events_gone AFTER DELETE ON events

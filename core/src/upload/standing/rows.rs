@@ -20,6 +20,8 @@ pub struct Standing {
     pub rejected: u64,
     /// Events that were given up before they were delivered.
     pub evicted: u64,
+    /// Events that were lost with a damaged log.
+    pub lost: u64,
 }
 
 /// Counts; where nothing `may_send`, nothing waits.
@@ -41,6 +43,7 @@ pub fn standing(connection: &Connection, may_send: bool) -> Result<Standing> {
         set_aside,
         rejected: queue.rejected,
         evicted: events::evicted(connection)?,
+        lost: events::lost(connection)?,
     })
 }
 

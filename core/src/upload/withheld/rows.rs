@@ -58,7 +58,13 @@ pub fn withhold(transaction: &Transaction<'_>, first: u64, last: u64) -> Result<
     while from <= last {
         let of = pseudonyms::of_event(transaction, from)?;
         let lowest = of.map_or(1, |(pseudonym, _)| pseudonym.base + 1);
-        let highest = of.and_then(|(_, end)| end).unwrap_or(i64::MAX as u64);
+        // Events whose pseudonym is gone end where the oldest begins that is left: a range across
+        // that border would be told under neither.
+        let border = match of {
+            Some((_, end)) => end,
+            None => pseudonyms::base_from(transaction, from)?,
+        };
+        let highest = border.unwrap_or(i64::MAX as u64);
         let end = last.min(highest);
         let new = merge(transaction, (from, end), (lowest, highest))?;
         if let Some((pseudonym, _)) = of {
@@ -155,6 +161,26 @@ mod tests {
     use super::*;
     use crate::base::{Seed, SeededRandom};
     use crate::store::Store;
+
+    #[test]
+    fn a_range_from_before_the_oldest_pseudonym_ends_where_that_begins() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let record = |count: u64| {
+            let sql = "UPDATE recorder SET last_sequence = last_sequence + ?1";
+            store.write("test", |t| Ok(t.execute(sql, [count]).unwrap())).unwrap();
+        };
+        let add = |id| store.write("test", |t| pseudonyms::add(t, Uuid::from_u128(id), 0)).unwrap();
+        add(1);
+        record(10);
+        add(2);
+        store.write("test", |t| pseudonyms::remove_delivered(t, 10)).unwrap();
+        record(6);
+        store.write("test", |t| withhold(t, 1, 16)).unwrap();
+        let current = store.read(pseudonyms::current).unwrap().unwrap();
+        assert_eq!((current.base, current.dropped), (10, 6));
+        assert_eq!(store.read(|c| ranges(c, current.base, 16)).unwrap(), [(11, 16)]);
+    }
 
     #[test]
     fn ranges_hold_each_number_once_however_they_overlap() {

@@ -43,7 +43,7 @@ internal fun statusText(status: Status): String = buildString {
     line("consent", status.consent)
     line("slates", status.slates)
     line("events", "${status.recorded} recorded, ${status.pendingEvents} wait")
-    line("given up", "${status.evicted} evicted, ${status.rejected} rejected")
+    line("given up", "${status.evicted} evicted, ${status.rejected} rejected, ${status.lost} lost")
     line("set aside", status.setAside)
     line("deletions", "${status.deletionsPending} pending")
     status.reverted?.let { line("reverted", "${it.release}: ${it.reason}") }

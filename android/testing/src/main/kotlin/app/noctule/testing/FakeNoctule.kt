@@ -232,6 +232,7 @@ class FakeNoctule(
             rejected = 0uL,
             setAside = 0uL,
             evicted = 0uL,
+            lost = 0uL,
             slates = slates.value.size.toUInt(),
             damaged = emptyList(),
             reverted = null,

@@ -118,7 +118,17 @@ impl Noctule {
     /// see [`Status::damaged`]. A release that was opened three times without a completed night or
     /// a served slate is given up here for the previous one: see [`Status::reverted`]. An erasure
     /// that did not end is finished, and a consent that `config` no longer has is withdrawn.
+    /// A database that is damaged is made anew from what can be read of it, which
+    /// [`Status::damaged`] tells and [`Status::lost`] counts.
     pub fn open(config: Config) -> Result<Self> {
+        match Self::open_once(config.clone()) {
+            // It is known now: the second time it is looked through, and made anew.
+            Err(error) if error.is_database_damage() => Self::open_once(config),
+            opened => opened,
+        }
+    }
+
+    fn open_once(config: Config) -> Result<Self> {
         check_app("app", &config.app)?;
         pseudonym::check(&config)?;
         if let Some(plan) = &config.plan {
@@ -135,6 +145,9 @@ impl Noctule {
         let now_ms = config.clock.now_ms();
         let mark = store.mark();
         let identity = store.write("opening the profile", |transaction| {
+            if store.was_suspected() {
+                events::remove_unreadable(transaction)?;
+            }
             recorder::rows::go_on_behind(transaction, mark)?;
             Identity::load_or_create(transaction, config.seed, now_ms)
         })?;
@@ -145,7 +158,8 @@ impl Noctule {
         let (installed, experiment) = store.read(|connection| {
             Ok((releases::installed(connection)?, releases::active_experiment(connection)?))
         })?;
-        let damaged = opening.damaged.iter().map(ToString::to_string).collect();
+        let mut damaged: Vec<_> = opening.damaged.iter().map(ToString::to_string).collect();
+        damaged.extend(store.take_rescued());
         let state = State { identity, consent, installed, loaded: None, experiment, damaged };
         let noctule = Self {
             config,

@@ -47,7 +47,8 @@ pub enum RecommenderError {
     },
 
     /// The directory or the database cannot be used: not a database, damaged, written by a newer
-    /// library, or refused by the system. The files were kept. Log it; go without recommendations.
+    /// library, or refused by the system. The files were kept. Log it; go without recommendations,
+    /// and open again at the next start: a damaged database is then made anew from what is left.
     #[error("storage: {reason}")]
     Storage {
         /// What was being done, to which file, and the system's word for it.

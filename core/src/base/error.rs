@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use super::{Refusal, ReplayRefusal, TrustRefusal, WidgetRefusal};
 
+/// What is damaged when SQLite says so.
+const DATABASE: &str = "the database";
+
 /// A result of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -205,6 +208,17 @@ impl Error {
         Self::Damaged { what: what.into(), reason: reason.into() }
     }
 
+    /// A stored event that does not read as one: the database is damaged.
+    pub(crate) fn damaged_event(sequence: u64, reason: impl std::fmt::Display) -> Self {
+        Self::damaged(DATABASE, format!("event {sequence}: {reason}"))
+    }
+
+    /// Whether the database is damaged: by what SQLite says of it, or by a value that is not of the
+    /// kind that was stored there.
+    pub(crate) fn is_database_damage(&self) -> bool {
+        matches!(self, Self::Damaged { what, .. } if what == DATABASE)
+    }
+
     /// Wraps a file error with its path and the action that failed; a full disk has its own name.
     pub fn file(path: &Path, action: &'static str) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
@@ -222,9 +236,26 @@ impl Error {
         move |source| match source.sqlite_error_code() {
             Some(rusqlite::ErrorCode::DiskFull) => Self::StorageFull { action },
             Some(rusqlite::ErrorCode::DatabaseCorrupt) => {
-                Self::damaged("the database", format!("{action}: {source}"))
+                Self::damaged(DATABASE, format!("{action}: {source}"))
+            }
+            _ if is_of_another_kind(&source) => {
+                Self::damaged(DATABASE, format!("{action}: {source}"))
             }
             _ => Self::Storage { action, source },
         }
     }
+}
+
+/// Whether a value was read that its column never held.
+fn is_of_another_kind(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, Utf8Error,
+    };
+    matches!(
+        error,
+        FromSqlConversionFailure(..)
+            | IntegralValueOutOfRange(..)
+            | InvalidColumnType(..)
+            | Utf8Error(..)
+    )
 }

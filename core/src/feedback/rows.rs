@@ -155,17 +155,28 @@ pub fn each_told_in(
     range: Range,
     mut take: impl FnMut(RecordedEvent) -> Result<()>,
 ) -> Result<()> {
-    each_row(connection, range, |row| {
-        let mut event = event(row)?;
-        let told: Option<String> = row.get(21).map_err(Error::storage("reading an event"))?;
-        if let Some(told) = told {
-            let told: Told = serde_json::from_str(&told).map_err(|error| {
-                Error::damaged(format!("event {}", event.sequence), error.to_string())
-            })?;
-            told.replace(&mut event);
+    each_row(connection, range, |row| take(told_event(row)?))
+}
+
+/// Removes the events of a damaged database that do not read as events, and counts them as lost.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`], [`Error::Damaged`].
+pub fn remove_unreadable(transaction: &Transaction<'_>) -> Result<()> {
+    let everything = Range { after: 0, through: u64::MAX, limit: usize::MAX };
+    let mut unreadable = Vec::new();
+    each_row(transaction, everything, |row| {
+        if told_event(row).is_err() {
+            unreadable.push(row.get(0).map_err(Error::storage("reading an event"))?);
         }
-        take(event)
-    })
+        Ok(())
+    })?;
+    for sequence in &unreadable {
+        remove(transaction, *sequence)?;
+    }
+    let counted =
+        transaction.execute("UPDATE recorder SET lost = lost + ?1", [unreadable.len() as u64]);
+    counted.map(drop).map_err(Error::storage("counting what was lost"))
 }
 
 fn each_row(
@@ -324,10 +335,22 @@ pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
         .map_err(Error::storage("removing all feedback"))
 }
 
+/// The event of a row as the collector is told it.
+fn told_event(row: &Row<'_>) -> Result<RecordedEvent> {
+    let mut event = event(row)?;
+    let told: Option<String> = row.get(21).map_err(Error::storage("reading an event"))?;
+    if let Some(told) = told {
+        let told: Told = serde_json::from_str(&told)
+            .map_err(|error| Error::damaged_event(event.sequence, error.to_string()))?;
+        told.replace(&mut event);
+    }
+    Ok(event)
+}
+
 fn event(row: &Row<'_>) -> Result<RecordedEvent> {
     let failed = || Error::storage("reading an event");
     let sequence: u64 = row.get(0).map_err(failed())?;
-    let damaged = |reason: String| Error::damaged(format!("event {sequence}"), reason);
+    let damaged = |reason: String| Error::damaged_event(sequence, reason);
     let id: Vec<u8> = row.get(1).map_err(failed())?;
     let id = uuid::Uuid::from_slice(&id).map_err(|error| damaged(error.to_string()))?;
     let text = |column| row.get::<_, Option<String>>(column).map_err(failed());

@@ -6,7 +6,7 @@ use super::{Noctule, lock};
 use crate::base::Result;
 use crate::consent::rows::{self as consents, Stored};
 use crate::delivery::Session;
-use crate::feedback::recorder;
+use crate::feedback::{recorder, rows as events};
 use crate::release::rows as releases;
 use crate::store::Identity;
 
@@ -80,6 +80,9 @@ impl Noctule {
         let now_ms = self.config.clock.now_ms();
         let mark = self.store.mark();
         let identity = self.store.write("resuming", |transaction| {
+            if self.store.was_suspected() {
+                events::remove_unreadable(transaction)?;
+            }
             recorder::rows::go_on_behind(transaction, mark)?;
             Identity::load_or_create(transaction, self.config.seed, now_ms)
         })?;
@@ -94,6 +97,7 @@ impl Noctule {
             Stored::Nothing | Stored::Unreadable => crate::consent::DataConsent::NotGiven,
         };
         state.identity = identity;
+        state.damaged.extend(self.store.take_rescued());
         if state.installed != installed {
             state.loaded = None;
         }

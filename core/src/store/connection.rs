@@ -1,6 +1,7 @@
 //! The one connection of a profile.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::Duration;
 
@@ -8,8 +9,8 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
 use super::lock::DirectoryLock;
-use super::migrations;
 use super::suspension::Suspension;
+use super::{mark, migrations, rescue};
 use crate::base::{Error, Result};
 
 /// The database of one profile directory.
@@ -18,6 +19,10 @@ pub struct Store {
     pub(super) directory: PathBuf,
     pub(super) open: Mutex<Option<Open>>,
     pub(super) suspension: Suspension,
+    /// What was wrong with a database that had to be made anew, until somebody asks.
+    pub(super) rescued: Mutex<Option<String>>,
+    /// Whether it was under suspicion when it was opened.
+    pub(super) suspected: AtomicBool,
 }
 
 /// What a commit survives.
@@ -44,7 +49,9 @@ pub(super) struct Open {
 }
 
 /// Name of the database in the profile directory.
-const FILE: &str = "noctule.sqlite";
+pub(super) const FILE: &str = "noctule.sqlite";
+/// How every database begins.
+pub(super) const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 impl Store {
     /// Opens or creates the database in `directory`, which is made when its parent exists.
@@ -52,13 +59,19 @@ impl Store {
     /// # Errors
     /// [`Error::DirectoryMissing`], [`Error::File`] (not a directory, not writable),
     /// [`Error::DirectoryInUse`], [`Error::NotADatabase`], [`Error::SchemaTooNew`]; a file that is
-    /// refused is kept as it is.
+    /// refused is kept as it is. A database that SQLite finds damaged is made anew from what can be
+    /// read of it: see [`Self::take_rescued`].
     pub fn open(directory: &Path) -> Result<Self> {
         make_directory(directory)?;
-        let open = Open::of(directory)?;
+        let Opened { open, rescued, suspected } = Open::of(directory)?;
         let suspension = Suspension::of(&open.connection);
-        let open = Mutex::new(Some(open));
-        Ok(Self { directory: directory.to_path_buf(), open, suspension })
+        Ok(Self {
+            directory: directory.to_path_buf(),
+            open: Mutex::new(Some(open)),
+            suspension,
+            rescued: Mutex::new(rescued),
+            suspected: AtomicBool::new(suspected),
+        })
     }
 
     /// The profile directory.
@@ -77,20 +90,6 @@ impl Store {
             return Ok(());
         }
         Err(Error::DirectoryMissing { path: self.directory.clone() })
-    }
-
-    /// What SQLite finds wrong with the database, each in its words; nothing when it is whole.
-    ///
-    /// # Errors
-    /// [`Error::Closed`], [`Error::Storage`].
-    pub fn check(&self) -> Result<Vec<String>> {
-        self.read(|connection| {
-            let failed = || Error::storage("checking the database");
-            let mut query = connection.prepare("PRAGMA quick_check(20)").map_err(failed())?;
-            let rows = query.query_map([], |row| row.get::<_, String>(0)).map_err(failed())?;
-            let found: Vec<String> = rows.collect::<rusqlite::Result<_>>().map_err(failed())?;
-            Ok(found.into_iter().filter(|line| line != "ok").collect())
-        })
     }
 
     /// Runs `body` in one transaction: all of it survives a loss of power, or nothing of it
@@ -155,8 +154,9 @@ impl Store {
         self.suspension.check()?;
         let guard = self.guard();
         self.suspension.check()?;
-        let read = body(&guard.as_ref().ok_or(Error::Closed)?.connection);
-        read.map_err(|error| self.suspension.explain(error))
+        let open = guard.as_ref().ok_or(Error::Closed)?;
+        let read = body(&open.connection);
+        read.map_err(|error| self.suspension.explain(open.noting(error)))
     }
 
     /// Moves the write-ahead log into the file and cuts it, and refreshes the query planner.
@@ -225,16 +225,41 @@ impl Store {
     ) -> Result<()> {
         self.suspension.check()?;
         let open = open.as_mut().ok_or(Error::Closed)?;
-        open.transact(durability, action, body).map_err(|error| self.suspension.explain(error))
+        let done = open.transact(durability, action, body);
+        done.map_err(|error| self.suspension.explain(open.noting(error)))
     }
+}
+
+/// A connection, and what there was to say of its database.
+pub(super) struct Opened {
+    pub(super) open: Open,
+    pub(super) rescued: Option<String>,
+    pub(super) suspected: bool,
 }
 
 impl Open {
     /// Takes the lock of `directory` and opens the database in it.
-    pub(super) fn of(directory: &Path) -> Result<Self> {
+    ///
+    /// It is made anew when it is damaged.
+    pub(super) fn of(directory: &Path) -> Result<Opened> {
         let lock = DirectoryLock::take(directory)?;
-        let connection = connect(&directory.join(FILE))?;
-        Ok(Self { connection, durability: Durability::PowerLoss, lock })
+        let suspected = mark::is_suspect(&lock.file);
+        let (connection, rescued) = rescue::connect_or_rescue(directory, &lock.file)?;
+        // From now on this is known to be a profile.
+        if mark::read(&lock.file).is_none() {
+            let _ = mark::write(&lock.file, 0);
+        }
+        let suspected = suspected || rescued.is_some();
+        let open = Self { connection, durability: Durability::PowerLoss, lock };
+        Ok(Opened { open, rescued, suspected })
+    }
+
+    /// Who opens the database next looks through it, when this is an error of that kind.
+    fn noting(&self, error: Error) -> Error {
+        if error.is_database_damage() {
+            mark::suspect(&self.lock.file, true);
+        }
+        error
     }
 
     fn transact(
@@ -278,7 +303,7 @@ fn make_directory(directory: &Path) -> Result<()> {
     }
 }
 
-fn connect(path: &Path) -> Result<Connection> {
+pub(super) fn connect(path: &Path) -> Result<Connection> {
     check_header(path)?;
     let mut connection = Connection::open(path).map_err(opening(path))?;
     check_version(&connection, path)?;
@@ -301,7 +326,6 @@ fn check_version(connection: &Connection, path: &Path) -> Result<()> {
 /// SQLite overwrites a file that is shorter than its header without asking; we keep it.
 fn check_header(path: &Path) -> Result<()> {
     use std::io::Read;
-    const MAGIC: &[u8; 16] = b"SQLite format 3\0";
     let file = match std::fs::File::open(path) {
         Ok(file) => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),

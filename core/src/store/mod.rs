@@ -13,6 +13,8 @@ mod mark;
 pub mod meta;
 mod migrations;
 pub mod pseudonyms;
+mod rescue;
+mod rescue_rows;
 mod suspension;
 
 pub use connection::{Durability, Store};

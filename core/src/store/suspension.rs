@@ -8,7 +8,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
 use super::Store;
-use super::connection::Open;
+use super::connection::{Open, Opened};
 use crate::base::{Error, Result};
 
 /// A transaction that is under way may end by itself for so long; then its statements are
@@ -111,7 +111,9 @@ impl Store {
             Err(Error::Suspended) => {}
             Err(error) => return Err(error),
         }
-        let open = Open::of(&self.directory)?;
+        let Opened { open, rescued, suspected } = Open::of(&self.directory)?;
+        self.suspected.store(suspected, Ordering::Relaxed);
+        *self.rescued.lock().unwrap_or_else(PoisonError::into_inner) = rescued;
         self.suspension.watch(&open.connection);
         *guard = Some(open);
         self.suspension.phase.store(OPEN, Ordering::Release);

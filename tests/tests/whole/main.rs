@@ -38,6 +38,7 @@ mod read_only;
 mod refused_releases;
 mod reopening;
 mod replay;
+mod rescue;
 mod retention;
 mod rows;
 mod scheduled;

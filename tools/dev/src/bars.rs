@@ -23,7 +23,7 @@ const WHOLE: &[&str] = &["--test", "whole"];
 const FAULTS: &[&str] = &["--test", "faults"];
 const COLLECTOR: &[&str] = &["--test", "collector"];
 
-const BARS: [Bar; 20] = [
+const BARS: [Bar; 21] = [
     Bar {
         name: "R-01",
         promise: "2,000 kills of both sides with a bad network: nothing lost, nothing doubled",
@@ -65,6 +65,13 @@ const BARS: [Bar; 20] = [
         judged: true,
         asks: &[("NOCTULE_DATABASE_FLIPS", "1000"), ("NOCTULE_FLIPS", "1000")],
         test: (WHOLE, &["flips::", "integrity::a_flipped"]),
+    },
+    Bar {
+        name: "R-06",
+        promise: "500 databases with a spoiled page: none is given up, what can be read is kept",
+        judged: true,
+        asks: &[("NOCTULE_DAMAGED_FILES", "500")],
+        test: (&["--lib", "--test", "whole"], &["rescue::"]),
     },
     Bar {
         name: "R-07",

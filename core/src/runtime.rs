@@ -106,6 +106,9 @@ struct State {
     experiment: Option<Experiment>,
     /// Stored values that failed their checksum since this was opened.
     damaged: Vec<String>,
+    /// Whether the stored plan or experiment is one of these: the next night takes both from the
+    /// release again.
+    plan_damaged: bool,
 }
 
 impl Noctule {
@@ -156,11 +159,14 @@ impl Noctule {
         // Before anything of the release is touched: it may be what ends the process.
         let opening = activation::count_opening(&store)?;
         let (installed, experiment) = store.read(|connection| {
-            Ok((releases::installed(connection)?, releases::active_experiment(connection)?))
+            Ok((releases::installed(connection)?, releases::active_experiment(connection)))
         })?;
         let mut damaged: Vec<_> = opening.damaged.iter().map(ToString::to_string).collect();
         damaged.extend(store.take_rescued());
-        let state = State { identity, consent, installed, loaded: None, experiment, damaged };
+        let (loaded, plan_damaged) = (None, false);
+        let mut state =
+            State { identity, consent, installed, loaded, experiment: None, damaged, plan_damaged };
+        state.experiment = state.of_release(experiment)?;
         let noctule = Self {
             config,
             store,
@@ -270,7 +276,7 @@ impl Noctule {
         let recording = lock(&self.recording);
         self.room_until.store(0, Ordering::Relaxed);
         let (plan, slates, damaged, today) = self.store.read(|connection| {
-            let plan = releases::active_plan(connection)?;
+            let plan = self.state().of_release(releases::active_plan(connection))?;
             let (mut slates, damaged) = slates::load_all(connection)?;
             if !self.state().consent.may_record() {
                 slates.retain(|slate| !slate.personalised);
@@ -298,6 +304,18 @@ impl Noctule {
 }
 
 impl State {
+    /// What was stored of the active release; none when it is damaged, which is noted.
+    fn of_release<T>(&mut self, stored: Result<Option<T>>) -> Result<Option<T>> {
+        match stored {
+            Err(error @ Error::Damaged { .. }) if !error.is_database_damage() => {
+                self.damaged.push(error.to_string());
+                self.plan_damaged = true;
+                Ok(None)
+            }
+            stored => stored,
+        }
+    }
+
     /// How this installation is treated: by the experiment of the active release, or like everybody
     /// without consent.
     fn treatment(&self) -> Treatment {

@@ -351,6 +351,8 @@ fn event(row: &Row<'_>) -> Result<RecordedEvent> {
     let failed = || Error::storage("reading an event");
     let sequence: u64 = row.get(0).map_err(failed())?;
     let damaged = |reason: String| Error::damaged_event(sequence, reason);
+    // What it names was checked when it was recorded.
+    let named = |error: Error| damaged(error.to_string());
     let id: Vec<u8> = row.get(1).map_err(failed())?;
     let id = uuid::Uuid::from_slice(&id).map_err(|error| damaged(error.to_string()))?;
     let text = |column| row.get::<_, Option<String>>(column).map_err(failed());
@@ -361,9 +363,9 @@ fn event(row: &Row<'_>) -> Result<RecordedEvent> {
         sequence,
         at_ms: row.get(2).map_err(failed())?,
         kind: kind(row.get(3).map_err(failed())?)?,
-        item: ItemId::new(row.get::<_, String>(4).map_err(failed())?)?,
-        surface: text(5)?.map(SurfaceId::new).transpose()?,
-        context: text(6)?.map(ContextId::new).transpose()?,
+        item: ItemId::new(row.get::<_, String>(4).map_err(failed())?).map_err(named)?,
+        surface: text(5)?.map(SurfaceId::new).transpose().map_err(named)?,
+        context: text(6)?.map(ContextId::new).transpose().map_err(named)?,
         position: row.get(7).map_err(failed())?,
         generation: row.get(8).map_err(failed())?,
         propensity: row.get(9).map_err(failed())?,

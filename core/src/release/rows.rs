@@ -172,7 +172,11 @@ pub fn forget_previous(transaction: &Transaction<'_>) -> Result<()> {
     removed.map(drop).map_err(Error::storage("forgetting a release"))
 }
 
-fn put_plan(transaction: &Transaction<'_>, manifest: &Manifest) -> Result<()> {
+/// Stores plan and experiment of the active release.
+///
+/// # Errors
+/// [`Error::Storage`], [`Error::StorageFull`].
+pub fn put_plan(transaction: &Transaction<'_>, manifest: &Manifest) -> Result<()> {
     meta::put(transaction, PLAN, &json(PLAN, &manifest.plan)?)?;
     meta::put(transaction, EXPERIMENT, &json(EXPERIMENT, &manifest.experiment)?)
 }

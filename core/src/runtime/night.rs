@@ -10,10 +10,10 @@ use crate::learning::forgotten::rows as forgotten;
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::rows::{self as journal, Spent};
 use crate::night::{
-    Job, NightOutcome, NightReport, RunOutcome, SlateKeeper, SlateMaker, coming_day,
+    Job, LoadedRelease, NightOutcome, NightReport, RunOutcome, SlateKeeper, SlateMaker, coming_day,
 };
-use crate::release::Probation;
 use crate::release::activation::rows as states;
+use crate::release::{Probation, rows as releases};
 use crate::replay::rows::{Origin, StandIns};
 use crate::serving::Today;
 use crate::slates::{Slate, SlateKey, rows as slates};
@@ -141,6 +141,7 @@ impl Noctule {
         let Some((loaded, was_checked)) = loaded else {
             return Ok(NightReport::new(NightOutcome::NoRelease, 0, learned_events));
         };
+        self.restore_plan(&loaded)?;
         let treatment = self.state().treatment();
         let maker = self.maker(&loaded, &profile, treatment, true);
         let go_on = || spending.check();
@@ -154,6 +155,22 @@ impl Noctule {
             progress.report(Step::Maintenance, 1, 1);
         }
         Ok(NightReport { learned_events, ..report })
+    }
+
+    /// Takes plan and experiment from the release again, if what was stored of them is damaged.
+    fn restore_plan(&self, loaded: &LoadedRelease) -> Result<()> {
+        if !self.state().plan_damaged {
+            return Ok(());
+        }
+        let manifest = loaded.release.manifest();
+        let action = "storing the plan again";
+        self.store.write(action, |transaction| releases::put_plan(transaction, manifest))?;
+        {
+            let mut state = self.state();
+            state.experiment.clone_from(&manifest.experiment);
+            state.plan_damaged = false;
+        }
+        self.fill_shelf()
     }
 
     /// A night that stops before it has a release open: there may be none.

@@ -88,7 +88,7 @@ impl Noctule {
         })?;
         let (stored, installed, experiment) = self.store.read(|connection| {
             let installed = releases::installed(connection)?;
-            Ok((consents::load(connection)?, installed, releases::active_experiment(connection)?))
+            Ok((consents::load(connection)?, installed, releases::active_experiment(connection)))
         })?;
         let mut state = self.state();
         // Never more than this process knew: more is given by `set_consent` alone.
@@ -102,7 +102,7 @@ impl Noctule {
             state.loaded = None;
         }
         state.installed = installed;
-        state.experiment = experiment;
+        state.experiment = state.of_release(experiment)?;
         Ok(())
     }
 }

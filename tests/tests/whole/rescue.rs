@@ -1,11 +1,12 @@
 //! A database with a spoiled page: the profile goes on with what is on the others.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use noctule_core::base::{Error, Seed, SeededRandom};
 use noctule_core::upload::{Network, Transfer};
-use noctule_tests::collector::{Collector, acknowledgement, delivered, lines};
+use noctule_tests::collector::{acknowledgement, lines};
 use noctule_tests::phone::{check_whole, event};
 use noctule_tests::town::{NOW_MS, SURFACES};
 use noctule_tests::volume::copy_tree;
@@ -68,16 +69,14 @@ fn check_slates(phone: &Phone) {
     }
 }
 
-/// Sends what there is; the error when that ends it.
-fn send_all(phone: &Phone, collector: &mut Collector) -> Result<(), Error> {
+/// Sends what there is, and notes the numbers of what arrived; the error when that ends it.
+fn send_all(phone: &Phone, collector: &mut BTreeSet<u64>) -> Result<(), Error> {
     loop {
         match phone.next_transfer(Network::Unmetered)? {
             Transfer::Upload(request) => {
                 // Within a batch there may be a gap, where the lost ones were.
                 let lines = lines(&request);
-                for line in &lines[1..] {
-                    collector.take(line["sequence"].as_u64().unwrap(), delivered(line));
-                }
+                collector.extend(lines[1..].iter().map(|line| line["sequence"].as_u64().unwrap()));
                 let answered = acknowledgement(&request.id, lines.len() - 1);
                 phone.transfer_finished(&request.id, &answered)?;
             }
@@ -88,12 +87,18 @@ fn send_all(phone: &Phone, collector: &mut Collector) -> Result<(), Error> {
 }
 
 fn live(directory: &Path, spoiled: &str, outcomes: &mut Outcomes) {
-    let mut collector = Collector::default();
+    let mut collector = BTreeSet::new();
     let (mut lost, mut rescued) = (0, false);
     let mut sent = Ok(());
     // An app opens its profile again and again.
     for day in 0..3 {
-        let phone = Phone::open_at(directory, NOW_MS + day).unwrap();
+        let phone = match Phone::open_at(directory, NOW_MS + day) {
+            Ok(phone) => phone,
+            Err(error) => {
+                sent = Err(error);
+                continue;
+            }
+        };
         check_slates(&phone);
         sent = send_all(&phone, &mut collector);
         let status = phone.status();
@@ -107,7 +112,7 @@ fn live(directory: &Path, spoiled: &str, outcomes: &mut Outcomes) {
     }
     outcomes.rescued += u32::from(rescued);
     outcomes.untouched += u32::from(!rescued);
-    let delivered = collector.events.len() as u64;
+    let delivered = collector.len() as u64;
     outcomes.delivered += delivered;
     outcomes.silent += (EVENTS as u64).saturating_sub(delivered + lost);
     assert!(!directory.join("noctule.damaged").exists());
@@ -132,4 +137,26 @@ fn a_spoiled_page_costs_what_is_on_it_and_the_profile_goes_on() {
     eprintln!("{files} spoiled pages, seed {SEED}: {outcomes:?}, {share:.4} of the events kept");
     assert!(outcomes.rescued > 0 && outcomes.untouched > 0);
     assert_eq!(outcomes.stuck, 0, "what is damaged stops nothing for good");
+}
+
+#[test]
+fn a_plan_that_is_damaged_is_taken_from_the_release_again_by_the_next_night() {
+    let scratch = tempfile::tempdir().unwrap();
+    let directory = closed(scratch.path());
+    let file = directory.join("noctule.sqlite");
+    let mut bytes = fs::read(&file).unwrap();
+    let name = b"\"surfaces\"";
+    let places: Vec<usize> =
+        (0..bytes.len() - name.len()).filter(|at| bytes[*at..].starts_with(name)).collect();
+    assert!(!places.is_empty());
+    places.iter().for_each(|at| bytes[*at] = 0xFF);
+    fs::write(&file, bytes).unwrap();
+    let phone = Phone::open_at(&directory, NOW_MS).unwrap();
+    let damaged = phone.status().unwrap().damaged;
+    assert!(damaged.iter().any(|text| text.contains("the plan is damaged")), "{damaged:?}");
+    phone.whole_night();
+    check_slates(&phone);
+    let phone = phone.reopen();
+    assert_eq!(phone.status().unwrap().damaged, [] as [String; 0]);
+    assert!(phone.slates(Town::default().contexts).iter().all(|slate| slate.generation.is_some()));
 }

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::clicks::Showings;
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
+use crate::training::network::remove_checkpoints;
 use crate::training::neural::EpochRecord;
-use crate::training::sasrec::remove_checkpoints;
 use crate::training::{
     Metrics, Session, TrainSettings, TrainStep, TrainedModel, WeakRecord, train_in,
     train_on_feedback,

@@ -157,7 +157,7 @@ pub(crate) fn write(
             let curves = match name {
                 "fold-in" => curve(losses),
                 "ranker" => curve(&ranker_losses),
-                "sasrec" => epoch_curves(epochs),
+                "sasrec" | "two_tower" => epoch_curves(epochs),
                 _ => Vec::new(),
             };
             let calibration = ranker.as_ref().filter(|_| name == "ranker");

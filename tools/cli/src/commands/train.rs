@@ -136,6 +136,8 @@ enum ArchitectureName {
     MatrixFactorization,
     /// A causal transformer over what each user chose.
     Sasrec,
+    /// A tower over means of what each user chose beside one over the items.
+    TwoTower,
 }
 
 impl Recipe {
@@ -151,10 +153,12 @@ impl Recipe {
                 settings.model = Model::MatrixFactorization;
             }
             Some(ArchitectureName::Sasrec) => settings.model = Model::Sasrec,
+            Some(ArchitectureName::TwoTower) => settings.model = Model::TwoTower,
             None => {}
         }
         let (dimensions, epochs) = match settings.model {
             Model::Sasrec => (&mut settings.sasrec.dimensions, &mut settings.sasrec.epochs),
+            Model::TwoTower => (&mut settings.two_tower.dimensions, &mut settings.two_tower.epochs),
             _ => (&mut settings.ials.dimensions, &mut settings.ials.epochs),
         };
         *dimensions = self.dimensions.unwrap_or(*dimensions);
@@ -191,7 +195,7 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let probes = asked.run.probe.then(ProbeSettings::default);
     let measuring = Measuring::new(bootstrap, &grouping, probes);
     // Only a network asks between its steps; Ctrl-C ends all other training at once.
-    let is_network = settings.model == Model::Sasrec;
+    let is_network = settings.model.is_network();
     let interrupt = is_network.then(Interrupt::watch).transpose()?;
     let session = Session {
         epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
@@ -226,7 +230,7 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
 /// How the pipeline holds out.
 pub(super) fn split_rule(settings: &TrainSettings) -> SplitRule {
     // A network chooses its epoch by the choice before the last; the ranker learns from several.
-    let validation = if settings.model == Model::Sasrec { 1 } else { settings.positives };
+    let validation = if settings.model.is_network() { 1 } else { settings.positives };
     SplitRule::LeaveLastOut { validation }
 }
 
@@ -256,7 +260,7 @@ pub(crate) fn tell(
     done: usize,
     total: usize,
 ) {
-    if settings.model == Model::Sasrec {
+    if settings.model.is_network() {
         return stage.at(done, total);
     }
     let epochs = settings.ials.epochs;

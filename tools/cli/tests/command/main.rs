@@ -16,3 +16,4 @@ mod runner;
 mod runs;
 mod sasrec;
 mod static_server;
+mod two_tower;

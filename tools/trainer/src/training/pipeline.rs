@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{self, Fitted};
 use super::features::{self, FEATURES};
+use super::network::{NamedValues, train_network};
 use super::neural::EpochRecord;
-use super::sasrec::{NamedValues, train_sasrec};
 use super::{
     Factors, Labels, Model, Popularity, Session, Sparse, TrainSettings, TrainStep, TrainedRanker,
     WeakRecord, count_popularity, train_ials, train_ranker, weak,
@@ -42,6 +42,9 @@ pub struct Metrics {
     /// The score of a SASRec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sasrec: Option<Evaluation>,
+    /// The score of a two-tower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_tower: Option<Evaluation>,
 }
 
 /// All that a release needs of a model.
@@ -112,10 +115,10 @@ pub fn train_in(
     } else if settings.labels != Labels::Choices {
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
-    if settings.model == Model::Sasrec {
+    if settings.model.is_network() {
         settings.check()?;
         check(data, plan)?;
-        return train_sasrec(data, plan, settings, session);
+        return train_network(data, plan, settings, session);
     }
     train_all(data, plan, feedback, settings, session)
 }
@@ -176,7 +179,9 @@ fn train_all(
             metrics: run.measure(None)?,
         }),
         // A network goes its own way, in `train_in`; feedback does not teach it.
-        Model::Sasrec => Err(Error::setting("model", "a SASRec has no ranker to teach")),
+        Model::Sasrec | Model::TwoTower => {
+            Err(Error::setting("model", "a network has no ranker to teach"))
+        }
         Model::MatrixFactorization => run.factorise(&all, final_popularity),
     }
 }
@@ -319,6 +324,7 @@ impl Run<'_> {
             fold_in: model.map(|(fold_in, _)| measured("fold-in", fold_in)).transpose()?,
             ranker: model.map(|(_, ranker)| measured("ranker", ranker)).transpose()?,
             sasrec: None,
+            two_tower: None,
         };
         progress(TrainStep::Measuring, total, total);
         Ok(Some(metrics))

@@ -4,6 +4,7 @@ use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::sasrec::SasrecSettings;
+use super::two_tower::TwoTowerSettings;
 use super::{Labels, RankerSettings, WeakSettings, parallel};
 use crate::evaluation::Protocol;
 use crate::{Error, Result};
@@ -18,6 +19,27 @@ pub enum Model {
     MatrixFactorization,
     /// A causal transformer over what each user chose.
     Sasrec,
+    /// A tower over means of what each user chose beside one over the items.
+    TwoTower,
+}
+
+impl Model {
+    /// Its name, as in a manifest.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Popularity => "popularity",
+            Self::MatrixFactorization => "matrix_factorization",
+            Self::Sasrec => "sasrec",
+            Self::TwoTower => "two_tower",
+        }
+    }
+
+    /// Whether it is trained by epochs that may be stopped and gone on with.
+    #[must_use]
+    pub fn is_network(self) -> bool {
+        matches!(self, Self::Sasrec | Self::TwoTower)
+    }
 }
 
 /// How one side is solved.
@@ -98,8 +120,8 @@ impl IalsSettings {
     }
 }
 
-/// Settings of a training run. Seed and threads here overrule those of [`IalsSettings`]
-/// and [`SasrecSettings`].
+/// Settings of a training run. Seed and threads here overrule those of [`IalsSettings`],
+/// [`SasrecSettings`] and [`TwoTowerSettings`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainSettings {
@@ -109,6 +131,8 @@ pub struct TrainSettings {
     pub ials: IalsSettings,
     /// The transformer.
     pub sasrec: SasrecSettings,
+    /// The towers.
+    pub two_tower: TwoTowerSettings,
     /// The ranker.
     pub ranker: RankerSettings,
     /// What the ranker learns from.
@@ -127,7 +151,7 @@ pub struct TrainSettings {
     pub users_max: usize,
     /// Length of the lists that are evaluated.
     pub k: usize,
-    /// Which items are ranked when a SASRec is measured.
+    /// Which items are ranked when a network is measured.
     pub protocol: Protocol,
     /// Seed of everything random.
     pub seed: u64,
@@ -141,6 +165,7 @@ impl Default for TrainSettings {
             model: Model::MatrixFactorization,
             ials: IalsSettings::default(),
             sasrec: SasrecSettings::default(),
+            two_tower: TwoTowerSettings::default(),
             ranker: RankerSettings::default(),
             labels: Labels::default(),
             weak: WeakSettings::default(),
@@ -168,6 +193,22 @@ impl TrainSettings {
     #[must_use]
     pub fn sasrec(&self) -> SasrecSettings {
         SasrecSettings { seed: self.seed, threads: self.threads, ..self.sasrec.clone() }
+    }
+
+    /// The towers' settings with the seed, threads and context weight of this run.
+    #[must_use]
+    pub fn two_tower(&self) -> TwoTowerSettings {
+        let (seed, threads, context_weight) = (self.seed, self.threads, self.context_weight);
+        TwoTowerSettings { seed, threads, context_weight, ..self.two_tower.clone() }
+    }
+
+    /// Whether a network is trained once more on all events for the release.
+    pub(super) fn refits(&self) -> bool {
+        match self.model {
+            Model::Sasrec => self.sasrec.refit,
+            Model::TwoTower => self.two_tower.refit,
+            Model::Popularity | Model::MatrixFactorization => true,
+        }
     }
 
     pub(super) fn check(&self) -> Result<()> {

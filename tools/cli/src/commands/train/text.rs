@@ -92,6 +92,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         ("fold-in", metrics.fold_in.as_ref()),
         ("ranker", metrics.ranker.as_ref()),
         ("sasrec", metrics.sasrec.as_ref()),
+        ("two_tower", metrics.two_tower.as_ref()),
     ];
     let mut text = String::new();
     for (name, evaluation) in rows {

@@ -5,10 +5,10 @@ use std::cell::Cell;
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::release::Nonlinearity;
 
-use super::pipeline::fit_sasrec;
 use super::*;
 use crate::datasets::{Interaction, Interactions, bare_item};
 use crate::split::leave_last_out;
+use crate::training::network::TrainedNetwork;
 use crate::training::neural::ops::numbers;
 use crate::training::neural::{Key, Place, Task as _};
 use crate::training::{Session, TrainStep};
@@ -50,14 +50,14 @@ fn small() -> SasrecSettings {
 
 fn quiet(_: TrainStep, _: usize, _: usize) {}
 
-fn fitted(settings: &SasrecSettings, session: &Session<'_>) -> Result<TrainedSasrec> {
+fn fitted(settings: &SasrecSettings, session: &Session<'_>) -> Result<TrainedNetwork> {
     let data = ring(60, 30, 9);
     let split = leave_last_out(&data);
     let step = TrainStep::Fitting;
     fit_sasrec(&data, &split.train, &split.validation, settings, session, step)
 }
 
-fn bits(trained: &TrainedSasrec) -> Vec<u32> {
+fn bits(trained: &TrainedNetwork) -> Vec<u32> {
     let tensors = trained.tensors.iter().flat_map(|tensor| &tensor.values);
     trained.embedding.iter().chain(tensors).map(|value| value.to_bits()).collect()
 }
@@ -101,7 +101,7 @@ fn core_gives_the_hidden_state_of_training_for_every_form_of_the_network() {
         for user in users {
             let of_user = data.events.iter().filter(|event| event.user == user);
             let history: Vec<Interaction> = of_user.copied().collect();
-            let found = scorer.user_vector(&history).unwrap();
+            let found = scorer.user_vector(&history, None).unwrap();
             let end = packed.begins[user as usize + 1];
             let expected = &states[(end - 1) * 32..end * 32];
             let length = expected.iter().map(|value| value * value).sum::<f32>().sqrt();
@@ -256,5 +256,5 @@ fn data_without_an_order_to_learn_are_a_typed_error() {
 #[test]
 fn an_empty_history_scores_nothing() {
     let trained = fitted(&SasrecSettings { epochs: 1, ..small() }, &Session::of(&quiet)).unwrap();
-    assert!(trained.scorer().unwrap().user_vector(&[]).unwrap().iter().all(|v| *v == 0.0));
+    assert!(trained.scorer().unwrap().user_vector(&[], None).unwrap().iter().all(|v| *v == 0.0));
 }

@@ -109,6 +109,7 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         split: split_rule(&settings),
         evaluation: evaluation(&settings, exclude_seen),
         bootstrap,
+        retrained: model.retrained.as_ref(),
     };
     let curves = (model.losses.as_slice(), model.curve.as_slice());
     let folder = write(&parts, measuring, curves, asked.run.probe, asked.run.run.as_deref())?;
@@ -157,7 +158,7 @@ pub(crate) fn write(
             let curves = match name {
                 "fold-in" => curve(losses),
                 "ranker" => curve(&ranker_losses),
-                "sasrec" | "two_tower" => epoch_curves(epochs),
+                "sasrec" | "two_tower" | "softmax_factorization" => epoch_curves(epochs),
                 _ => Vec::new(),
             };
             let calibration = ranker.as_ref().filter(|_| name == "ranker");

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{self, Fitted};
 use super::features::{self, FEATURES};
-use super::network::{NamedValues, train_network};
+use super::network::{NamedValues, RetrainRecord, Weights, train_network};
 use super::neural::EpochRecord;
 use super::{
     Factors, Labels, Model, Popularity, Session, Sparse, TrainSettings, TrainStep, TrainedRanker,
@@ -45,6 +45,9 @@ pub struct Metrics {
     /// The score of a two-tower.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub two_tower: Option<Evaluation>,
+    /// The score of a factorisation by softmax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub softmax_factorization: Option<Evaluation>,
 }
 
 /// All that a release needs of a model.
@@ -74,6 +77,10 @@ pub struct TrainedModel {
     pub curve: Vec<EpochRecord>,
     /// The best of them, from 1.
     pub best_epoch: Option<usize>,
+    /// What a network was begun with and which weights were trained, where that was asked for.
+    pub retrained: Option<RetrainRecord>,
+    /// All weights of a network, to begin another run with.
+    pub weights: Option<Weights>,
     /// What was measured; none when no user has three events.
     pub metrics: Option<Metrics>,
 }
@@ -176,10 +183,12 @@ fn train_all(
             losses: Vec::new(),
             curve: Vec::new(),
             best_epoch: None,
+            retrained: None,
+            weights: None,
             metrics: run.measure(None)?,
         }),
         // A network goes its own way, in `train_in`; feedback does not teach it.
-        Model::Sasrec | Model::TwoTower => {
+        Model::Sasrec | Model::TwoTower | Model::SoftmaxFactorization => {
             Err(Error::setting("model", "a network has no ranker to teach"))
         }
         Model::MatrixFactorization => run.factorise(&all, final_popularity),
@@ -240,6 +249,8 @@ impl Run<'_> {
             losses: factors.losses,
             curve: Vec::new(),
             best_epoch: None,
+            retrained: None,
+            weights: None,
             metrics,
         })
     }
@@ -325,6 +336,7 @@ impl Run<'_> {
             ranker: model.map(|(_, ranker)| measured("ranker", ranker)).transpose()?,
             sasrec: None,
             two_tower: None,
+            softmax_factorization: None,
         };
         progress(TrainStep::Measuring, total, total);
         Ok(Some(metrics))

@@ -4,8 +4,8 @@ use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::sasrec::SasrecSettings;
-use super::two_tower::TwoTowerSettings;
-use super::{Labels, RankerSettings, WeakSettings, parallel};
+use super::two_tower::{SoftmaxSettings, TwoTowerSettings};
+use super::{Labels, RankerSettings, RetrainSettings, WeakSettings, parallel};
 use crate::evaluation::Protocol;
 use crate::{Error, Result};
 
@@ -21,10 +21,12 @@ pub enum Model {
     Sasrec,
     /// A tower over means of what each user chose beside one over the items.
     TwoTower,
+    /// Item factors by softmax, the user a linear map of their mean; ships as two towers.
+    SoftmaxFactorization,
 }
 
 impl Model {
-    /// Its name, as in a manifest.
+    /// Its name, as in settings.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -32,13 +34,14 @@ impl Model {
             Self::MatrixFactorization => "matrix_factorization",
             Self::Sasrec => "sasrec",
             Self::TwoTower => "two_tower",
+            Self::SoftmaxFactorization => "softmax_factorization",
         }
     }
 
     /// Whether it is trained by epochs that may be stopped and gone on with.
     #[must_use]
     pub fn is_network(self) -> bool {
-        matches!(self, Self::Sasrec | Self::TwoTower)
+        matches!(self, Self::Sasrec | Self::TwoTower | Self::SoftmaxFactorization)
     }
 }
 
@@ -133,6 +136,11 @@ pub struct TrainSettings {
     pub sasrec: SasrecSettings,
     /// The towers.
     pub two_tower: TwoTowerSettings,
+    /// The factorisation by softmax.
+    pub softmax_factorization: SoftmaxSettings,
+    /// How a network is trained again when there is an older one.
+    #[serde(skip_serializing_if = "RetrainSettings::is_default")]
+    pub retraining: RetrainSettings,
     /// The ranker.
     pub ranker: RankerSettings,
     /// What the ranker learns from.
@@ -166,6 +174,8 @@ impl Default for TrainSettings {
             ials: IalsSettings::default(),
             sasrec: SasrecSettings::default(),
             two_tower: TwoTowerSettings::default(),
+            softmax_factorization: SoftmaxSettings::default(),
+            retraining: RetrainSettings::default(),
             ranker: RankerSettings::default(),
             labels: Labels::default(),
             weak: WeakSettings::default(),
@@ -195,11 +205,16 @@ impl TrainSettings {
         SasrecSettings { seed: self.seed, threads: self.threads, ..self.sasrec.clone() }
     }
 
-    /// The towers' settings with the seed, threads and context weight of this run.
+    /// The settings of the towers, or of the factorisation that ships as such, with the seed,
+    /// threads and context weight of this run.
     #[must_use]
     pub fn two_tower(&self) -> TwoTowerSettings {
         let (seed, threads, context_weight) = (self.seed, self.threads, self.context_weight);
-        TwoTowerSettings { seed, threads, context_weight, ..self.two_tower.clone() }
+        let towers = match self.model {
+            Model::SoftmaxFactorization => self.softmax_factorization.towers(),
+            _ => self.two_tower.clone(),
+        };
+        TwoTowerSettings { seed, threads, context_weight, ..towers }
     }
 
     /// Whether a network is trained once more on all events for the release.
@@ -207,11 +222,17 @@ impl TrainSettings {
         match self.model {
             Model::Sasrec => self.sasrec.refit,
             Model::TwoTower => self.two_tower.refit,
+            Model::SoftmaxFactorization => self.softmax_factorization.refit,
             Model::Popularity | Model::MatrixFactorization => true,
         }
     }
 
     pub(super) fn check(&self) -> Result<()> {
+        self.retraining.check()?;
+        if !self.model.is_network() && !self.retraining.is_default() {
+            let reason = "only networks begin with other weights, or train some of theirs";
+            return Err(Error::setting("retraining", reason));
+        }
         let numbers =
             [("context_weight", f64::from(self.context_weight)), ("smoothing", self.smoothing)];
         for (field, value) in numbers {

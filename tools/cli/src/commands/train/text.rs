@@ -5,6 +5,7 @@ use std::path::Path;
 use noctule_trainer::clicks::ExaminationSource;
 use noctule_trainer::evaluation::Protocol;
 use noctule_trainer::export::TrainingRecord;
+use noctule_trainer::training::network::RetrainRecord;
 use noctule_trainer::training::neural::EpochRecord;
 use noctule_trainer::training::{Metrics, TrainStep, WeakRecord};
 
@@ -38,12 +39,27 @@ pub(super) fn text(record: &TrainingRecord, directory: &Path) -> String {
     if let Some(weak) = &record.weak {
         text.push_str(&weak_text(weak));
     }
+    if let Some(again) = &record.retrained {
+        text.push_str(&again_text(again, sizes.items));
+    }
     text.push_str(&curve_text(&record.curve, record.best_epoch));
     if let Some(metrics) = &record.metrics {
         text.push_str(&metrics_text(metrics));
     }
     text.push_str(&format!("model in {}\n", directory.display()));
     text
+}
+
+/// What was begun with, and what was kept of it.
+fn again_text(again: &RetrainRecord, items: usize) -> String {
+    let known = match again.items_known {
+        0 => String::new(),
+        known => {
+            format!("{} of {} items begun with; ", grouped(known as u64), grouped(items as u64))
+        }
+    };
+    let kept = if again.kept.is_empty() { "nothing".to_owned() } else { again.kept.join(", ") };
+    format!("{known}trained {}; kept {kept}\n", again.trained.join(", "))
 }
 
 /// What the ranker learned from in feedback.
@@ -93,6 +109,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         ("ranker", metrics.ranker.as_ref()),
         ("sasrec", metrics.sasrec.as_ref()),
         ("two_tower", metrics.two_tower.as_ref()),
+        ("softmax_factorization", metrics.softmax_factorization.as_ref()),
     ];
     let mut text = String::new();
     for (name, evaluation) in rows {
@@ -100,7 +117,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         if text.is_empty() {
             let (k, users) = (measured.k, grouped(measured.users as u64));
             text.push_str(&format!(
-                "on the last choice of {users} users, {}\n{:<20} {:>8} {:>8} {:>8}\n",
+                "on the last choice of {users} users, {}\n{:<22} {:>8} {:>8} {:>8}\n",
                 ranked_text(measured.protocol),
                 "",
                 format!("HR@{k}"),
@@ -109,7 +126,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
             ));
         }
         text.push_str(&format!(
-            "{name:<20} {:>8.4} {:>8.4} {:>8.4}\n",
+            "{name:<22} {:>8.4} {:>8.4} {:>8.4}\n",
             measured.hit_rate, measured.ndcg, measured.mrr
         ));
     }

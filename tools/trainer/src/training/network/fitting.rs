@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::{NamedValues, Trainable, TrainedNetwork};
+use super::retrained::FIRST;
+use super::{NamedValues, Retraining, Trainable, TrainedNetwork, Weights};
 use crate::datasets::Interactions;
 use crate::training::neural::ops::numbers;
 use crate::training::neural::{FitSettings, Parameters, Run, fit};
@@ -24,6 +25,17 @@ pub struct Job<'a> {
     pub contexts: usize,
     /// Which of the run's fits this is.
     pub step: TrainStep,
+    /// What it begins with.
+    pub retraining: &'a Retraining,
+}
+
+impl<'a> Job<'a> {
+    /// A first fit on `train`, validated on `validation`.
+    #[must_use]
+    pub fn first(data: &'a Interactions, train: &'a [u32], validation: &'a [u32]) -> Self {
+        let (contexts, step) = (0, TrainStep::Fitting);
+        Self { data, train, validation, contexts, step, retraining: &FIRST }
+    }
 }
 
 /// Fits `task` and takes its weights as a release holds them.
@@ -36,6 +48,7 @@ pub(crate) fn fit_network(
     (settings, threads): (&FitSettings, usize),
     session: &Session<'_>,
 ) -> Result<TrainedNetwork> {
+    let retrained = job.retraining.begin(task, job.data)?;
     let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let threads = threads.map_err(|error| Error::setting("threads", error.to_string()))?;
     let checkpoint = session.checkpoints.map(|directory| checkpoint(directory, job.step));
@@ -49,6 +62,9 @@ pub(crate) fn fit_network(
         epoch: &|epoch, record| (session.epoch)(job.step, epoch, record),
     };
     let fitted = fit(task, settings, &run)?;
+    let all = released_values(task.parameters(), |_| true)?;
+    let weights =
+        Weights { tensors: all, words: task.words().to_vec(), newest_ms: job.newest_ms() };
     let (embedding, mut tensors) = task.released()?;
     // The score alone ranks.
     for (name, shape, value) in [("ranker.weight", vec![1, 1], 1.0), ("ranker.bias", vec![1], 0.0)]
@@ -56,7 +72,7 @@ pub(crate) fn fit_network(
         tensors.push(NamedValues { name: name.to_owned(), shape, values: vec![value] });
     }
     let (architecture, contexts) = (task.architecture(), job.contexts);
-    Ok(TrainedNetwork { architecture, contexts, embedding, tensors, fitted })
+    Ok(TrainedNetwork { architecture, contexts, embedding, tensors, weights, retrained, fitted })
 }
 
 /// The values of the weights whose names `is_released`.
@@ -96,9 +112,17 @@ pub fn remove_checkpoints(directory: &Path) -> Result<()> {
 }
 
 impl Job<'_> {
+    /// When the newest event happened that is trained on or has been, where all have times.
+    fn newest_ms(&self) -> Option<i64> {
+        let times = self.train.iter().map(|index| self.data.events[*index as usize].at_ms);
+        let newest = times.collect::<Option<Vec<i64>>>()?.into_iter().max();
+        let seen = self.retraining.seen_until_ms();
+        if self.retraining.is_warm() { Some(newest?.max(seen?)) } else { newest }
+    }
+
     /// Says for which data, parts and settings a run is.
     pub(crate) fn fingerprint(&self, settings: &impl Serialize) -> Result<String> {
-        let mut bytes = serde_json::to_vec(settings)
+        let mut bytes = serde_json::to_vec(&(settings, self.retraining.identity()))
             .map_err(|error| Error::data(format!("settings: {error}")))?;
         for count in [self.data.items.len(), self.contexts] {
             bytes.extend((count as u64).to_le_bytes());

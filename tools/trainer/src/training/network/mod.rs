@@ -2,24 +2,37 @@
 //!
 //! ```text
 //! Trainable (SASRec, two-tower) -> fit_network: checkpoints, threads, the weights as a release
-//!                                     `-> train_network: measured once, fitted again, written
+//!   ^                                 `-> train_network: measured once, fitted again, written
+//!   `-- Retraining: weights to begin with, which are trained, how much of new data (Mix)
 //! ```
 
 mod fitting;
+mod mix;
 mod pipeline;
+mod retrained;
 mod scorer;
+#[cfg(test)]
+mod tests;
 mod validation;
+mod weights;
 
 use noctule_core::release::Architecture;
 
 pub use fitting::{Job, remove_checkpoints};
 pub(super) use fitting::{fit_network, released_values};
+pub use mix::Mix;
 pub use pipeline::train_network;
+pub use retrained::{RetrainRecord, Retraining, unseen};
 pub use scorer::NetworkScorer;
 pub use validation::{HeldOut, Known};
+pub use weights::{WEIGHTS_FILE, Warm, Weights};
 
-use super::neural::{Fitted, Task};
+use super::neural::{Fitted, Parameters, Task};
 use crate::Result;
+
+/// Names of the vectors of items and of words.
+pub(super) const EMBEDDING: &str = "embedding";
+pub(super) const WORDS: &str = "words";
 
 /// A tensor by name.
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +49,17 @@ pub struct NamedValues {
 pub trait Trainable: Task {
     /// Its architecture; its candidates are ranked by its score alone.
     fn architecture(&self) -> Architecture;
+
+    /// The weights, to name those that are trained.
+    fn parameters_mut(&mut self) -> &mut Parameters;
+
+    /// Names of the last layers, those that are trained when only the last are asked for.
+    fn last_layers(&self) -> Vec<String>;
+
+    /// The words of the rows of word vectors.
+    fn words(&self) -> &[String] {
+        &[]
+    }
 
     /// The item vectors \[items, d\] of a release, and the other tensors of `model.safetensors` but
     /// for those of the ranker.
@@ -56,6 +80,10 @@ pub struct TrainedNetwork {
     pub embedding: Vec<f32>,
     /// The other tensors, those of `model.safetensors`.
     pub tensors: Vec<NamedValues>,
+    /// All weights, to begin another run with.
+    pub weights: Weights,
+    /// What was trained, and what it began with.
+    pub retrained: RetrainRecord,
     /// How training went.
     pub fitted: Fitted,
 }

@@ -5,7 +5,7 @@
 
 use noctule_core::release::{Consumed, Plan};
 
-use super::{Job, TrainedNetwork};
+use super::{Job, Retraining, TrainedNetwork, unseen};
 use crate::datasets::Interactions;
 use crate::evaluation::{ContextPopularityScorer, EvaluationSettings, PopularityScorer, Scorer};
 use crate::split::{Split, leave_last_out};
@@ -29,16 +29,19 @@ pub fn train_network(
     session: &Session<'_>,
 ) -> Result<TrainedModel> {
     let contexts = plan.contexts.len();
-    let split = leave_last_out(data);
+    let retraining = Retraining::read(&settings.retraining)?;
+    // What the weights to begin with were trained on tells nothing of how good they are.
+    let split = unseen(data, leave_last_out(data), retraining.seen_until_ms());
     let (train, validation) = (split.train.as_slice(), split.validation.as_slice());
-    let job = Job { data, train, validation, contexts, step: TrainStep::Fitting };
+    let (step, retraining) = (TrainStep::Fitting, &retraining);
+    let job = Job { data, train, validation, contexts, step, retraining };
     let network = fit(&job, settings, None, session)?;
     let metrics = measure(data, plan, &split, &network, settings, session)?;
     let (curve, epoch) = (network.fitted.history.clone(), network.fitted.epoch);
     let all: Vec<u32> = (0..data.events.len() as u32).collect();
     let network = if settings.refits() && !session.measures_only {
         let (train, validation) = (all.as_slice(), [].as_slice());
-        let job = Job { data, train, validation, contexts, step: TrainStep::Refitting };
+        let job = Job { train, validation, step: TrainStep::Refitting, ..job };
         fit(&job, settings, Some(epoch), session)?
     } else {
         network
@@ -56,7 +59,9 @@ pub fn train_network(
         weak: None,
         losses: Vec::new(),
         curve,
-        best_epoch: Some(epoch),
+        best_epoch: (epoch > 0).then_some(epoch),
+        retrained: (!settings.retraining.is_default()).then_some(network.retrained),
+        weights: Some(network.weights),
         metrics,
     })
 }
@@ -72,11 +77,9 @@ fn fit(
         Model::Sasrec => {
             let sasrec = settings.sasrec();
             let epochs = epochs.unwrap_or(sasrec.epochs);
-            let (train, validation) = (job.train, job.validation);
-            let sasrec = SasrecSettings { epochs, ..sasrec };
-            fit_sasrec(job.data, train, validation, &sasrec, session, job.step)
+            fit_sasrec(job, &SasrecSettings { epochs, ..sasrec }, session)
         }
-        Model::TwoTower => {
+        Model::TwoTower | Model::SoftmaxFactorization => {
             let towers = settings.two_tower();
             let epochs = epochs.unwrap_or(towers.epochs);
             fit_two_tower(job, &TwoTowerSettings { epochs, ..towers }, session)
@@ -127,5 +130,6 @@ fn measure(
         ranker: None,
         sasrec: is(Model::Sasrec),
         two_tower: is(Model::TwoTower),
+        softmax_factorization: is(Model::SoftmaxFactorization),
     }))
 }

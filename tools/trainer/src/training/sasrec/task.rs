@@ -4,18 +4,20 @@ use candle_core::Tensor;
 use noctule_core::base::Seed;
 use noctule_core::release::Architecture;
 
-use super::network::EMBEDDING;
 use super::{Batch, Drawing, Network, Packed, SasrecSettings, Sequences};
-use crate::datasets::Interactions;
-use crate::training::network::{HeldOut, Known, NamedValues, Trainable, released_values};
+use crate::training::network::{
+    EMBEDDING, HeldOut, Job, Known, Mix, NamedValues, Trainable, released_values,
+};
 use crate::training::neural::ops::numbers;
-use crate::training::neural::{Key, Place, Task};
+use crate::training::neural::{Key, Parameters, Place, Task};
 use crate::{Error, Result};
 
 /// A network, what it learns from, and what it is validated on.
 pub struct SasrecTask {
     network: Network,
     sequences: Sequences,
+    /// The users of an epoch.
+    mix: Mix<u32>,
     settings: SasrecSettings,
     drawing: Drawing,
     held_out: HeldOut,
@@ -23,29 +25,28 @@ pub struct SasrecTask {
 }
 
 impl SasrecTask {
-    /// Trains on the events `train` of `data` and validates on the first of each user's
-    /// `validation`.
+    /// Trains on the events `train` of `job` and validates on the first of each user's
+    /// `validation`. Where new and old data have shares, a user is as new as the newest choice.
     ///
     /// # Errors
     /// [`Error::Setting`]; [`Error::Data`] when no user has two events.
-    pub fn new(
-        data: &Interactions,
-        train: &[u32],
-        validation: &[u32],
-        settings: &SasrecSettings,
-    ) -> Result<Self> {
+    pub fn new(job: &Job<'_>, settings: &SasrecSettings) -> Result<Self> {
         settings.check()?;
-        let sequences = Sequences::new(data, train);
+        let (data, validation) = (job.data, job.validation);
+        let sequences = Sequences::new(data, job.train);
         if sequences.trainable().is_empty() {
             return Err(Error::data("no user has two events to learn an order from"));
         }
+        let newest = newest(job);
+        let at_ms = |user: &u32| newest[*user as usize];
+        let mix = job.retraining.mix(sequences.trainable().to_vec(), at_ms)?;
         let network = Network::new(settings, data.items.len())?;
         let seed = Seed(settings.seed).derive(&["sasrec", "validation"]);
         let is_known = |user| !sequences.of(user).is_empty();
         let held_out = HeldOut::new(data, validation, is_known, settings.validation_users, seed);
         let drawing = Drawing::new(&settings.loss, &sequences);
         let settings = settings.clone();
-        Ok(Self { network, sequences, settings, drawing, held_out, order: None })
+        Ok(Self { network, sequences, mix, settings, drawing, held_out, order: None })
     }
 
     /// The network.
@@ -60,7 +61,7 @@ impl SasrecTask {
         let key = Key::new(self.settings.seed, "order").part(place.epoch as u64);
         let order = match self.order.take() {
             Some((epoch, order)) if epoch == place.epoch => order,
-            _ => self.sequences.order(key),
+            _ => self.mix.order(key),
         };
         let users = order.chunks(self.settings.batch).nth(place.batch).unwrap_or_default();
         let packed = self.sequences.to_learn(users, self.settings.positions);
@@ -105,13 +106,24 @@ impl SasrecTask {
     }
 }
 
+/// When each user's newest event of the training part happened; none without a time.
+fn newest(job: &Job<'_>) -> Vec<Option<i64>> {
+    let mut newest = vec![None; job.data.users.len()];
+    for index in job.train {
+        let event = job.data.events[*index as usize];
+        let of_user: &mut Option<i64> = &mut newest[event.user as usize];
+        *of_user = (*of_user).max(event.at_ms);
+    }
+    newest
+}
+
 impl Task for SasrecTask {
-    fn parameters(&self) -> &crate::training::neural::Parameters {
+    fn parameters(&self) -> &Parameters {
         self.network.parameters()
     }
 
     fn batches(&self) -> usize {
-        self.sequences.trainable().len().div_ceil(self.settings.batch)
+        self.mix.per_epoch().div_ceil(self.settings.batch)
     }
 
     fn loss(&mut self, place: Place) -> Result<Tensor> {
@@ -128,6 +140,14 @@ impl Task for SasrecTask {
 impl Trainable for SasrecTask {
     fn architecture(&self) -> Architecture {
         self.settings.architecture(vec!["fold_in".into()])
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        self.network.parameters_mut()
+    }
+
+    fn last_layers(&self) -> Vec<String> {
+        vec![format!("blocks.{}", self.settings.blocks - 1), "norm".to_owned()]
     }
 
     fn released(&self) -> Result<(Vec<f32>, Vec<NamedValues>)> {

@@ -1,12 +1,10 @@
 //! What the towers learn from: each choice, with what its user had chosen before.
 
-use noctule_core::base::SeededRandom;
 use noctule_core::release::Architecture;
 
 use super::TwoTowerSettings;
 use crate::datasets::{Interaction, Interactions};
 use crate::training::Sparse;
-use crate::training::neural::Key;
 use crate::training::neural::ops::Pool;
 
 /// Choices by user, the oldest first.
@@ -95,18 +93,16 @@ impl Examples {
         counts
     }
 
-    /// All choices, in the random order of `key`.
-    #[must_use]
-    pub fn order(&self, key: Key) -> Vec<(u32, u32)> {
-        let mut order = self.all.clone();
-        SeededRandom::new(key.seed()).shuffle(&mut order);
-        order
-    }
-
     /// The item of a choice.
     #[must_use]
     pub fn target(&self, (user, place): (u32, u32)) -> u32 {
         self.of(user)[place as usize].item
+    }
+
+    /// When a choice was made, where that is known.
+    #[must_use]
+    pub fn at_ms(&self, (user, place): (u32, u32)) -> Option<i64> {
+        self.of(user)[place as usize].at_ms
     }
 
     /// What the user tower reads of the first `place` choices of each user, in this context.

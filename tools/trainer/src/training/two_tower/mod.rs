@@ -14,6 +14,7 @@ mod examples;
 mod in_batch;
 mod network;
 mod settings;
+mod softmax;
 mod task;
 #[cfg(test)]
 mod tests;
@@ -22,4 +23,5 @@ pub use examples::Examples;
 pub use in_batch::{Correction, in_batch};
 pub use network::Towers;
 pub use settings::{TowerLoss, TwoTowerSettings};
+pub use softmax::SoftmaxSettings;
 pub use task::{TwoTowerTask, fit_two_tower};

@@ -9,12 +9,10 @@ use noctule_core::release::Architecture;
 use super::TwoTowerSettings;
 use crate::Result;
 use crate::datasets::Interactions;
+use crate::training::network::{EMBEDDING, WORDS};
 use crate::training::neural::ops::{Bias, Pool, bias, pool, unit};
 use crate::training::neural::{Dropout, Key, Parameters};
 
-/// The items' own vectors, and those of words.
-pub(super) const EMBEDDING: &str = "embedding";
-pub(super) const WORDS: &str = "words";
 /// Names of layers: of the user tower as in a release, of the item tower.
 pub(super) const TOWER: &str = "tower";
 pub(super) const ITEM_TOWER: &str = "item_tower";
@@ -26,6 +24,8 @@ pub struct Towers {
     settings: TwoTowerSettings,
     /// The words of each item; none where no item has any.
     words: Option<Pool>,
+    /// Names of all words, as `attribute=word`.
+    names: Vec<String>,
 }
 
 impl Towers {
@@ -53,13 +53,33 @@ impl Towers {
         let widths = [&[inputs], settings.hidden.as_slice(), &[d]].concat();
         weights.layers(TOWER, &widths, |input| input < d || input == 2 * d)?;
         let words = (!names.is_empty()).then_some(words);
-        Ok(Self { parameters: weights.parameters, settings: settings.clone(), words })
+        Ok(Self { parameters: weights.parameters, settings: settings.clone(), words, names })
     }
 
     /// The weights.
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// The weights, to name those that are trained.
+    pub(super) fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
+    }
+
+    /// The words of the rows of word vectors, as `attribute=word`.
+    #[must_use]
+    pub fn words(&self) -> &[String] {
+        &self.names
+    }
+
+    /// Names of the last layer of each tower that has layers.
+    #[must_use]
+    pub fn last_layers(&self) -> Vec<String> {
+        let of = |name: &str, hidden: &[usize]| format!("{name}.{}", hidden.len());
+        let hidden = &self.settings.item_hidden;
+        let item = (!hidden.is_empty()).then(|| of(ITEM_TOWER, hidden));
+        item.into_iter().chain([of(TOWER, &self.settings.hidden)]).collect()
     }
 
     /// The item vectors, \[items, d\]; with `dropout`, some values of hidden layers are left out.

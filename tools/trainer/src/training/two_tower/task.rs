@@ -8,7 +8,7 @@ use super::network::TOWER;
 use super::{Examples, TowerLoss, Towers, TwoTowerSettings, in_batch};
 use crate::training::Session;
 use crate::training::network::{
-    HeldOut, Job, Known, NamedValues, Trainable, TrainedNetwork, fit_network, released_values,
+    HeldOut, Job, Known, Mix, NamedValues, Trainable, TrainedNetwork, fit_network, released_values,
 };
 use crate::training::neural::ops::numbers;
 use crate::training::neural::{Key, Parameters, Place, Task};
@@ -19,6 +19,8 @@ use crate::{Error, Result};
 pub struct TwoTowerTask {
     towers: Towers,
     examples: Examples,
+    /// The choices of an epoch.
+    mix: Mix<(u32, u32)>,
     settings: TwoTowerSettings,
     /// The share of each item in all choices.
     shares: Vec<f64>,
@@ -41,6 +43,8 @@ impl TwoTowerTask {
         if examples.all().is_empty() {
             return Err(Error::data("there is no choice to learn from"));
         }
+        let at_ms = |choice: &(u32, u32)| examples.at_ms(*choice);
+        let mix = job.retraining.mix(examples.all().to_vec(), at_ms)?;
         let sequences = Sequences::new(job.data, job.train);
         let drawing = settings
             .loss
@@ -51,7 +55,17 @@ impl TwoTowerTask {
         let users_max = settings.validation_users;
         let held_out = HeldOut::new(job.data, job.validation, is_known, users_max, seed);
         let (shares, settings) = (examples.shares(), settings.clone());
-        Ok(Self { towers, examples, settings, shares, sequences, drawing, held_out, order: None })
+        Ok(Self {
+            towers,
+            examples,
+            mix,
+            settings,
+            shares,
+            sequences,
+            drawing,
+            held_out,
+            order: None,
+        })
     }
 
     /// The towers.
@@ -70,7 +84,7 @@ impl TwoTowerTask {
         let key = Key::new(self.settings.seed, "order of choices").part(place.epoch as u64);
         let order = match self.order.take() {
             Some((epoch, order)) if epoch == place.epoch => order,
-            _ => self.examples.order(key),
+            _ => self.mix.order(key),
         };
         let batch = order.chunks(self.settings.batch).nth(place.batch).unwrap_or_default().to_vec();
         self.order = Some((place.epoch, order));
@@ -106,7 +120,7 @@ impl Task for TwoTowerTask {
     }
 
     fn batches(&self) -> usize {
-        self.examples.all().len().div_ceil(self.settings.batch)
+        self.mix.per_epoch().div_ceil(self.settings.batch)
     }
 
     fn loss(&mut self, place: Place) -> Result<Tensor> {
@@ -144,6 +158,18 @@ impl Task for TwoTowerTask {
 impl Trainable for TwoTowerTask {
     fn architecture(&self) -> Architecture {
         self.settings.architecture(vec!["fold_in".into()])
+    }
+
+    fn parameters_mut(&mut self) -> &mut Parameters {
+        self.towers.parameters_mut()
+    }
+
+    fn last_layers(&self) -> Vec<String> {
+        self.towers.last_layers()
+    }
+
+    fn words(&self) -> &[String] {
+        self.towers.words()
     }
 
     fn released(&self) -> Result<(Vec<f32>, Vec<NamedValues>)> {

@@ -68,7 +68,7 @@ fn fitted(settings: &TwoTowerSettings, session: &Session<'_>) -> Result<TrainedN
 }
 
 fn job<'a>(data: &'a Interactions, train: &'a [u32], validation: &'a [u32]) -> Job<'a> {
-    Job { data, train, validation, contexts: CONTEXTS, step: TrainStep::Fitting }
+    Job { contexts: CONTEXTS, ..Job::first(data, train, validation) }
 }
 
 fn bits(trained: &TrainedNetwork) -> Vec<u32> {
@@ -145,7 +145,7 @@ fn what_users_like_is_learned_by_every_loss() {
         let trained = fitted(&settings, &Session::of(&quiet)).unwrap();
         let curve = &trained.fitted.history;
         let best = curve[trained.fitted.epoch - 1].validation.unwrap();
-        assert!(best > 0.3 && best > 1.3 * before, "{loss:?}: {before} {best}");
+        assert!(best > 0.2 && best > 2.0 * before, "{loss:?}: {before} {best}");
         assert!(curve[11].loss < 0.9 * curve[0].loss, "{loss:?}: {curve:?}");
     }
 }

@@ -11,7 +11,17 @@ const BATCH: usize = 64;
 
 /// Shares of a few items that are chosen by nearly all, and of many that are chosen by few.
 fn skewed() -> Vec<f64> {
-    let weights: Vec<f64> = (0..ITEMS).map(|at| 1.0 / ((1 + at) as f64).powf(1.5)).collect();
+    shares((0..ITEMS).map(|at| 1.0 / (1 + at) as f64).collect())
+}
+
+/// The same, and one item that is chosen once in a thousand times.
+fn with_a_rare_one() -> Vec<f64> {
+    let mut weights = skewed();
+    weights[ITEMS - 1] = 0.001;
+    shares(weights)
+}
+
+fn shares(weights: Vec<f64>) -> Vec<f64> {
     let whole: f64 = weights.iter().sum();
     weights.into_iter().map(|weight| weight / whole).collect()
 }
@@ -20,12 +30,12 @@ fn skewed() -> Vec<f64> {
 fn computed(
     rows: &Tensor,
     table: &Tensor,
-    targets: &[u32],
+    (targets, shares): (&[u32], &[f64]),
     correction: Correction,
 ) -> (f32, Vec<f32>, Vec<f32>) {
     let (rows, table) = (Var::from_tensor(rows).unwrap(), Var::from_tensor(table).unwrap());
     let both = (rows.as_tensor(), table.as_tensor());
-    let loss = in_batch(both, targets, &skewed(), correction).unwrap();
+    let loss = in_batch(both, targets, shares, correction).unwrap();
     let grads = loss.backward().unwrap();
     let of = |var: &Var| numbers(grads.get(var).unwrap()).unwrap().to_vec();
     (loss.to_scalar().unwrap(), of(&rows), of(&table))
@@ -35,7 +45,7 @@ fn computed(
 fn gradients_agree_with_differences() {
     let (rows, table, targets) = (some((5, D), 1), some((ITEMS, D), 2), [3, 0, 3, 7, 1]);
     for correction in [Correction::None, Correction::All, Correction::Drawn] {
-        let (_, of_rows, of_table) = computed(&rows, &table, &targets, correction);
+        let (_, of_rows, of_table) = computed(&rows, &table, (&targets, &skewed()), correction);
         for (which, (values, found)) in
             [(&rows, of_rows), (&table, of_table)].into_iter().enumerate()
         {
@@ -46,7 +56,7 @@ fn gradients_agree_with_differences() {
                     moved[at] += by;
                     let moved = tensor(moved, values.shape()).unwrap();
                     let (rows, table) = if which == 0 { (&moved, &table) } else { (&rows, &moved) };
-                    f64::from(computed(rows, table, &targets, correction).0)
+                    f64::from(computed(rows, table, (&targets, &skewed()), correction).0)
                 };
                 let expected = (moved(1e-2) - moved(-1e-2)) / 2e-2;
                 let off = (f64::from(found[at]) - expected).abs();
@@ -68,7 +78,6 @@ fn shares_of(scores: &[f32]) -> Vec<f64> {
 /// popularity.
 fn off(seed: u64, correction: Correction) -> f64 {
     let (user, table) = (some((1, D), seed), some((ITEMS, D), seed + 1));
-    let user = (user * 2.0).unwrap();
     let rows = user.repeat((BATCH, 1)).unwrap().contiguous().unwrap();
     let scores = numbers(&user.matmul(&table.t().unwrap()).unwrap()).unwrap().to_vec();
     let user = numbers(&user).unwrap().to_vec();
@@ -76,12 +85,12 @@ fn off(seed: u64, correction: Correction) -> f64 {
         user.iter().map(move |value| (model - chosen) * f64::from(*value)).collect::<Vec<_>>()
     });
     let expected: Vec<f64> = expected.collect();
-    let (mut random, runs) = (SeededRandom::new(Seed(seed)), 400);
+    let (mut random, runs) = (SeededRandom::new(Seed(seed)), 200);
     let mut mean = vec![0.0; ITEMS * D];
     for _ in 0..runs {
         let drawn = (0..BATCH).map(|_| random.weighted(&skewed()).unwrap() as u32);
         let drawn: Vec<u32> = drawn.collect();
-        let (.., of_table) = computed(&rows, &table, &drawn, correction);
+        let (.., of_table) = computed(&rows, &table, (&drawn, &skewed()), correction);
         for (mean, value) in mean.iter_mut().zip(of_table) {
             *mean += f64::from(value) / f64::from(runs);
         }
@@ -108,14 +117,15 @@ fn a_rare_choice_pulls_as_a_softmax_over_the_catalogue_does() {
     let (user, table) = (some((1, D), 4), some((ITEMS, D), 5));
     let rows = user.repeat((BATCH, 1)).unwrap().contiguous().unwrap();
     let scores = numbers(&user.matmul(&table.t().unwrap()).unwrap()).unwrap().to_vec();
+    let rare = with_a_rare_one();
     let length = |values: &[f64]| values.iter().map(|value| value * value).sum::<f64>().sqrt();
     let mean = |correction| {
         let (mut random, runs) = (SeededRandom::new(Seed(6)), 400);
         let mut mean = [0.0; D];
         for _ in 0..runs {
             let mut targets = vec![ITEMS as u32 - 1];
-            targets.extend((1..BATCH).map(|_| random.weighted(&skewed()).unwrap() as u32));
-            let (_, of_rows, _) = computed(&rows, &table, &targets, correction);
+            targets.extend((1..BATCH).map(|_| random.weighted(&rare).unwrap() as u32));
+            let (_, of_rows, _) = computed(&rows, &table, (&targets, &rare), correction);
             for (mean, value) in mean.iter_mut().zip(of_rows) {
                 *mean += f64::from(value) * BATCH as f64 / f64::from(runs);
             }
@@ -138,10 +148,10 @@ fn a_rare_choice_pulls_as_a_softmax_over_the_catalogue_does() {
 #[test]
 fn the_same_choice_of_another_row_does_not_count() {
     let (rows, table) = (some((3, D), 1), some((ITEMS, D), 2));
-    let (loss, ..) = computed(&rows, &table, &[4, 4, 4], Correction::None);
+    let (loss, ..) = computed(&rows, &table, (&[4, 4, 4], &skewed()), Correction::None);
     assert!(loss.abs() < 1e-6, "{loss}");
-    let (loss, ..) = computed(&rows, &table, &[4, 4, 5], Correction::None);
+    let (loss, ..) = computed(&rows, &table, (&[4, 4, 5], &skewed()), Correction::None);
     assert!(loss > 0.1, "{loss}");
     let one = rows.narrow(0, 0, 1).unwrap();
-    assert!(computed(&one, &table, &[4], Correction::Drawn).0.abs() < 1e-6);
+    assert!(computed(&one, &table, (&[4], &skewed()), Correction::Drawn).0.abs() < 1e-6);
 }

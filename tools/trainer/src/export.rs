@@ -145,8 +145,9 @@ fn write_with_sample(
 
 /// Writes `catalogue.jsonl`, `items.safetensors` (`popularity`, `context_popularity` and, for a
 /// model, `embedding`), `model.safetensors` (`gram`, `ranker.weight`, `ranker.bias` of a
-/// factorisation, or the tensors of a network), `weights.safetensors` of a network and, last, `training.json` into `directory`, which
-/// is made where it is missing. The same model gives the same bytes.
+/// factorisation, or the tensors of a network), `weights.safetensors` of a network and, last,
+/// `training.json` into `directory`, which is made where it is missing. The same model gives the
+/// same bytes.
 ///
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] when a part of `model` does not have one row an item.

@@ -11,6 +11,7 @@ mod mistakes;
 mod pytorch;
 mod readers;
 mod replay;
+mod retraining;
 mod roll_out;
 mod runner;
 mod runs;

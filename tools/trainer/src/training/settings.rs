@@ -217,6 +217,15 @@ impl TrainSettings {
         TwoTowerSettings { seed, threads, context_weight, ..towers }
     }
 
+    fn epochs_of_network(&self) -> Option<usize> {
+        match self.model {
+            Model::Sasrec => Some(self.sasrec.epochs),
+            Model::TwoTower => Some(self.two_tower.epochs),
+            Model::SoftmaxFactorization => Some(self.softmax_factorization.epochs),
+            Model::Popularity | Model::MatrixFactorization => None,
+        }
+    }
+
     /// Whether a network is trained once more on all events for the release.
     pub(super) fn refits(&self) -> bool {
         match self.model {
@@ -232,6 +241,9 @@ impl TrainSettings {
         if !self.model.is_network() && !self.retraining.is_default() {
             let reason = "only networks begin with other weights, or train some of theirs";
             return Err(Error::setting("retraining", reason));
+        }
+        if self.retraining.warm_start.is_none() && self.epochs_of_network() == Some(0) {
+            return Err(Error::setting("epochs", "0 needs a warm start"));
         }
         let numbers =
             [("context_weight", f64::from(self.context_weight)), ("smoothing", self.smoothing)];

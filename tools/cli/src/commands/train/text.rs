@@ -5,7 +5,6 @@ use std::path::Path;
 use noctule_trainer::clicks::ExaminationSource;
 use noctule_trainer::evaluation::Protocol;
 use noctule_trainer::export::TrainingRecord;
-use noctule_trainer::training::network::RetrainRecord;
 use noctule_trainer::training::neural::EpochRecord;
 use noctule_trainer::training::{Metrics, TrainStep, WeakRecord};
 
@@ -40,7 +39,8 @@ pub(super) fn text(record: &TrainingRecord, directory: &Path) -> String {
         text.push_str(&weak_text(weak));
     }
     if let Some(again) = &record.retrained {
-        text.push_str(&again_text(again, sizes.items));
+        text.push_str(&again.sentence());
+        text.push('\n');
     }
     text.push_str(&curve_text(&record.curve, record.best_epoch));
     if let Some(metrics) = &record.metrics {
@@ -48,18 +48,6 @@ pub(super) fn text(record: &TrainingRecord, directory: &Path) -> String {
     }
     text.push_str(&format!("model in {}\n", directory.display()));
     text
-}
-
-/// What was begun with, and what was kept of it.
-fn again_text(again: &RetrainRecord, items: usize) -> String {
-    let known = match again.items_known {
-        0 => String::new(),
-        known => {
-            format!("{} of {} items begun with; ", grouped(known as u64), grouped(items as u64))
-        }
-    };
-    let kept = if again.kept.is_empty() { "nothing".to_owned() } else { again.kept.join(", ") };
-    format!("{known}trained {}; kept {kept}\n", again.trained.join(", "))
 }
 
 /// What the ranker learned from in feedback.

@@ -47,6 +47,21 @@ pub struct RetrainRecord {
 }
 
 impl RetrainRecord {
+    /// What was done, in a sentence.
+    #[must_use]
+    pub fn sentence(&self) -> String {
+        let begin = if self.is_warm {
+            format!(
+                "Begun with another model, which knew {} of the items; trained",
+                self.items_known
+            )
+        } else {
+            "Trained".to_owned()
+        };
+        let kept = if self.kept.is_empty() { "nothing".to_owned() } else { self.kept.join(", ") };
+        format!("{begin} {}; kept {kept}.", self.trained.join(", "))
+    }
+
     /// Whether the model that was begun with may have been trained on the test events.
     #[must_use]
     pub fn may_have_seen_the_test(&self) -> bool {

@@ -107,7 +107,7 @@ impl Warm {
     /// Reads the weights of the model or the release in `directory`.
     ///
     /// # Errors
-    /// [`Error::Setting`] when it holds neither, [`Error::Checkpoint`] when its weights are damaged,
+    /// [`Error::Setting`] when it holds neither; [`Error::Checkpoint`] when weights are damaged,
     /// [`Error::Core`] when the release is.
     pub fn read(directory: &Path) -> Result<Self> {
         if directory.join(MANIFEST_FILE).is_file() {

@@ -10,7 +10,8 @@ use crate::training::network::{Job, TrainedNetwork, fit_network};
 /// included, decide the result to the bit; the number of threads does not.
 ///
 /// # Errors
-/// [`crate::Error::Setting`], [`crate::Error::Data`] when no user has two events, and those of [`fit()`](crate::training::neural::fit()).
+/// [`crate::Error::Setting`], [`crate::Error::Data`] when no user has two events, and those of
+/// [`fit()`](crate::training::neural::fit()).
 pub fn fit_sasrec(
     job: &Job<'_>,
     settings: &SasrecSettings,

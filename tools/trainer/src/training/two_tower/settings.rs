@@ -72,7 +72,7 @@ pub struct TwoTowerSettings {
     pub learning_rate: f64,
     /// Decoupled weight decay, at least 0.
     pub weight_decay: f64,
-    /// Epochs, 1 to 100,000, at most.
+    /// Epochs, up to 100,000, at most; 0 for the weights that a warm start gives.
     pub epochs: usize,
     /// Epochs without a better validation after which training ends; 0 for all epochs.
     pub patience: usize,
@@ -131,7 +131,7 @@ impl TwoTowerSettings {
             ("item_hidden", self.item_hidden.len(), 0, LAYERS_MAX),
             ("history", self.history, 1, HISTORY_ITEMS_MAX),
             ("batch", self.batch, 1, BATCH_MAX),
-            ("epochs", self.epochs, 1, 100_000),
+            ("epochs", self.epochs, 0, 100_000),
             ("validation_users", self.validation_users, 1, usize::MAX),
             ("threads", self.threads, 1, 1_024),
         ];
@@ -221,7 +221,7 @@ mod tests {
             (r#"{"batch": 8193}"#, "batch"),
             (r#"{"learning_rate": 0.0}"#, "learning_rate"),
             (r#"{"weight_decay": -1.0}"#, "weight_decay"),
-            (r#"{"epochs": 0}"#, "epochs"),
+            (r#"{"epochs": 100001}"#, "epochs"),
             (
                 r#"{"loss": {"sampled_softmax": {"negatives": 0, "sampling": "uniform"}}}"#,
                 "negatives",

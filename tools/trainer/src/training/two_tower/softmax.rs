@@ -3,9 +3,9 @@
 //! The user factor of the textbook is a free vector for each user, which a phone that folds in
 //! would have to find by gradient descent on the softmax: the exact fold-in solves a sum of
 //! squares, and is another model. So users are what they chose, as in FISM (Kabbur, Ning and
-//! Karypis, KDD 2013) and in the linear autoencoders: x = W mean(y of the history) + n ln(1 + count)
-//! + b, trained by cross-entropy over the catalogue. That is a `two_tower` without hidden layers,
-//! and a phone computes it exactly.
+//! Karypis, KDD 2013): a linear map of the mean of their items' factors and of ln(1 + count),
+//! trained by cross-entropy over the catalogue. That is a `two_tower` without hidden layers, and a
+//! phone computes it exactly.
 
 use noctule_core::release::Nonlinearity;
 use serde::{Deserialize, Serialize};

@@ -61,7 +61,8 @@ impl Pool {
     }
 }
 
-/// Row r is the weighted mean of some rows of `table` \[n, d\], then its constants: \[rows, d + k\].
+/// Row r is the weighted mean of some rows of `table` \[n, d\], then its k constants: \[rows,
+/// d + k\].
 ///
 /// # Errors
 /// When a row is beyond the table or the parts of `pool` do not fit.

@@ -51,7 +51,7 @@ Examples:
   noctule train ml-latest-small --output model --dimensions 32 --epochs 20
   noctule train town --output model --settings settings.json --plan plan.json
   noctule train LastFM.txt --output model --architecture sasrec
-  noctule train town --output new --architecture two_tower --warm-start model --train-layers last \
+  noctule train town --output new --architecture two-tower --warm-start model --train-layers last \
       --new-data-share 0.7
 
 Ctrl-C stops the training of a network at the next batch, with a checkpoint in MODEL_DIR; the same
@@ -184,12 +184,15 @@ enum ArchitectureName {
     /// Popularity by context alone.
     Popularity,
     /// iALS with a ranker.
+    #[value(alias = "matrix_factorization")]
     MatrixFactorization,
     /// A causal transformer over what each user chose.
     Sasrec,
     /// A tower over means of what each user chose beside one over the items.
+    #[value(alias = "two_tower")]
     TwoTower,
     /// Item factors by softmax, the user a linear map of their mean; ships as two towers.
+    #[value(alias = "softmax_factorization")]
     SoftmaxFactorization,
 }
 

@@ -95,7 +95,11 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let model = train_in(&dataset.data, &plan, None, &settings, &session)
         .map_err(Error::failed("evaluate"))?;
     let Some(metrics) = model.metrics else {
-        let reason = "no user has the three interactions that holding out needs";
+        let reason = if settings.retraining.warm_start.is_some() {
+            "no user has something that the model that is begun with has not seen"
+        } else {
+            "no user has the three interactions that holding out needs"
+        };
         return Err(Error::at("evaluate", &asked.data, reason));
     };
     stage.end(&format!("{} users", metrics.popularity.users));

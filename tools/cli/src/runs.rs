@@ -13,6 +13,7 @@ use noctule_trainer::run::{
     data_digest, write_run,
 };
 use noctule_trainer::split::SplitRule;
+use noctule_trainer::training::network::{RetrainRecord, unseen};
 use serde_json::Value;
 
 use crate::error::{Error, Result};
@@ -82,6 +83,8 @@ pub(crate) struct RunParts<'a> {
     pub(crate) split: SplitRule,
     pub(crate) evaluation: EvaluationSettings,
     pub(crate) bootstrap: BootstrapSettings,
+    /// Of a network that was trained again.
+    pub(crate) retrained: Option<&'a RetrainRecord>,
 }
 
 impl RunParts<'_> {
@@ -94,10 +97,16 @@ impl RunParts<'_> {
         let data = &self.dataset.data;
         let (split, leaks) =
             self.split.apply(data, self.seed).map_err(Error::failed("part the data"))?;
+        let split = unseen(data, split, self.retrained.and_then(|record| record.seen_until_ms));
         let mut warnings: Vec<String> =
             self.dataset.warnings.iter().map(ToString::to_string).collect();
         warnings.extend(protocol_warning(&self.evaluation));
         warnings.extend(leaks.iter().map(ToString::to_string));
+        if self.retrained.is_some_and(RetrainRecord::may_have_seen_the_test) {
+            let warning = "nothing tells when the model that was begun with was trained: it may \
+                           have seen the test events, and the figures flatter";
+            warnings.push(warning.to_owned());
+        }
         let (train, validation, test) =
             (split.train.len(), split.validation.len(), split.test.len());
         Ok(RunRecord {
@@ -121,6 +130,7 @@ impl RunParts<'_> {
             models,
             comparisons: compare_models(measured, &self.bootstrap)
                 .map_err(Error::failed(FAILED))?,
+            retrained: self.retrained.cloned(),
             ranker_probe: None,
             word_probe: None,
         })

@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 use crate::clicks::Showings;
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
+use crate::training::network::{RetrainRecord, WEIGHTS_FILE, remove_checkpoints};
 use crate::training::neural::EpochRecord;
-use crate::training::sasrec::remove_checkpoints;
 use crate::training::{
     Metrics, Session, TrainSettings, TrainStep, TrainedModel, WeakRecord, train_in,
     train_on_feedback,
@@ -42,6 +42,9 @@ pub struct TrainingRecord {
     /// The best of them, from 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub best_epoch: Option<usize>,
+    /// What a network was begun with and which weights were trained, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrained: Option<RetrainRecord>,
     /// What was measured; none when no user has three events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Metrics>,
@@ -142,8 +145,9 @@ fn write_with_sample(
 
 /// Writes `catalogue.jsonl`, `items.safetensors` (`popularity`, `context_popularity` and, for a
 /// model, `embedding`), `model.safetensors` (`gram`, `ranker.weight`, `ranker.bias` of a
-/// factorisation, or the tensors of a network) and, last, `training.json` into `directory`, which
-/// is made where it is missing. The same model gives the same bytes.
+/// factorisation, or the tensors of a network), `weights.safetensors` of a network and, last,
+/// `training.json` into `directory`, which is made where it is missing. The same model gives the
+/// same bytes.
 ///
 /// # Errors
 /// [`Error::File`], and [`Error::Data`] when a part of `model` does not have one row an item.
@@ -155,12 +159,7 @@ pub fn write_model(
 ) -> Result<TrainingRecord> {
     std::fs::create_dir_all(directory).map_err(Error::file(directory, "making the directory"))?;
     // Without it the directory is no model, until all of the new one is there.
-    match std::fs::remove_file(directory.join("training.json")) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            return Err(Error::file(directory, "removing training.json")(error));
-        }
-        _ => {}
-    }
+    remove(&directory.join("training.json"))?;
     write_catalogue(&data.items, &directory.join("catalogue.jsonl"))?;
     let (n, d) = (data.items.len(), model.dimensions);
     let popularity = &model.popularity;
@@ -185,14 +184,14 @@ pub fn write_model(
     let model_path = directory.join("model.safetensors");
     if others.is_empty() {
         // A model of an earlier run in the same directory does not belong to this one.
-        match std::fs::remove_file(&model_path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(Error::file(&model_path, "removing")(error));
-            }
-            _ => {}
-        }
+        remove(&model_path)?;
     } else {
         write_tensors(&others, &model_path)?;
+    }
+    let weights_path = directory.join(WEIGHTS_FILE);
+    match &model.weights {
+        Some(weights) => weights.write(&weights_path)?,
+        None => remove(&weights_path)?,
     }
     let record = TrainingRecord {
         architecture: model.architecture.clone(),
@@ -203,6 +202,7 @@ pub fn write_model(
         losses: model.losses.clone(),
         curve: model.curve.clone(),
         best_epoch: model.best_epoch,
+        retrained: model.retrained.clone(),
         metrics: model.metrics.clone(),
     };
     let path = directory.join("training.json");
@@ -210,6 +210,16 @@ pub fn write_model(
     let json = json.map_err(Error::file(&path, "encoding"))?;
     std::fs::write(&path, json).map_err(Error::file(&path, "writing"))?;
     Ok(record)
+}
+
+/// Removes the file at `path`; that there is none is no error.
+fn remove(path: &Path) -> Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::file(path, "removing")(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 struct NamedTensor {

@@ -95,7 +95,11 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let model = train_in(&dataset.data, &plan, None, &settings, &session)
         .map_err(Error::failed("evaluate"))?;
     let Some(metrics) = model.metrics else {
-        let reason = "no user has the three interactions that holding out needs";
+        let reason = if settings.retraining.warm_start.is_some() {
+            "no user has something that the model that is begun with has not seen"
+        } else {
+            "no user has the three interactions that holding out needs"
+        };
         return Err(Error::at("evaluate", &asked.data, reason));
     };
     stage.end(&format!("{} users", metrics.popularity.users));
@@ -109,6 +113,7 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         split: split_rule(&settings),
         evaluation: evaluation(&settings, exclude_seen),
         bootstrap,
+        retrained: model.retrained.as_ref(),
     };
     let curves = (model.losses.as_slice(), model.curve.as_slice());
     let folder = write(&parts, measuring, curves, asked.run.probe, asked.run.run.as_deref())?;
@@ -157,7 +162,7 @@ pub(crate) fn write(
             let curves = match name {
                 "fold-in" => curve(losses),
                 "ranker" => curve(&ranker_losses),
-                "sasrec" => epoch_curves(epochs),
+                "sasrec" | "two_tower" | "softmax_factorization" => epoch_curves(epochs),
                 _ => Vec::new(),
             };
             let calibration = ranker.as_ref().filter(|_| name == "ranker");

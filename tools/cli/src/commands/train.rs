@@ -7,12 +7,15 @@ use std::path::PathBuf;
 use clap::{Args, ValueEnum};
 use noctule_core::release::Consumed;
 use noctule_trainer::clicks::{Showings, read_feedback};
+use noctule_trainer::datasets::events::date_ms;
 use noctule_trainer::evaluation::UserResult;
 use noctule_trainer::export::train_to_directory_in;
 use noctule_trainer::probes::ProbeSettings;
 use noctule_trainer::run::Measuring;
 use noctule_trainer::split::SplitRule;
-use noctule_trainer::training::{Labels, Model, Session, TrainSettings, TrainStep};
+use noctule_trainer::training::{
+    Labels, Model, RetrainSettings, Session, TrainLayers, TrainSettings, TrainStep,
+};
 
 pub(super) use text::{curve_text, epoch_text, metrics_text};
 
@@ -48,6 +51,8 @@ Examples:
   noctule train ml-latest-small --output model --dimensions 32 --epochs 20
   noctule train town --output model --settings settings.json --plan plan.json
   noctule train LastFM.txt --output model --architecture sasrec
+  noctule train town --output new --architecture two-tower --warm-start model --train-layers last \
+      --new-data-share 0.7
 
 Ctrl-C stops the training of a network at the next batch, with a checkpoint in MODEL_DIR; the same
 line with --resume goes on from there as if nothing had been (exit code 130).")]
@@ -118,6 +123,9 @@ pub(crate) struct Recipe {
     #[arg(long)]
     epochs: Option<usize>,
 
+    #[command(flatten)]
+    again: Again,
+
     /// Seed of everything random.
     #[arg(long)]
     pub(crate) seed: Option<u64>,
@@ -127,15 +135,65 @@ pub(crate) struct Recipe {
     pub(crate) threads: Option<usize>,
 }
 
+/// How a network is trained again.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Training a network again")]
+struct Again {
+    /// Folder of a model or a release whose weights are begun with.
+    #[arg(long, value_name = "DIR")]
+    warm_start: Option<PathBuf>,
+
+    /// Weights that are trained: all, last, or names such as tower.1,embedding; the others stay.
+    #[arg(long, value_name = "LAYERS", value_delimiter = ',')]
+    train_layers: Vec<String>,
+
+    /// Share of new data in each epoch, 0 to 1.
+    #[arg(long, value_name = "SHARE")]
+    new_data_share: Option<f64>,
+
+    /// What is later is new, such as 2026-11-01; by default, what the model that is begun with has
+    /// not been trained on.
+    #[arg(long, value_name = "DATE", requires = "new_data_share", value_parser = date)]
+    new_since: Option<i64>,
+}
+
+impl Again {
+    /// Overrules `settings`.
+    fn overrule(&self, settings: &mut RetrainSettings) {
+        if let Some(directory) = &self.warm_start {
+            settings.warm_start = Some(directory.clone());
+        }
+        match self.train_layers.as_slice() {
+            [] => {}
+            [all] if all == "all" => settings.train_layers = TrainLayers::All,
+            [last] if last == "last" => settings.train_layers = TrainLayers::Last,
+            names => settings.train_layers = TrainLayers::Named(names.to_vec()),
+        }
+        settings.new_data_share = self.new_data_share.or(settings.new_data_share);
+        settings.new_since_ms = self.new_since.or(settings.new_since_ms);
+    }
+}
+
+fn date(text: &str) -> std::result::Result<i64, String> {
+    date_ms(text).ok_or_else(|| "no date such as 2026-11-01".to_owned())
+}
+
 /// Name of an architecture.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum ArchitectureName {
     /// Popularity by context alone.
     Popularity,
     /// iALS with a ranker.
+    #[value(alias = "matrix_factorization")]
     MatrixFactorization,
     /// A causal transformer over what each user chose.
     Sasrec,
+    /// A tower over means of what each user chose beside one over the items.
+    #[value(alias = "two_tower")]
+    TwoTower,
+    /// Item factors by softmax, the user a linear map of their mean; ships as two towers.
+    #[value(alias = "softmax_factorization")]
+    SoftmaxFactorization,
 }
 
 impl Recipe {
@@ -151,14 +209,24 @@ impl Recipe {
                 settings.model = Model::MatrixFactorization;
             }
             Some(ArchitectureName::Sasrec) => settings.model = Model::Sasrec,
+            Some(ArchitectureName::TwoTower) => settings.model = Model::TwoTower,
+            Some(ArchitectureName::SoftmaxFactorization) => {
+                settings.model = Model::SoftmaxFactorization;
+            }
             None => {}
         }
         let (dimensions, epochs) = match settings.model {
             Model::Sasrec => (&mut settings.sasrec.dimensions, &mut settings.sasrec.epochs),
+            Model::TwoTower => (&mut settings.two_tower.dimensions, &mut settings.two_tower.epochs),
+            Model::SoftmaxFactorization => {
+                let softmax = &mut settings.softmax_factorization;
+                (&mut softmax.dimensions, &mut softmax.epochs)
+            }
             _ => (&mut settings.ials.dimensions, &mut settings.ials.epochs),
         };
         *dimensions = self.dimensions.unwrap_or(*dimensions);
         *epochs = self.epochs.unwrap_or(*epochs);
+        self.again.overrule(&mut settings.retraining);
         settings.seed = self.seed.unwrap_or(settings.seed);
         settings.threads = self.threads.unwrap_or(settings.threads);
         Ok(settings)
@@ -191,7 +259,7 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let probes = asked.run.probe.then(ProbeSettings::default);
     let measuring = Measuring::new(bootstrap, &grouping, probes);
     // Only a network asks between its steps; Ctrl-C ends all other training at once.
-    let is_network = settings.model == Model::Sasrec;
+    let is_network = settings.model.is_network();
     let interrupt = is_network.then(Interrupt::watch).transpose()?;
     let session = Session {
         epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
@@ -216,6 +284,7 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
         split: split_rule(&settings),
         evaluation: evaluation(&settings, plan.consumed != Consumed::Keep),
         bootstrap,
+        retrained: record.retrained.as_ref(),
     };
     let folder = asked.run.run.clone().unwrap_or_else(|| asked.output.join("run"));
     let curves = (record.losses.as_slice(), record.curve.as_slice());
@@ -226,7 +295,7 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
 /// How the pipeline holds out.
 pub(super) fn split_rule(settings: &TrainSettings) -> SplitRule {
     // A network chooses its epoch by the choice before the last; the ranker learns from several.
-    let validation = if settings.model == Model::Sasrec { 1 } else { settings.positives };
+    let validation = if settings.model.is_network() { 1 } else { settings.positives };
     SplitRule::LeaveLastOut { validation }
 }
 
@@ -256,7 +325,7 @@ pub(crate) fn tell(
     done: usize,
     total: usize,
 ) {
-    if settings.model == Model::Sasrec {
+    if settings.model.is_network() {
         return stage.at(done, total);
     }
     let epochs = settings.ials.epochs;

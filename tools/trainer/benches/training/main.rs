@@ -17,6 +17,7 @@ use noctule_core::base::{Seed, SeededRandom};
 use noctule_trainer::datasets::{Interaction, Interactions, read_sequences};
 use noctule_trainer::split::leave_last_out;
 use noctule_trainer::training::SasrecSettings;
+use noctule_trainer::training::network::Job;
 use noctule_trainer::training::neural::{Adam, Place, Task as _};
 use noctule_trainer::training::sasrec::{Loss, SasrecTask};
 use serde_json::{Value, json};
@@ -62,13 +63,13 @@ fn measure(
     python: &Path,
 ) -> Result<bool> {
     let train = leave_last_out(data).train;
-    let mut task = SasrecTask::new(data, &train, &[], settings)?;
+    let mut task = SasrecTask::new(&Job::first(data, &train, &[]), settings)?;
     let scratch = tempfile::tempdir()?;
     let batches = task.batches().min(BATCHES_MAX);
     let our_losses = write_case(&mut task, settings, batches, scratch.path())?;
     let threads = rayon::ThreadPoolBuilder::new().num_threads(settings.threads).build()?;
     let ours = || -> Result<f64> {
-        let mut task = SasrecTask::new(data, &train, &[], settings)?;
+        let mut task = SasrecTask::new(&Job::first(data, &train, &[]), settings)?;
         Ok(threads.install(|| timed(&mut task, settings, batches))?)
     };
     let first = ours()?;

@@ -6,6 +6,7 @@ use super::markup::{count, number, probability};
 use super::{Frame, figures, list, origin, page, percent_of};
 use crate::evaluation::Metric;
 use crate::run::{ModelRun, RunRecord};
+use crate::training::network::RetrainRecord;
 
 /// Draws the page of `record`. Every text that comes from outside is escaped.
 #[must_use]
@@ -97,6 +98,7 @@ fn lead(record: &RunRecord) -> Vec<String> {
         count(users as u64)
     );
     let mut lead = vec![sentence];
+    lead.extend(record.retrained.as_ref().map(RetrainRecord::sentence));
     if let Some(worst) =
         record.comparisons.iter().max_by(|a, b| a.adjusted_p.total_cmp(&b.adjusted_p))
     {

@@ -22,6 +22,7 @@ use crate::evaluation::{
 use crate::probes::{RankerProbe, WordProbe};
 use crate::split::{Leak, SplitRule};
 use crate::training::Tuning;
+use crate::training::network::RetrainRecord;
 pub use comparing::{RunComparison, compare_models, compare_runs};
 pub use digest::data_digest;
 pub use folder::{UserRow, read_run, read_users, write_run};
@@ -63,6 +64,9 @@ pub struct RunRecord {
     pub models: Vec<ModelRun>,
     /// The best model by NDCG against each other one.
     pub comparisons: Vec<RunComparison>,
+    /// What a network was begun with and which weights were trained, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retrained: Option<RetrainRecord>,
     /// What the ranker leans on, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker_probe: Option<RankerProbe>,

@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 
 use super::examples::{self, Fitted};
 use super::features::{self, FEATURES};
+use super::network::{NamedValues, RetrainRecord, Weights, train_network};
 use super::neural::EpochRecord;
-use super::sasrec::{NamedValues, train_sasrec};
 use super::{
     Factors, Labels, Model, Popularity, Session, Sparse, TrainSettings, TrainStep, TrainedRanker,
     WeakRecord, count_popularity, train_ials, train_ranker, weak,
@@ -42,6 +42,12 @@ pub struct Metrics {
     /// The score of a SASRec.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sasrec: Option<Evaluation>,
+    /// The score of a two-tower.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub two_tower: Option<Evaluation>,
+    /// The score of a factorisation by softmax.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub softmax_factorization: Option<Evaluation>,
 }
 
 /// All that a release needs of a model.
@@ -71,6 +77,10 @@ pub struct TrainedModel {
     pub curve: Vec<EpochRecord>,
     /// The best of them, from 1.
     pub best_epoch: Option<usize>,
+    /// What a network was begun with and which weights were trained, where that was asked for.
+    pub retrained: Option<RetrainRecord>,
+    /// All weights of a network, to begin another run with.
+    pub weights: Option<Weights>,
     /// What was measured; none when no user has three events.
     pub metrics: Option<Metrics>,
 }
@@ -112,10 +122,10 @@ pub fn train_in(
     } else if settings.labels != Labels::Choices {
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
-    if settings.model == Model::Sasrec {
+    if settings.model.is_network() {
         settings.check()?;
         check(data, plan)?;
-        return train_sasrec(data, plan, settings, session);
+        return train_network(data, plan, settings, session);
     }
     train_all(data, plan, feedback, settings, session)
 }
@@ -173,10 +183,14 @@ fn train_all(
             losses: Vec::new(),
             curve: Vec::new(),
             best_epoch: None,
+            retrained: None,
+            weights: None,
             metrics: run.measure(None)?,
         }),
         // A network goes its own way, in `train_in`; feedback does not teach it.
-        Model::Sasrec => Err(Error::setting("model", "a SASRec has no ranker to teach")),
+        Model::Sasrec | Model::TwoTower | Model::SoftmaxFactorization => {
+            Err(Error::setting("model", "a network has no ranker to teach"))
+        }
         Model::MatrixFactorization => run.factorise(&all, final_popularity),
     }
 }
@@ -235,6 +249,8 @@ impl Run<'_> {
             losses: factors.losses,
             curve: Vec::new(),
             best_epoch: None,
+            retrained: None,
+            weights: None,
             metrics,
         })
     }
@@ -319,6 +335,8 @@ impl Run<'_> {
             fold_in: model.map(|(fold_in, _)| measured("fold-in", fold_in)).transpose()?,
             ranker: model.map(|(_, ranker)| measured("ranker", ranker)).transpose()?,
             sasrec: None,
+            two_tower: None,
+            softmax_factorization: None,
         };
         progress(TrainStep::Measuring, total, total);
         Ok(Some(metrics))

@@ -4,7 +4,8 @@ use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::sasrec::SasrecSettings;
-use super::{Labels, RankerSettings, WeakSettings, parallel};
+use super::two_tower::{SoftmaxSettings, TwoTowerSettings};
+use super::{Labels, RankerSettings, RetrainSettings, WeakSettings, parallel};
 use crate::evaluation::Protocol;
 use crate::{Error, Result};
 
@@ -18,6 +19,30 @@ pub enum Model {
     MatrixFactorization,
     /// A causal transformer over what each user chose.
     Sasrec,
+    /// A tower over means of what each user chose beside one over the items.
+    TwoTower,
+    /// Item factors by softmax, the user a linear map of their mean; ships as two towers.
+    SoftmaxFactorization,
+}
+
+impl Model {
+    /// Its name, as in settings.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Popularity => "popularity",
+            Self::MatrixFactorization => "matrix_factorization",
+            Self::Sasrec => "sasrec",
+            Self::TwoTower => "two_tower",
+            Self::SoftmaxFactorization => "softmax_factorization",
+        }
+    }
+
+    /// Whether it is trained by epochs that may be stopped and gone on with.
+    #[must_use]
+    pub fn is_network(self) -> bool {
+        matches!(self, Self::Sasrec | Self::TwoTower | Self::SoftmaxFactorization)
+    }
 }
 
 /// How one side is solved.
@@ -98,8 +123,8 @@ impl IalsSettings {
     }
 }
 
-/// Settings of a training run. Seed and threads here overrule those of [`IalsSettings`]
-/// and [`SasrecSettings`].
+/// Settings of a training run. Seed and threads here overrule those of [`IalsSettings`],
+/// [`SasrecSettings`] and [`TwoTowerSettings`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainSettings {
@@ -109,6 +134,13 @@ pub struct TrainSettings {
     pub ials: IalsSettings,
     /// The transformer.
     pub sasrec: SasrecSettings,
+    /// The towers.
+    pub two_tower: TwoTowerSettings,
+    /// The factorisation by softmax.
+    pub softmax_factorization: SoftmaxSettings,
+    /// How a network is trained again when there is an older one.
+    #[serde(skip_serializing_if = "RetrainSettings::is_default")]
+    pub retraining: RetrainSettings,
     /// The ranker.
     pub ranker: RankerSettings,
     /// What the ranker learns from.
@@ -127,7 +159,7 @@ pub struct TrainSettings {
     pub users_max: usize,
     /// Length of the lists that are evaluated.
     pub k: usize,
-    /// Which items are ranked when a SASRec is measured.
+    /// Which items are ranked when a network is measured.
     pub protocol: Protocol,
     /// Seed of everything random.
     pub seed: u64,
@@ -141,6 +173,9 @@ impl Default for TrainSettings {
             model: Model::MatrixFactorization,
             ials: IalsSettings::default(),
             sasrec: SasrecSettings::default(),
+            two_tower: TwoTowerSettings::default(),
+            softmax_factorization: SoftmaxSettings::default(),
+            retraining: RetrainSettings::default(),
             ranker: RankerSettings::default(),
             labels: Labels::default(),
             weak: WeakSettings::default(),
@@ -170,7 +205,46 @@ impl TrainSettings {
         SasrecSettings { seed: self.seed, threads: self.threads, ..self.sasrec.clone() }
     }
 
+    /// The settings of the towers, or of the factorisation that ships as such, with the seed,
+    /// threads and context weight of this run.
+    #[must_use]
+    pub fn two_tower(&self) -> TwoTowerSettings {
+        let (seed, threads, context_weight) = (self.seed, self.threads, self.context_weight);
+        let towers = match self.model {
+            Model::SoftmaxFactorization => self.softmax_factorization.towers(),
+            _ => self.two_tower.clone(),
+        };
+        TwoTowerSettings { seed, threads, context_weight, ..towers }
+    }
+
+    fn epochs_of_network(&self) -> Option<usize> {
+        match self.model {
+            Model::Sasrec => Some(self.sasrec.epochs),
+            Model::TwoTower => Some(self.two_tower.epochs),
+            Model::SoftmaxFactorization => Some(self.softmax_factorization.epochs),
+            Model::Popularity | Model::MatrixFactorization => None,
+        }
+    }
+
+    /// Whether a network is trained once more on all events for the release.
+    pub(super) fn refits(&self) -> bool {
+        match self.model {
+            Model::Sasrec => self.sasrec.refit,
+            Model::TwoTower => self.two_tower.refit,
+            Model::SoftmaxFactorization => self.softmax_factorization.refit,
+            Model::Popularity | Model::MatrixFactorization => true,
+        }
+    }
+
     pub(super) fn check(&self) -> Result<()> {
+        self.retraining.check()?;
+        if !self.model.is_network() && !self.retraining.is_default() {
+            let reason = "only networks begin with other weights, or train some of theirs";
+            return Err(Error::setting("retraining", reason));
+        }
+        if self.retraining.warm_start.is_none() && self.epochs_of_network() == Some(0) {
+            return Err(Error::setting("epochs", "0 needs a warm start"));
+        }
         let numbers =
             [("context_weight", f64::from(self.context_weight)), ("smoothing", self.smoothing)];
         for (field, value) in numbers {

@@ -3,8 +3,9 @@
 use noctule_trainer::datasets::read_sequences;
 use noctule_trainer::evaluation::{EvaluationSettings, PopularityScorer, evaluate};
 use noctule_trainer::split::leave_last_out;
+use noctule_trainer::training::network::Job;
 use noctule_trainer::training::sasrec::fit_sasrec;
-use noctule_trainer::training::{SasrecSettings, Session, TrainStep};
+use noctule_trainer::training::{SasrecSettings, Session};
 
 use crate::data::find;
 
@@ -24,8 +25,7 @@ fn a_few_epochs_on_lastfm_beat_popularity_clearly() {
     };
     let session = Session::of(&|_, _, _| {});
     let (train, held_out) = (&split.train, &split.validation);
-    let trained =
-        fit_sasrec(&data, train, held_out, &settings, &session, TrainStep::Fitting).unwrap();
+    let trained = fit_sasrec(&Job::first(&data, train, held_out), &settings, &session).unwrap();
     let of = EvaluationSettings::default();
     let found = evaluate(&trained.scorer().unwrap(), &data, &split, &of).unwrap();
     let known = [train.as_slice(), held_out].concat();

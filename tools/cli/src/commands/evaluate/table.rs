@@ -145,6 +145,7 @@ pub(super) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         split: rule,
         evaluation,
         bootstrap,
+        retrained: None,
     };
     let mut record = parts.record(models, &measured)?;
     if asked.run.probe {

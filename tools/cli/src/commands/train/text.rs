@@ -38,6 +38,10 @@ pub(super) fn text(record: &TrainingRecord, directory: &Path) -> String {
     if let Some(weak) = &record.weak {
         text.push_str(&weak_text(weak));
     }
+    if let Some(again) = &record.retrained {
+        text.push_str(&again.sentence());
+        text.push('\n');
+    }
     text.push_str(&curve_text(&record.curve, record.best_epoch));
     if let Some(metrics) = &record.metrics {
         text.push_str(&metrics_text(metrics));
@@ -92,6 +96,8 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         ("fold-in", metrics.fold_in.as_ref()),
         ("ranker", metrics.ranker.as_ref()),
         ("sasrec", metrics.sasrec.as_ref()),
+        ("two_tower", metrics.two_tower.as_ref()),
+        ("softmax_factorization", metrics.softmax_factorization.as_ref()),
     ];
     let mut text = String::new();
     for (name, evaluation) in rows {
@@ -99,7 +105,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         if text.is_empty() {
             let (k, users) = (measured.k, grouped(measured.users as u64));
             text.push_str(&format!(
-                "on the last choice of {users} users, {}\n{:<20} {:>8} {:>8} {:>8}\n",
+                "on the last choice of {users} users, {}\n{:<22} {:>8} {:>8} {:>8}\n",
                 ranked_text(measured.protocol),
                 "",
                 format!("HR@{k}"),
@@ -108,7 +114,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
             ));
         }
         text.push_str(&format!(
-            "{name:<20} {:>8.4} {:>8.4} {:>8.4}\n",
+            "{name:<22} {:>8.4} {:>8.4} {:>8.4}\n",
             measured.hit_rate, measured.ndcg, measured.mrr
         ));
     }

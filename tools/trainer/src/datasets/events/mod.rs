@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use super::Interactions;
 use crate::{Error, Result};
 pub use columns::{Columns, Role};
-pub use moment::TimeUnit;
+pub use moment::{TimeUnit, date_ms};
 
 /// Warnings of one kind that are told one by one; the rest is counted.
 const WARNINGS_MAX: usize = 20;

@@ -76,6 +76,19 @@ pub(super) fn of_float(number: f64) -> Option<Moment> {
     (number.is_finite() && number.abs() < 9.2e18).then(|| Moment::Number(number.floor() as i64))
 }
 
+/// A date in ISO 8601, as [`TimeUnit`]s stand beside it in tables, in Unix milliseconds; without an
+/// offset it is UTC.
+///
+/// ```
+/// use noctule_trainer::datasets::events::date_ms;
+/// assert_eq!(date_ms("1970-01-02"), Some(86_400_000));
+/// assert_eq!(date_ms("yesterday"), None);
+/// ```
+#[must_use]
+pub fn date_ms(text: &str) -> Option<i64> {
+    iso(text)
+}
+
 fn iso(text: &str) -> Option<i64> {
     let (date, rest) = text.split_at_checked(10)?;
     let mut parts = date.split('-').map(digits);

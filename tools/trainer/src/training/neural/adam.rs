@@ -26,6 +26,8 @@ pub struct Adam {
     /// Steps that were taken.
     pub(super) steps: u64,
     settings: ParamsAdamW,
+    /// Whether each weight is stepped; a weight beyond these is.
+    pub(super) trained: Vec<bool>,
 }
 
 impl Optimizer for Adam {
@@ -34,7 +36,7 @@ impl Optimizer for Adam {
     fn new(vars: Vec<Var>, settings: ParamsAdamW) -> candle_core::Result<Self> {
         let zeros = |var: &Var| [0, 1].map(|_| vec![0.0; var.elem_count()]);
         let moments = vars.iter().map(zeros).collect();
-        Ok(Self { vars, moments, steps: 0, settings })
+        Ok(Self { vars, moments, steps: 0, settings, trained: Vec::new() })
     }
 
     fn step(&mut self, grads: &GradStore) -> candle_core::Result<()> {
@@ -42,8 +44,9 @@ impl Optimizer for Adam {
         let ParamsAdamW { lr, beta1, beta2, eps, weight_decay } = self.settings;
         let time = self.steps.min(i32::MAX as u64) as i32;
         let (first, second) = (1.0 - beta1.powi(time), 1.0 - beta2.powi(time));
-        for (var, moments) in self.vars.iter().zip(&mut self.moments) {
-            let Some(grad) = grads.get(var) else { continue };
+        for (at, (var, moments)) in self.vars.iter().zip(&mut self.moments).enumerate() {
+            let is_kept = self.trained.get(at) == Some(&false);
+            let Some(grad) = grads.get(var).filter(|_| !is_kept) else { continue };
             let step = Step {
                 moments: RefCell::new(moments),
                 betas: [beta1 as f32, beta2 as f32],

@@ -51,7 +51,7 @@ pub struct Place {
 /// When to stop, and the size of steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FitSettings {
-    /// Epochs, at most.
+    /// Epochs, at most; 0 leaves the weights as they are.
     pub epochs: usize,
     /// Epochs without a better validation after which the run ends; 0 for all epochs.
     pub patience: usize,
@@ -115,8 +115,10 @@ pub fn fit(task: &mut (dyn Task + Send), settings: &FitSettings, run: &Run<'_>) 
         weight_decay: settings.weight_decay,
         ..ParamsAdamW::default()
     };
-    let adam = Adam::new(task.parameters().vars().to_vec(), begin)?;
-    let state = State { fingerprint: run.fingerprint.to_owned(), ..State::default() };
+    let mut adam = Adam::new(task.parameters().vars().to_vec(), begin)?;
+    adam.trained = task.parameters().trained().to_vec();
+    let finished = settings.epochs == 0;
+    let state = State { fingerprint: run.fingerprint.to_owned(), finished, ..State::default() };
     let mut fit = Fit { settings, adam, state, best: None };
     fit.resume(task, run)?;
     while !fit.state.finished {

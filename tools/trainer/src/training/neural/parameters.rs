@@ -10,6 +10,8 @@ use crate::{Error, Result};
 pub struct Parameters {
     names: Vec<String>,
     vars: Vec<Var>,
+    /// Whether each is trained.
+    trained: Vec<bool>,
 }
 
 impl Parameters {
@@ -20,6 +22,7 @@ impl Parameters {
     pub fn add(&mut self, name: &str, shape: &[usize], values: Vec<f32>) -> Result<()> {
         self.vars.push(Var::from_tensor(&tensor(values, shape)?)?);
         self.names.push(name.to_owned());
+        self.trained.push(true);
         Ok(())
     }
 
@@ -42,6 +45,17 @@ impl Parameters {
     #[must_use]
     pub fn vars(&self) -> &[Var] {
         &self.vars
+    }
+
+    /// Trains these weights only, in their order; the others keep their very bits.
+    pub fn train(&mut self, which: &[bool]) {
+        self.trained = (0..self.vars.len()).map(|at| which.get(at) != Some(&false)).collect();
+    }
+
+    /// Whether each weight is trained.
+    #[must_use]
+    pub fn trained(&self) -> &[bool] {
+        &self.trained
     }
 
     /// The numbers of all weights.

@@ -1,9 +1,6 @@
 //! What each user chose, in order, and batches of it without padding.
 
-use noctule_core::base::SeededRandom;
-
 use crate::datasets::Interactions;
-use crate::training::neural::Key;
 
 /// What each user chose, the oldest first.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,14 +93,6 @@ impl Sequences {
         let mut counts = vec![0; self.items];
         self.by_user.iter().flatten().for_each(|item| counts[*item as usize] += 1);
         counts
-    }
-
-    /// The users with something to learn from, in the random order of `key`.
-    #[must_use]
-    pub fn order(&self, key: Key) -> Vec<u32> {
-        let mut users = self.trainable.clone();
-        SeededRandom::new(key.seed()).shuffle(&mut users);
-        users
     }
 
     /// What `users` are to learn: of each, up to `positions` items, the newest, and for each what

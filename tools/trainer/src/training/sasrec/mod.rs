@@ -13,16 +13,14 @@ mod batches;
 mod loss;
 mod network;
 mod pipeline;
-mod scorer;
 mod settings;
 mod task;
 #[cfg(test)]
 mod tests;
 
 pub use batches::{Packed, Sequences};
-pub use loss::{Batch, Loss, Sampling};
+pub use loss::{Batch, Drawing, Loss, Sampling};
 pub use network::Network;
-pub use pipeline::{NamedValues, TrainedSasrec, fit_sasrec, remove_checkpoints, train_sasrec};
-pub use scorer::SasrecScorer;
+pub use pipeline::fit_sasrec;
 pub use settings::SasrecSettings;
 pub use task::SasrecTask;

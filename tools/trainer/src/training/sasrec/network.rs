@@ -5,12 +5,10 @@ use noctule_core::base::SeededRandom;
 use noctule_core::release::{Architecture, Nonlinearity};
 
 use super::{Packed, SasrecSettings};
+use crate::training::network::EMBEDDING;
 use crate::training::neural::ops::{Attention, Bias, attention, bias, bias_onto, gather, norm};
 use crate::training::neural::{Dropout, Key, Parameters};
 use crate::{Error, Result};
-
-/// The item vectors; everything else has its name in `model.safetensors`.
-pub(super) const EMBEDDING: &str = "embedding";
 
 /// A network and its weights, named as in a release.
 #[derive(Debug)]
@@ -94,6 +92,11 @@ impl Network {
     #[must_use]
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
+    }
+
+    /// The weights, to name those that are trained.
+    pub(super) fn parameters_mut(&mut self) -> &mut Parameters {
+        &mut self.parameters
     }
 
     /// The item vectors, \[items, d\].

@@ -46,7 +46,7 @@ pub struct SasrecSettings {
     pub learning_rate: f64,
     /// Decoupled weight decay, at least 0.
     pub weight_decay: f64,
-    /// Epochs, 1 to 100,000, at most.
+    /// Epochs, up to 100,000, at most; 0 for the weights that a warm start gives.
     pub epochs: usize,
     /// Epochs without a better validation after which training ends; 0 for all epochs.
     pub patience: usize,
@@ -101,7 +101,7 @@ impl SasrecSettings {
             ("positions", self.positions, 1, POSITIONS_MAX),
             ("feed_forward", self.feed_forward, 0, LAYER_WIDTH_MAX),
             ("batch", self.batch, 1, 1 << 20),
-            ("epochs", self.epochs, 1, 100_000),
+            ("epochs", self.epochs, 0, 100_000),
             ("validation_users", self.validation_users, 1, usize::MAX),
             ("threads", self.threads, 1, 1_024),
         ];
@@ -202,7 +202,7 @@ mod tests {
             (r#"{"dropout": 1.0}"#, "dropout"),
             (r#"{"learning_rate": 0.0}"#, "learning_rate"),
             (r#"{"weight_decay": -1.0}"#, "weight_decay"),
-            (r#"{"epochs": 0}"#, "epochs"),
+            (r#"{"epochs": 100001}"#, "epochs"),
             (r#"{"loss": {"gbce": {"negatives": 0, "t": 0.5}}}"#, "negatives"),
             (r#"{"loss": {"gbce": {"negatives": 4, "t": 1.5}}}"#, "t"),
             (

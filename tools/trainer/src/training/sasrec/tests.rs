@@ -5,10 +5,10 @@ use std::cell::Cell;
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::release::Nonlinearity;
 
-use super::pipeline::fit_sasrec;
 use super::*;
 use crate::datasets::{Interaction, Interactions, bare_item};
 use crate::split::leave_last_out;
+use crate::training::network::{Job, TrainedNetwork};
 use crate::training::neural::ops::numbers;
 use crate::training::neural::{Key, Place, Task as _};
 use crate::training::{Session, TrainStep};
@@ -50,14 +50,13 @@ fn small() -> SasrecSettings {
 
 fn quiet(_: TrainStep, _: usize, _: usize) {}
 
-fn fitted(settings: &SasrecSettings, session: &Session<'_>) -> Result<TrainedSasrec> {
+fn fitted(settings: &SasrecSettings, session: &Session<'_>) -> Result<TrainedNetwork> {
     let data = ring(60, 30, 9);
     let split = leave_last_out(&data);
-    let step = TrainStep::Fitting;
-    fit_sasrec(&data, &split.train, &split.validation, settings, session, step)
+    fit_sasrec(&Job::first(&data, &split.train, &split.validation), settings, session)
 }
 
-fn bits(trained: &TrainedSasrec) -> Vec<u32> {
+fn bits(trained: &TrainedNetwork) -> Vec<u32> {
     let tensors = trained.tensors.iter().flat_map(|tensor| &tensor.values);
     trained.embedding.iter().chain(tensors).map(|value| value.to_bits()).collect()
 }
@@ -87,7 +86,7 @@ fn core_gives_the_hidden_state_of_training_for_every_form_of_the_network() {
         let trained = {
             let once = SasrecSettings { epochs: 1, ..settings.clone() };
             let session = Session::of(&quiet);
-            fit_sasrec(&data, &all, &[], &once, &session, TrainStep::Fitting).unwrap()
+            fit_sasrec(&Job::first(&data, &all, &[]), &once, &session).unwrap()
         };
         let network = Network::new(&settings, data.items.len()).unwrap();
         let mut values: Vec<Vec<f32>> = vec![trained.embedding.clone()];
@@ -101,7 +100,7 @@ fn core_gives_the_hidden_state_of_training_for_every_form_of_the_network() {
         for user in users {
             let of_user = data.events.iter().filter(|event| event.user == user);
             let history: Vec<Interaction> = of_user.copied().collect();
-            let found = scorer.user_vector(&history).unwrap();
+            let found = scorer.user_vector(&history, None).unwrap();
             let end = packed.begins[user as usize + 1];
             let expected = &states[(end - 1) * 32..end * 32];
             let length = expected.iter().map(|value| value * value).sum::<f32>().sqrt();
@@ -123,7 +122,9 @@ fn the_order_of_choices_is_learned() {
         Loss::Bce,
     ] {
         let settings = SasrecSettings { loss, epochs: 60, ..small() };
-        let mut task = SasrecTask::new(&data, &split.train, &split.validation, &settings).unwrap();
+        let mut task =
+            SasrecTask::new(&Job::first(&data, &split.train, &split.validation), &settings)
+                .unwrap();
         let before = task.validate().unwrap().unwrap();
         let trained = fitted(&settings, &Session::of(&quiet)).unwrap();
         let curve = &trained.fitted.history;
@@ -209,7 +210,7 @@ fn dropout_leaves_out_in_training_alone() {
     let data = ring(8, 30, 9);
     let all: Vec<u32> = (0..data.events.len() as u32).collect();
     let settings = SasrecSettings { dropout: 0.5, ..small() };
-    let mut task = SasrecTask::new(&data, &all, &[], &settings).unwrap();
+    let mut task = SasrecTask::new(&Job::first(&data, &all, &[]), &settings).unwrap();
     let packed = task.batch(Place { epoch: 0, batch: 0 });
     let states =
         |key: Option<Key>| numbers(&task.network().encode(&packed, key).unwrap()).unwrap().to_vec();
@@ -227,7 +228,7 @@ fn a_loss_or_gradient_that_is_no_number_stops_the_run_and_names_it() {
     let settings = small();
     let session = Session::of(&quiet);
     let steep = SasrecSettings { learning_rate: 1e30, ..settings };
-    let error = fit_sasrec(&data, &all, &[], &steep, &session, TrainStep::Fitting).unwrap_err();
+    let error = fit_sasrec(&Job::first(&data, &all, &[]), &steep, &session).unwrap_err();
     let Error::Unstable { epoch, step, cause } = &error else { panic!("{error}") };
     assert!(*epoch >= 1 && *step >= 2 && cause.contains("learning rate"), "{error}");
 }
@@ -239,8 +240,7 @@ fn data_without_an_order_to_learn_are_a_typed_error() {
         .filter(|index| data.events[*index as usize].at_ms == Some(0))
         .collect();
     let session = Session::of(&quiet);
-    let step = TrainStep::Fitting;
-    let error = fit_sasrec(&data, &first, &[], &small(), &session, step).unwrap_err();
+    let error = fit_sasrec(&Job::first(&data, &first, &[]), &small(), &session).unwrap_err();
     assert!(matches!(error, Error::Data { .. }), "{error}");
     // One user and one item is enough to train on.
     data.events.retain(|event| event.user == 0);
@@ -249,12 +249,12 @@ fn data_without_an_order_to_learn_are_a_typed_error() {
     let all: Vec<u32> = (0..data.events.len() as u32).collect();
     for loss in [Loss::CrossEntropy, Loss::Bce, Loss::Gbce { negatives: 5, t: 1.0 }] {
         let settings = SasrecSettings { loss, epochs: 2, ..small() };
-        fit_sasrec(&data, &all, &[], &settings, &session, step).unwrap();
+        fit_sasrec(&Job::first(&data, &all, &[]), &settings, &session).unwrap();
     }
 }
 
 #[test]
 fn an_empty_history_scores_nothing() {
     let trained = fitted(&SasrecSettings { epochs: 1, ..small() }, &Session::of(&quiet)).unwrap();
-    assert!(trained.scorer().unwrap().user_vector(&[]).unwrap().iter().all(|v| *v == 0.0));
+    assert!(trained.scorer().unwrap().user_vector(&[], None).unwrap().iter().all(|v| *v == 0.0));
 }

@@ -6,12 +6,16 @@ mod bias;
 mod gather;
 mod known;
 mod norm;
+mod pool;
+mod unit;
 
 pub use attention::{Attention, attention};
 pub use bias::{Activation, Bias, bias, bias_onto};
 pub use gather::gather;
 pub use known::with_gradients;
 pub use norm::norm;
+pub use pool::{Pool, pool};
+pub use unit::unit;
 
 use std::ops::{Deref, Range};
 

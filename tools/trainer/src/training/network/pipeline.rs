@@ -1,0 +1,135 @@
+//! From interactions to a network that a release holds.
+//!
+//! Two fits, as for a factorisation: one on what is not held out, stopped by validation and
+//! measured on each user's last event; and one on all events, for as many epochs as were best.
+
+use noctule_core::release::{Consumed, Plan};
+
+use super::{Job, Retraining, TrainedNetwork, unseen};
+use crate::datasets::Interactions;
+use crate::evaluation::{ContextPopularityScorer, EvaluationSettings, PopularityScorer, Scorer};
+use crate::split::{Split, leave_last_out};
+use crate::training::sasrec::{SasrecSettings, fit_sasrec};
+use crate::training::two_tower::{TwoTowerSettings, fit_two_tower};
+use crate::training::{
+    Metrics, Model, Session, TrainSettings, TrainStep, TrainedModel, TrainedRanker,
+    count_popularity,
+};
+use crate::{Error, Result};
+
+/// Trains the network that `settings` name for a release, and measures it on each user's last
+/// event.
+///
+/// # Errors
+/// As [`fit_sasrec`] and [`fit_two_tower`], and those of the evaluation.
+pub fn train_network(
+    data: &Interactions,
+    plan: &Plan,
+    settings: &TrainSettings,
+    session: &Session<'_>,
+) -> Result<TrainedModel> {
+    let contexts = plan.contexts.len();
+    let retraining = Retraining::read(&settings.retraining)?;
+    // What the weights to begin with were trained on tells nothing of how good they are.
+    let split = unseen(data, leave_last_out(data), retraining.seen_until_ms());
+    let (train, validation) = (split.train.as_slice(), split.validation.as_slice());
+    let (step, retraining) = (TrainStep::Fitting, &retraining);
+    let job = Job { data, train, validation, contexts, step, retraining };
+    let network = fit(&job, settings, None, session)?;
+    let metrics = measure(data, plan, &split, &network, settings, session)?;
+    let (curve, epoch) = (network.fitted.history.clone(), network.fitted.epoch);
+    let all: Vec<u32> = (0..data.events.len() as u32).collect();
+    let network = if settings.refits() && !session.measures_only {
+        let (train, validation) = (all.as_slice(), [].as_slice());
+        let job = Job { train, validation, step: TrainStep::Refitting, ..job };
+        fit(&job, settings, Some(epoch), session)?
+    } else {
+        network
+    };
+    let popularity = count_popularity(data, &all, contexts, settings.smoothing);
+    Ok(TrainedModel {
+        dimensions: network.architecture.dimensions().unwrap_or_default(),
+        architecture: network.architecture,
+        embedding: network.embedding,
+        gram: Vec::new(),
+        tensors: network.tensors,
+        popularity,
+        ranker: Some(TrainedRanker { weight: vec![1.0], bias: 0.0, losses: Vec::new() }),
+        ranker_positives: 0,
+        weak: None,
+        losses: Vec::new(),
+        curve,
+        best_epoch: (epoch > 0).then_some(epoch),
+        retrained: (!settings.retraining.is_default()).then_some(network.retrained),
+        weights: Some(network.weights),
+        metrics,
+    })
+}
+
+/// One fit; for `epochs` where they are known.
+fn fit(
+    job: &Job<'_>,
+    settings: &TrainSettings,
+    epochs: Option<usize>,
+    session: &Session<'_>,
+) -> Result<TrainedNetwork> {
+    match settings.model {
+        Model::Sasrec => {
+            let sasrec = settings.sasrec();
+            let epochs = epochs.unwrap_or(sasrec.epochs);
+            fit_sasrec(job, &SasrecSettings { epochs, ..sasrec }, session)
+        }
+        Model::TwoTower | Model::SoftmaxFactorization => {
+            let towers = settings.two_tower();
+            let epochs = epochs.unwrap_or(towers.epochs);
+            fit_two_tower(job, &TwoTowerSettings { epochs, ..towers }, session)
+        }
+        Model::Popularity | Model::MatrixFactorization => {
+            Err(Error::setting("model", "is no network"))
+        }
+    }
+}
+
+fn measure(
+    data: &Interactions,
+    plan: &Plan,
+    split: &Split,
+    network: &TrainedNetwork,
+    settings: &TrainSettings,
+    session: &Session<'_>,
+) -> Result<Option<Metrics>> {
+    if split.test.is_empty() {
+        return Ok(None);
+    }
+    let of = EvaluationSettings {
+        k: settings.k,
+        protocol: settings.protocol,
+        exclude_seen: plan.consumed != Consumed::Keep,
+        users_max: Some(settings.users_max),
+        seed: settings.seed,
+        threads: settings.threads,
+    };
+    let mut done = 0;
+    let mut measured = |name: &str, scorer: &dyn Scorer| {
+        (session.progress)(TrainStep::Measuring, done, 3);
+        done += 1;
+        session.observer.measure(name, scorer, data, split, &of)
+    };
+    let known = [split.train.as_slice(), &split.validation].concat();
+    let shares = count_popularity(data, &known, plan.contexts.len(), settings.smoothing);
+    let in_context = ContextPopularityScorer { popularity: &shares };
+    let popularity = measured("popularity", &PopularityScorer::new(data, &known))?;
+    let context_popularity = measured("context popularity", &in_context)?;
+    let found = Some(measured(settings.model.name(), &network.scorer()?)?);
+    (session.progress)(TrainStep::Measuring, 3, 3);
+    let is = |model: Model| found.clone().filter(|_| settings.model == model);
+    Ok(Some(Metrics {
+        popularity,
+        context_popularity,
+        fold_in: None,
+        ranker: None,
+        sasrec: is(Model::Sasrec),
+        two_tower: is(Model::TwoTower),
+        softmax_factorization: is(Model::SoftmaxFactorization),
+    }))
+}

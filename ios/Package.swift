@@ -7,8 +7,11 @@ import PackageDescription
 // `build-xcframework.sh` writes it for Apple's platforms, `cargo dev swift` for tests on Linux.
 #if os(Linux)
 let library = Target.systemLibrary(name: "NoctuleFFI", path: "Generated/NoctuleFFI")
+// What is Apple's own elsewhere, so that what uses it is compiled and tested here.
+let standIns = [Target.target(name: "BackgroundTasks")]
 #else
 let library = Target.binaryTarget(name: "NoctuleFFI", path: "Generated/NoctuleFFI.xcframework")
+let standIns: [Target] = []
 #endif
 
 let package = Package(
@@ -24,8 +27,14 @@ let package = Package(
             dependencies: ["NoctuleFFI"],
             path: "Generated/NoctuleBindings"
         ),
-        .target(name: "Noctule", dependencies: ["NoctuleBindings"]),
-        .testTarget(name: "NoctuleTests", dependencies: ["Noctule"]),
-    ],
+        .target(
+            name: "Noctule",
+            dependencies: ["NoctuleBindings"] + standIns.map { .byName(name: $0.name) }
+        ),
+        .testTarget(
+            name: "NoctuleTests",
+            dependencies: ["Noctule"] + standIns.map { .byName(name: $0.name) }
+        ),
+    ] + standIns,
     swiftLanguageModes: [.v6]
 )

@@ -19,6 +19,7 @@ let package = Package(
     platforms: [.iOS(.v15), .macOS(.v12)],
     products: [
         .library(name: "Noctule", targets: ["Noctule"]),
+        .library(name: "NoctuleTesting", targets: ["NoctuleTesting"]),
     ],
     targets: [
         library,
@@ -31,9 +32,10 @@ let package = Package(
             name: "Noctule",
             dependencies: ["NoctuleBindings"] + standIns.map { .byName(name: $0.name) }
         ),
+        .target(name: "NoctuleTesting", dependencies: ["Noctule"]),
         .testTarget(
             name: "NoctuleTests",
-            dependencies: ["Noctule"] + standIns.map { .byName(name: $0.name) }
+            dependencies: ["Noctule", "NoctuleTesting"] + standIns.map { .byName(name: $0.name) }
         ),
     ] + standIns,
     swiftLanguageModes: [.v6]

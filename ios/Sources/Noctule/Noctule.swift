@@ -53,6 +53,7 @@ public final class Noctule: NoctuleProtocol, Sendable {
         }
     }
 
+    @discardableResult
     public func record(_ events: [FeedbackEvent], durability: Durability?)
         async throws(NoctuleError) -> Receipt {
         try await changing(short) { try $0.record(events: events, durability: durability) }
@@ -62,6 +63,7 @@ public final class Noctule: NoctuleProtocol, Sendable {
         try await changing(short) { try $0.forgetItems(items: items) }
     }
 
+    @discardableResult
     public func forgetEvents(_ sequences: [UInt64]) async throws(NoctuleError) -> UInt64 {
         try await changing(short) { try $0.forgetEvents(sequences: sequences) }
     }
@@ -94,10 +96,12 @@ public final class Noctule: NoctuleProtocol, Sendable {
         }
     }
 
+    @discardableResult
     public func installRelease(_ directory: URL) async throws(NoctuleError) -> ReleaseName {
         try await changing(long) { try $0.installRelease(path: directory.path) }
     }
 
+    @discardableResult
     public func rollback() async throws(NoctuleError) -> ReleaseName {
         try await changing(long) { try $0.rollback() }
     }
@@ -110,6 +114,7 @@ public final class Noctule: NoctuleProtocol, Sendable {
         try await call(short) { try $0.schedule(conditions: conditions) }
     }
 
+    @discardableResult
     public func runNight(
         _ budget: Budget,
         progress: NightProgress?,

@@ -26,7 +26,7 @@ public enum WidgetSlates {
     }
 
     /// The moments from `date` on, within `hours`, at which another slate of `surface` is to be
-    /// shown: `date` itself and each begin of a context. For a widget's timeline.
+    /// shown: `date` itself, and each begin and end of a context. For a widget's timeline.
     public static func moments(
         _ file: URL,
         surface: String,
@@ -38,7 +38,10 @@ public enum WidgetSlates {
         let now = Int(date.timeIntervalSince1970 / 60) + offset
         // The week begins on Monday; the first day of 1970 was a Thursday.
         let minute = (now + 3 * day) % week
-        let ahead = slates.flatMap(\.begins).map { (Int($0) - minute + week) % week }
+        let turns = slates.flatMap { slate in
+            slate.begins.flatMap { [Int($0), Int($0) + Int(slate.minutes)] }
+        }
+        let ahead = turns.map { ($0 - minute + 2 * week) % week }
         let within = Set(ahead).filter { $0 > 0 && $0 <= max(hours, 0) * 60 }
         let first = Date(timeIntervalSince1970: Double(now - offset) * 60)
         return [date] + within.sorted().map { first.addingTimeInterval(Double($0) * 60) }

@@ -155,6 +155,7 @@ final class HostTests: ProfileTest {
         }
         workers.forEach { $0.cancel() }
         for worker in workers { await worker.value }
+        XCTAssertNotEqual(try locks(), [], "on the screen the profile is held")
         await host.enterBackground()
         XCTAssertEqual(try locks(), [])
         await host.enterForeground()
@@ -171,10 +172,11 @@ final class HostTests: ProfileTest {
         let numbers = (files?.allObjects as? [URL] ?? []).compactMap { file in
             try? FileManager.default.attributesOfItem(atPath: file.path)[.systemFileNumber]
         }.map { "\($0)" }
+        // Such as `1: POSIX ADVISORY WRITE 42 08:01:123456 0 EOF`: the last of the three is the file.
         return text.split(separator: "\n").map(String.init).filter { line in
-            guard let place = line.split(separator: " ").first(where: { $0.contains(":") && $0.split(separator: ":").count == 3 }),
-                let number = place.split(separator: ":").last else { return false }
-            return numbers.contains(String(number))
+            let places = line.split(separator: " ").map { $0.split(separator: ":") }
+            guard let file = places.first(where: { $0.count == 3 })?.last else { return false }
+            return numbers.contains(String(file))
         }
     }
 }

@@ -55,7 +55,8 @@ impl Toolchain {
                                    enter one of its own"
             )));
         }
-        if !place.join("usr/bin/swift").exists() {
+        // A link to a place that is only there within.
+        if place.join("usr/bin/swift").symlink_metadata().is_err() {
             if let Err(reason) = make(&place)? {
                 return Ok(Err(reason));
             }

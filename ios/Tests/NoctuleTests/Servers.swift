@@ -172,7 +172,24 @@ final class FileServer: @unchecked Sendable {
             guard count > 0, head.count < 1 << 20 else { return nil }
             head.append(contentsOf: part[..<count])
         }
+        readBody(client, head)
         return String(decoding: head, as: UTF8.self)
+    }
+
+    /// Reads what belongs to `head`: Foundation on Linux ends the process when an answer comes before
+    /// it has sent all (`try!` around `curl_easy_pause`).
+    private func readBody(_ client: Int32, _ head: Data) {
+        guard let end = head.range(of: Data("\r\n\r\n".utf8)) else { return }
+        let lines = String(decoding: head, as: UTF8.self).lowercased().split(separator: "\r\n")
+        let length = lines.first { $0.hasPrefix("content-length:") }
+            .flatMap { Int($0.dropFirst(15).trimmingCharacters(in: .whitespaces)) } ?? 0
+        var left = length - (head.count - end.upperBound)
+        var part = [UInt8](repeating: 0, count: 4_096)
+        while left > 0 {
+            let count = recv(client, &part, part.count, 0)
+            guard count > 0 else { return }
+            left -= count
+        }
     }
 
     private func answer(_ client: Int32, _ status: Int, _ state: State, _ body: Data, _ length: Int) {

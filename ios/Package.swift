@@ -30,7 +30,8 @@ let package = Package(
         ),
         .target(
             name: "Noctule",
-            dependencies: ["NoctuleBindings"] + standIns.map { .byName(name: $0.name) }
+            dependencies: ["NoctuleBindings"] + standIns.map { .byName(name: $0.name) },
+            resources: [.copy("PrivacyInfo.xcprivacy")]
         ),
         .target(name: "NoctuleTesting", dependencies: ["Noctule"]),
         .testTarget(

@@ -7,16 +7,23 @@ import PackageDescription
 // `build-xcframework.sh` writes it for Apple's platforms, `cargo dev swift` for tests on Linux.
 #if os(Linux)
 let library = Target.systemLibrary(name: "NoctuleFFI", path: "Generated/NoctuleFFI")
-// What is Apple's own elsewhere, so that what uses it is compiled and tested here.
-let standIns = [Target.target(name: "BackgroundTasks")]
+// What is Apple's own elsewhere, so that what uses it is compiled and tested here. The tests start
+// other programs, as an iPhone does not.
+let framework: [Target.Dependency] = ["BackgroundTasks"]
+let onLinux: [Target] = [
+    .target(name: "BackgroundTasks"),
+    .testTarget(
+        name: "NoctuleTests", dependencies: ["Noctule", "NoctuleTesting", "BackgroundTasks"]),
+]
 #else
 let library = Target.binaryTarget(name: "NoctuleFFI", path: "Generated/NoctuleFFI.xcframework")
-let standIns: [Target] = []
+let framework: [Target.Dependency] = []
+let onLinux: [Target] = []
 #endif
 
 let package = Package(
     name: "Noctule",
-    platforms: [.iOS(.v15), .macOS(.v12)],
+    platforms: [.iOS(.v15)],
     products: [
         .library(name: "Noctule", targets: ["Noctule"]),
         .library(name: "NoctuleTesting", targets: ["NoctuleTesting"]),
@@ -30,14 +37,10 @@ let package = Package(
         ),
         .target(
             name: "Noctule",
-            dependencies: ["NoctuleBindings"] + standIns.map { .byName(name: $0.name) },
+            dependencies: ["NoctuleBindings"] + framework,
             resources: [.copy("PrivacyInfo.xcprivacy")]
         ),
         .target(name: "NoctuleTesting", dependencies: ["Noctule"]),
-        .testTarget(
-            name: "NoctuleTests",
-            dependencies: ["Noctule", "NoctuleTesting"] + standIns.map { .byName(name: $0.name) }
-        ),
-    ] + standIns,
+    ] + onLinux,
     swiftLanguageModes: [.v6]
 )

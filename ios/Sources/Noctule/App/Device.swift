@@ -19,7 +19,8 @@ import Network
 import UIKit
 
 /// The iPhone or iPad that the app runs on. What the system does not tell counts as not known.
-public final class AppleDevice: Device {
+public final class AppleDevice: Device, @unchecked Sendable {
+    // Sendable since nothing changes after `init`; the monitor may be asked from any thread.
     private let directory: URL
     private let monitor = NWPathMonitor()
 

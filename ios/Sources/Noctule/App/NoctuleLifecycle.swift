@@ -7,7 +7,6 @@ import UIKit
 @available(iOSApplicationExtension, unavailable)
 public final class NoctuleLifecycle {
     private let host: NoctuleHost
-    private var observers: [any NSObjectProtocol] = []
     private var assertion = UIBackgroundTaskIdentifier.invalid
 
     /// Observes for `host` from now on, and tells it where the app is at this moment: the system
@@ -19,15 +18,12 @@ public final class NoctuleLifecycle {
         observe(UIApplication.willEnterForegroundNotification) { $0.comeBack() }
     }
 
-    deinit {
-        observers.forEach(NotificationCenter.default.removeObserver)
-    }
-
     private func observe(
         _ name: Notification.Name,
         _ then: @escaping @MainActor (NoctuleLifecycle) -> Void
     ) {
-        let observer = NotificationCenter.default.addObserver(
+        // Never taken back: it lives as long as the app.
+        _ = NotificationCenter.default.addObserver(
             forName: name, object: nil, queue: .main
         ) { [weak self] _ in
             // On the main queue, as asked for.
@@ -35,7 +31,6 @@ public final class NoctuleLifecycle {
                 if let self { then(self) }
             }
         }
-        observers.append(observer)
     }
 
     private func leave() {
@@ -43,7 +38,7 @@ public final class NoctuleLifecycle {
         let application = UIApplication.shared
         assertion = application.beginBackgroundTask(withName: "noctule") { [weak self, host] in
             // The time is up: whatever is under way, no lock may be held when the system freezes us.
-            Task {
+            Task { @MainActor in
                 await host.suspendNow()
                 self?.release()
             }

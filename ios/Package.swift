@@ -13,7 +13,10 @@ let framework: [Target.Dependency] = ["BackgroundTasks"]
 let onLinux: [Target] = [
     .target(name: "BackgroundTasks"),
     .testTarget(
-        name: "NoctuleTests", dependencies: ["Noctule", "NoctuleTesting", "BackgroundTasks"]),
+        name: "NoctuleTests",
+        dependencies: ["Noctule", "NoctuleTesting", "BackgroundTasks", "NoctuleChild"]),
+    .executableTarget(
+        name: "NoctuleChild", dependencies: ["Noctule"], path: "Tests/NoctuleChild"),
 ]
 #else
 let library = Target.binaryTarget(name: "NoctuleFFI", path: "Generated/NoctuleFFI.xcframework")

@@ -23,6 +23,10 @@ final class Collector {
         let said = Pipe()
         process.standardOutput = said
         process.standardError = said
+        // Threads of Swift's pool block signals, and a child inherits that: it could not be ended.
+        var all = sigset_t()
+        sigfillset(&all)
+        pthread_sigmask(SIG_UNBLOCK, &all, nil)
         try process.run()
         var text = ""
         var found: URL?
@@ -54,7 +58,6 @@ final class Collector {
         try audit.run()
         let text = String(
             decoding: said.fileHandleForReading.readDataToEndOfFile(), as: UTF8.self)
-        audit.waitUntilExit()
         guard let key = text.range(of: "\"events\"") else { return nil }
         let digits = text[key.upperBound...].drop { !$0.isNumber }.prefix { $0.isNumber }
         return Int(digits)

@@ -96,8 +96,8 @@ impl Session {
         )
     }
 
-    /// Forgets what may have changed while somebody else could have the profile. `stored` is what is
-    /// trusted now: a look that began from something else begins anew.
+    /// Forgets what may have changed while somebody else could have the profile. `stored` is what
+    /// is trusted now: a look that began from something else begins anew.
     pub fn resume(&mut self, stored: Option<&TrustedSet>) {
         self.incoming = None;
         self.update.take_if(|update| Some(update.set()) != stored);

@@ -1,5 +1,5 @@
-//! What the tests from Kotlin and Swift need of the other side: a release, and a repository that offers a
-//! newer one.
+//! What the tests from Kotlin and Swift need of the other side: a release, and a repository that
+//! offers a newer one.
 
 use std::fs;
 use std::path::Path;

@@ -41,10 +41,9 @@ pub(super) enum Toolchain {
 impl Toolchain {
     /// Finds one or makes it; the inner error is the reason why there is none.
     pub(super) fn find() -> Result<std::result::Result<Self, String>> {
-        if let Ok(told) = output_of(Command::new("swift").arg("--version")) {
-            if version(&told).is_some_and(|major| major >= SWIFT) {
-                return Ok(Ok(Self::Here));
-            }
+        let told = output_of(Command::new("swift").arg("--version"));
+        if told.ok().and_then(|told| version(&told)).is_some_and(|major| major >= SWIFT) {
+            return Ok(Ok(Self::Here));
         }
         let Some(place) = place() else {
             return Ok(Err(format!("neither HOME nor {PLACE} says where to keep a Swift")));
@@ -56,10 +55,9 @@ impl Toolchain {
             )));
         }
         // A link to a place that is only there within.
-        if place.join("usr/bin/swift").symlink_metadata().is_err() {
-            if let Err(reason) = make(&place)? {
-                return Ok(Err(reason));
-            }
+        let is_there = place.join("usr/bin/swift").symlink_metadata().is_ok();
+        if !is_there && let Err(reason) = make(&place)? {
+            return Ok(Err(reason));
         }
         Ok(Ok(Self::Debian(place)))
     }

@@ -1,9 +1,9 @@
 //! `cargo dev swift`: the Swift package of `ios/` on this machine, against the real library.
 //!
 //! Builds the library, the bindings that the package expects in its folder `Generated`, and the
-//! command `noctule`, which makes a release, a repository of releases and a collector for the tests; then
-//! `swift test` compiles the package and runs its tests. Apple's frameworks are not on Linux: what
-//! stands in for them is in the package, and what needs them is left out of it.
+//! command `noctule`, which makes a release, a repository of releases and a collector for the
+//! tests; then `swift test` compiles the package and runs its tests. Apple's frameworks are not on
+//! Linux: what stands in for them is in the package, and what needs them is left out of it.
 
 mod toolchain;
 

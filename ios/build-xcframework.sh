@@ -29,7 +29,8 @@ need() {
 
 need xcodebuild "Xcode 16 or later, and xcode-select"
 need rustup "https://rustup.rs"
-xcodebuild -version | awk 'NR == 1 && $2 + 0 < 16 { print "Xcode " $2 " is older than 16" > "/dev/stderr"; exit 1 }'
+xcode=$(xcodebuild -version | awk 'NR == 1 { print int($2) }')
+[ "$xcode" -ge 16 ] || { echo "Xcode $xcode is older than 16" >&2; exit 1; }
 
 target_dir=${CARGO_TARGET_DIR:-$root/target}
 cd "$root"
@@ -78,8 +79,10 @@ cp "$work/bindings/NoctuleBindings.swift" "$generated/NoctuleBindings/"
 
 # PrivacyInfo.xcprivacy names every API that Apple wants a reason for; a new one is to be seen here.
 # Undefined symbols of the library: what it takes from the system.
-allowed='^_(stat|fstat|lstat|fstatat|getattrlist|statfs|fstatfs)(\$INODE64)?$'
-wanted='^_(stat|fstat|lstat|fstatat|getattrlist|fgetattrlist|getattrlistat|getattrlistbulk|statfs|fstatfs|statvfs|fstatvfs|mach_absolute_time)(\$INODE64)?$'
+families='stat|fstat|lstat|fstatat|getattrlist|statfs|fstatfs'
+others='fgetattrlist|getattrlistat|getattrlistbulk|statvfs|fstatvfs|mach_absolute_time'
+allowed="^_($families)([\$]INODE64)?\$"
+wanted="^_($families|$others)([\$]INODE64)?\$"
 used=$(xcrun nm -gu "$work/device/libnoctule_ffi.a" 2>/dev/null | awk '{ print $NF }' \
     | grep -E "$wanted" | sort -u || true)
 new=$(printf '%s\n' "$used" | grep -vE "$allowed" || true)

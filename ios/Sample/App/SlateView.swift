@@ -12,7 +12,9 @@ struct SlateView: View {
     var body: some View {
         List {
             if let problem { Text(problem).foregroundStyle(.red) }
-            if let reason = slate?.emptyReason { Text("Nothing yet: \(String(describing: reason))") }
+            if let reason = slate?.emptyReason {
+                Text("Nothing yet: \(String(describing: reason))")
+            }
             ForEach(slate?.items ?? [], id: \.item) { item in
                 SlateRow(item: item)
                     .onTapGesture { record { $0.click(item) } }

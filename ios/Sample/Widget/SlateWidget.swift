@@ -20,8 +20,8 @@ struct SlateEntry: TimelineEntry {
     var titles: [String]
 }
 
-/// Reads the file of slates and nothing else: an extension that opened the profile would take it from
-/// the app.
+/// Reads the file of slates and nothing else: an extension that opened the profile would take it
+/// from the app.
 struct SlateProvider: TimelineProvider {
     func placeholder(in _: Context) -> SlateEntry {
         SlateEntry(date: Date(), titles: ["…", "…", "…"])

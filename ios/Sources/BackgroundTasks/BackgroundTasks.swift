@@ -1,6 +1,6 @@
-// Stands in on Linux for Apple's framework of this name, so that what uses it is compiled and tested
-// there: the signatures that Noctule calls, and below them what the system would do. Never part of
-// an app.
+// Stands in on Linux for Apple's framework of this name, so that what uses it is compiled and
+// tested there: the signatures that Noctule calls, and below them what the system would do. Never
+// part of an app.
 
 #if os(Linux)
 import Dispatch

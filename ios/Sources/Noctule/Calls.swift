@@ -1,7 +1,7 @@
 import Dispatch
 
-/// A queue of our own for calls that block: never a thread of Swift's cooperative pool, which has as
-/// many as the phone has cores and which every other task of the app waits for.
+/// A queue of our own for calls that block: never a thread of Swift's cooperative pool, which has
+/// as many as the phone has cores and which every other task of the app waits for.
 ///
 /// Calls run one after another, in the order in which they came.
 final class Calls: Sendable {
@@ -12,8 +12,8 @@ final class Calls: Sendable {
     }
 
     /// Runs `body` on the queue. When the task is cancelled, a call that has not begun never does
-    /// and throws `cancelled` at once; one that runs is asked to stop with `stop`, and gives what it
-    /// gives.
+    /// and throws `cancelled` at once; one that runs is asked to stop with `stop`, and gives what
+    /// it gives.
     func run<T: Sendable>(
         stop: @escaping @Sendable () -> Void = {},
         _ body: @escaping @Sendable () throws -> T

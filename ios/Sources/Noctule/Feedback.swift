@@ -1,8 +1,8 @@
 import Foundation
 import NoctuleBindings
 
-// Events made of the very answer that was shown: they carry its position, generation and propensity,
-// without which nobody can learn from them.
+// Events made of the very answer that was shown: they carry its position, generation and
+// propensity, without which nobody can learn from them.
 extension Recommendations {
     /// One impression for each item that was really on the screen: the first `shown` of them, all
     /// without a number.

@@ -8,14 +8,15 @@ public typealias NightProgress = @Sendable (Noctule.NightStep, Int, Int) throws 
 ///
 /// One profile: a directory with its database, its releases and its slates. Open one for each
 /// directory and keep it; it may be shared between tasks. ``recommend(_:context:limit:)`` reads
-/// memory only and may be called on the main actor; everything that is `async` runs on queues of the
-/// library's own. Cancelling a task cancels the call for real: one that has not begun never does, a
-/// night stops within a slate, and anything else that has begun completes.
+/// memory only and may be called on the main actor; everything that is `async` runs on queues of
+/// the library's own. Cancelling a task cancels the call for real: one that has not begun never
+/// does, a night stops within a slate, and anything else that has begun completes.
 ///
 /// ``Noctule`` is the real one. A protocol, so that `FakeNoctule` of `NoctuleTesting` can stand in
 /// for it in tests of an app.
 public protocol NoctuleProtocol: AnyObject, Sendable {
-    /// Answers from the published slates, in microseconds: no file, no lock that a night could hold.
+    /// Answers from the published slates, in microseconds: no file, no lock that a night could
+    /// hold.
     ///
     /// What is missing is no error but an empty answer with its reason. Without a `context` the one
     /// that holds now is taken; without a `limit` the whole slate.
@@ -23,8 +24,8 @@ public protocol NoctuleProtocol: AnyObject, Sendable {
         -> Noctule.Recommendations
 
     /// The slate of `surface` now, and again whenever it changes: after feedback, after each slate
-    /// that a night publishes, after a release, and when another context begins. Who is slow to look
-    /// gets the newest. Ends when the profile is closed.
+    /// that a night publishes, after a release, and when another context begins. Who is slow to
+    /// look gets the newest. Ends when the profile is closed.
     func slates(_ surface: String, context: String?, limit: Int?) throws(NoctuleError)
         -> AsyncStream<Noctule.Recommendations>
 
@@ -76,8 +77,9 @@ public protocol NoctuleProtocol: AnyObject, Sendable {
     /// Whether to run a night now. ``NightScheduler`` asks.
     func schedule(_ conditions: Noctule.Conditions) async throws(NoctuleError) -> Noctule.Decision
 
-    /// Runs one slice of the night, on a queue of low priority. When the task is cancelled the night
-    /// stops within a slate, its journal says what `stopReason` gave, and the report tells it.
+    /// Runs one slice of the night, on a queue of low priority. When the task is cancelled the
+    /// night stops within a slate, its journal says what `stopReason` gave, and the report tells
+    /// it.
     ///
     /// `progress` hears of each slate on the thread of the night and must not block; it is not
     /// called again after it has thrown, and `NightReport.listenerFailure` says what.
@@ -109,8 +111,8 @@ public protocol NoctuleProtocol: AnyObject, Sendable {
     func cancelDelivery() async throws(NoctuleError)
 
     /// Lets go of every file and lock until ``resume()``, within 200 ms;
-    /// ``recommend(_:context:limit:)`` goes on to answer. ``NoctuleHost`` calls it before the system
-    /// freezes the app: it ends an app that is frozen while it holds a lock (0xdead10cc).
+    /// ``recommend(_:context:limit:)`` goes on to answer. ``NoctuleHost`` calls it before the
+    /// system freezes the app: it ends an app that is frozen while it holds a lock (0xdead10cc).
     func suspend() async throws(NoctuleError)
 
     /// Takes the profile up again after ``suspend()``.

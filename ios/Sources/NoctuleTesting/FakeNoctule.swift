@@ -3,10 +3,10 @@ import Noctule
 
 /// `NoctuleProtocol` for tests of an app: no native library, no file, no thread.
 ///
-/// It answers what the test has put in with ``put(_:_:context:)``, without what was hidden; keeps what
-/// the app recorded in ``recorded``; and fails with what ``fail(with:)`` says for as long as that
-/// is set. It keeps the rules that an app meets: nothing is stored without consent, and a closed one
-/// refuses every call.
+/// It answers what the test has put in with ``put(_:_:context:)``, without what was hidden; keeps
+/// what the app recorded in ``recorded``; and fails with what ``fail(with:)`` says for as long as
+/// that is set. It keeps the rules that an app meets: nothing is stored without consent, and a
+/// closed one refuses every call.
 public final class FakeNoctule: NoctuleProtocol, @unchecked Sendable {
     // Sendable since `state` is touched only while `lock` is held.
     private let lock = NSLock()

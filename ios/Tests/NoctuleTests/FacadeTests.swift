@@ -198,7 +198,8 @@ final class FacadeTests: ProfileTest {
         func context(_ date: Date) throws -> String? {
             try WidgetSlates.read(file, surface: World.surface, at: date)?.context
         }
-        let minute = Date(timeIntervalSince1970: (now.timeIntervalSince1970 / 60).rounded(.down) * 60)
+        let minutes = (now.timeIntervalSince1970 / 60).rounded(.down)
+        let minute = Date(timeIntervalSince1970: minutes * 60)
         var changes = 0
         for ahead in 1..<(24 * 60) {
             let date = minute.addingTimeInterval(Double(ahead) * 60)

@@ -172,7 +172,8 @@ final class HostTests: ProfileTest {
         let numbers = (files?.allObjects as? [URL] ?? []).compactMap { file in
             try? FileManager.default.attributesOfItem(atPath: file.path)[.systemFileNumber]
         }.map { "\($0)" }
-        // Such as `1: POSIX ADVISORY WRITE 42 08:01:123456 0 EOF`: the last of the three is the file.
+        // Such as `1: POSIX ADVISORY WRITE 42 08:01:123456 0 EOF`: the last of the three is the
+        // file.
         return text.split(separator: "\n").map(String.init).filter { line in
             let places = line.split(separator: " ").map { $0.split(separator: ":") }
             guard let file = places.first(where: { $0.count == 3 })?.last else { return false }

@@ -13,7 +13,8 @@ final class KillTests: ProfileTest {
             let noctule = try await open()
             let recorded = try await noctule.status().recorded
             // One call may have been committed and not told.
-            XCTAssertTrue((promised...(promised + 3)).contains(recorded), "\(recorded) of \(promised)")
+            let told = promised...(promised + 3)
+            XCTAssertTrue(told.contains(recorded), "\(recorded) of \(promised)")
             XCTAssertEqual(recorded % 3, 0)
             XCTAssertFalse(try noctule.home().items.isEmpty)
             let report = try await noctule.runNight()
@@ -27,7 +28,8 @@ final class KillTests: ProfileTest {
     private func runAndKill(after milliseconds: Int) throws -> UInt64 {
         let child = Process()
         let tests = URL(fileURLWithPath: CommandLine.arguments[0])
-        child.executableURL = tests.deletingLastPathComponent().appendingPathComponent("NoctuleChild")
+        let products = tests.deletingLastPathComponent()
+        child.executableURL = products.appendingPathComponent("NoctuleChild")
         let profile = scratch.appendingPathComponent("profile").path
         child.arguments = [profile, World.release.path, try World.key()]
         let said = Pipe()

@@ -88,7 +88,8 @@ final class MisuseTests: ProfileTest {
             let noctule = try await open(config(name))
             let first = await error(call, noctule)
             let second = await error(call, noctule)
-            XCTAssertEqual(first == nil, second == nil, "\(name): \(first as Any), \(second as Any)")
+            let said = "\(name): \(first as Any), \(second as Any)"
+            XCTAssertEqual(first == nil, second == nil, said)
             try await noctule.resume()
             _ = try await noctule.status()
         }
@@ -171,11 +172,13 @@ final class MisuseTests: ProfileTest {
         let noctule = try await open()
         for time in [Int64.min, -1, 0, .max] {
             let event = Noctule.FeedbackEvent(kind: .click, item: "a", atMs: time)
-            let error = await error({ n throws(NoctuleError) in try await n.record([event]) }, noctule)
+            let error = await error({ n throws(NoctuleError) in
+                try await n.record([event]) }, noctule)
             if let error { XCTAssertEqual(error.action, .mendTheCall) }
         }
+        let nothing = scratch.appendingPathComponent("no")
         for date in [Date.distantPast, .distantFuture, Date(timeIntervalSince1970: .nan)] {
-            XCTAssertEqual(try WidgetSlates.readAll(scratch.appendingPathComponent("no"), at: date), [])
+            XCTAssertEqual(try WidgetSlates.readAll(nothing, at: date), [])
         }
         let slate = try noctule.home()
         let item = Noctule.RecommendedItem(

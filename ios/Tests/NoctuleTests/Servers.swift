@@ -179,8 +179,8 @@ final class FileServer: @unchecked Sendable {
         return String(decoding: head, as: UTF8.self)
     }
 
-    /// Reads what belongs to `head`: Foundation on Linux ends the process when an answer comes before
-    /// it has sent all (`try!` around `curl_easy_pause`).
+    /// Reads what belongs to `head`: Foundation on Linux ends the process when an answer comes
+    /// before it has sent all (`try!` around `curl_easy_pause`).
     private func readBody(_ client: Int32, _ head: Data) {
         guard let end = head.range(of: Data("\r\n\r\n".utf8)) else { return }
         let lines = String(decoding: head, as: UTF8.self).lowercased().split(separator: "\r\n")
@@ -195,7 +195,13 @@ final class FileServer: @unchecked Sendable {
         }
     }
 
-    private func answer(_ client: Int32, _ status: Int, _ state: State, _ body: Data, _ length: Int) {
+    private func answer(
+        _ client: Int32,
+        _ status: Int,
+        _ state: State,
+        _ body: Data,
+        _ length: Int
+    ) {
         var head = "HTTP/1.1 \(status) x\r\nContent-Length: \(length)\r\nConnection: close\r\n"
         for (name, value) in state.headers { head += "\(name): \(value)\r\n" }
         let all = [UInt8](Data((head + "\r\n").utf8) + body)

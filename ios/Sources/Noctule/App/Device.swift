@@ -3,8 +3,8 @@ import NoctuleBindings
 
 /// What the platform knows of the device at this moment. A protocol, so that tests have their own.
 public protocol Device: Sendable {
-    /// The conditions for a night; `allowed` is what the work may take, `foreground` whether the app
-    /// is on the screen.
+    /// The conditions for a night; `allowed` is what the work may take, `foreground` whether the
+    /// app is on the screen.
     func conditions(allowed: TimeInterval?, foreground: Bool) async -> Noctule.Conditions
 
     /// The network; nil without one.

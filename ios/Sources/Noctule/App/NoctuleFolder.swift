@@ -3,18 +3,18 @@ import NoctuleBindings
 
 /// Where profiles lie, so that a night can read them on a locked phone and no backup copies them.
 public enum NoctuleFolder {
-    /// The folder of `profile`, the app's own name of an account: 1 to 64 ASCII letters, digits, `-`
-    /// and `_`. Its parent is made, and set up anew each time: an update or a restored phone may
-    /// have lost it.
+    /// The folder of `profile`, the app's own name of an account: 1 to 64 ASCII letters, digits,
+    /// `-` and `_`. Its parent is made, and set up anew each time: an update or a restored phone
+    /// may have lost it.
     ///
     /// - Files are readable from the first unlock after a start of the phone on, also while it is
-    ///   locked. With the system's choice for files made by some apps (`complete`) every night would
-    ///   fail as soon as the screen is off.
+    ///   locked. With the system's choice for files made by some apps (`complete`) every night
+    ///   would fail as soon as the screen is off.
     /// - Nothing is in a backup: a restored copy would be a second device under the first one's
     ///   pseudonym.
     ///
-    /// - Parameter parent: `Application Support` of the app without one. Never in a group container:
-    ///   the system ends an app that is frozen while it has a lock there.
+    /// - Parameter parent: `Application Support` of the app without one. Never in a group
+    ///   container: the system ends an app that is frozen while it has a lock there.
     public static func profile(_ profile: String = "default", in parent: URL? = nil)
         throws(NoctuleError) -> URL {
         guard isName(profile) else {

@@ -1,12 +1,13 @@
 import Foundation
 import NoctuleBindings
 
-/// Opens the profile once for the whole process, for the app's screens, its nights and its transfers,
-/// and lets go of its files before the system freezes the app.
+/// Opens the profile once for the whole process, for the app's screens, its nights and its
+/// transfers, and lets go of its files before the system freezes the app.
 ///
 /// The system ends an app that is frozen while it holds a lock on a file (0xdead10cc). So while the
 /// app is in the background and nothing is under way the profile is suspended: it answers
-/// `recommend` from memory and holds nothing. ``work(_:)`` takes it up for as long as its body runs.
+/// `recommend` from memory and holds nothing. ``work(_:)`` takes it up for as long as its body
+/// runs.
 public actor NoctuleHost {
     /// Opens a profile.
     public typealias Open = @Sendable (NoctuleConfig) async throws(NoctuleError)

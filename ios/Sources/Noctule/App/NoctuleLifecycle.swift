@@ -1,8 +1,9 @@
 #if os(iOS)
 import UIKit
 
-/// Tells a ``NoctuleHost`` when the app leaves the screen and comes back, and asks the system for the
-/// moment that letting go of its files takes. Make one at launch and keep it. Not for extensions.
+/// Tells a ``NoctuleHost`` when the app leaves the screen and comes back, and asks the system for
+/// the moment that letting go of its files takes. Make one at launch and keep it. Not for
+/// extensions.
 @MainActor
 @available(iOSApplicationExtension, unavailable)
 public final class NoctuleLifecycle {
@@ -37,7 +38,8 @@ public final class NoctuleLifecycle {
         release()
         let application = UIApplication.shared
         assertion = application.beginBackgroundTask(withName: "noctule") { [weak self, host] in
-            // The time is up: whatever is under way, no lock may be held when the system freezes us.
+            // The time is up: whatever is under way, no lock may be held when the system freezes
+            // us.
             Task { @MainActor in
                 await host.suspendNow()
                 self?.release()

@@ -3,19 +3,21 @@ import NoctuleBindings
 
 /// The release that ships in the app, so that the first slate needs no network.
 public enum StarterRelease {
-    /// Installs the folder `name` of `bundle` where the profile has no release yet; true when it did.
+    /// Installs the folder `name` of `bundle` where the profile has no release yet; true when it
+    /// did.
     ///
-    /// The folder is what `noctule pack` made, added to the app as a folder reference: its files have
-    /// to keep their names and their bytes.
+    /// The folder is what `noctule pack` made, added to the app as a folder reference: its files
+    /// have to keep their names and their bytes.
     @discardableResult
     public static func install(
         _ host: NoctuleHost,
         from bundle: Bundle = .main,
         folder name: String = "release"
     ) async throws(NoctuleError) -> Bool {
-        guard let folder = bundle.resourceURL?.appendingPathComponent(name, isDirectory: true) else {
+        guard let resources = bundle.resourceURL else {
             throw .invalidInput(field: "bundle", reason: "it has no resources")
         }
+        let folder = resources.appendingPathComponent(name, isDirectory: true)
         return try await install(host, folder)
     }
 

@@ -10,7 +10,8 @@ public protocol BackgroundTasking: Sendable {
         _ launched: @escaping @Sendable (any BackgroundWork) -> Void
     ) -> Bool
 
-    /// Asks for time, on external power, not before `earliest`; takes the place of an earlier asking.
+    /// Asks for time, on external power, not before `earliest`; takes the place of an earlier
+    /// asking.
     func submit(_ identifier: String, earliest: Date?) throws
 
     /// Takes an asking back.

@@ -5,8 +5,8 @@ import NoctuleBindings
 ///
 /// The system says when the phone charges and nobody uses it; the core says again whether a night
 /// runs, with what it knows besides: temperature, low power mode, the nights before, the learned
-/// window. When somebody picks the phone up the system takes the time back: the night stops within a
-/// slate, its journal says why, and the next goes on.
+/// window. When somebody picks the phone up the system takes the time back: the night stops within
+/// a slate, its journal says why, and the next goes on.
 ///
 /// ```swift
 /// let night = NightScheduler(host: host, device: device)
@@ -44,8 +44,8 @@ public final class NightScheduler: Sendable {
         tasks.register(settings.identifier) { [self] work in launched(work) }
     }
 
-    /// Asks the system for the next night, not before `earliest`. May take some milliseconds: not in
-    /// the first frame. Nil, or what the system said: `unavailable` in the simulator and when
+    /// Asks the system for the next night, not before `earliest`. May take some milliseconds: not
+    /// in the first frame. Nil, or what the system said: `unavailable` in the simulator and when
     /// the user has turned background refresh off.
     @discardableResult
     public func submit(earliest: Date? = nil) -> (any Error)? {

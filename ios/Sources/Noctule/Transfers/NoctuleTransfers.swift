@@ -8,8 +8,8 @@ import NoctuleBindings
 /// how it went, and asks again, until there is nothing more.
 ///
 /// With a background session (the default on iOS) transfers go on while the app is frozen or gone.
-/// A process that dies in the middle says nothing, which is as good: what was fetched is in its file
-/// and is looked at, what was sent and not acknowledged is sent again under the same name.
+/// A process that dies in the middle says nothing, which is as good: what was fetched is in its
+/// file and is looked at, what was sent and not acknowledged is sent again under the same name.
 ///
 /// One for each profile and process, made at launch: the system hands it what an earlier process
 /// began.
@@ -71,8 +71,8 @@ public actor NoctuleTransfers {
     }
 
     /// For `application(_:handleEventsForBackgroundURLSession:completionHandler:)`: calls
-    /// `completion`, on the main queue, when everything that the system has kept is delivered. False
-    /// when the events are somebody else's.
+    /// `completion`, on the main queue, when everything that the system has kept is delivered.
+    /// False when the events are somebody else's.
     @discardableResult
     public nonisolated func handleEvents(
         _ identifier: String,

@@ -1,10 +1,11 @@
 import Foundation
 
-/// Seconds that a `Retry-After` header asks to wait: a number, or a date (RFC 9110, section 10.2.3);
-/// nil for what is neither. The library bounds it to a day.
+/// Seconds that a `Retry-After` header asks to wait: a number, or a date (RFC 9110, section
+/// 10.2.3); nil for what is neither. The library bounds it to a day.
 func retryAfterSeconds(_ header: String?, now: Date = Date()) -> UInt64? {
     let text = (header ?? "").trimmingCharacters(in: .whitespaces)
-    if !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) {
+    let digits = UInt8(ascii: "0")...UInt8(ascii: "9")
+    if !text.isEmpty, text.utf8.allSatisfy(digits.contains) {
         return UInt64(text) ?? .max
     }
     let format = DateFormatter()

@@ -4,11 +4,12 @@ import FoundationNetworking
 #endif
 import NoctuleBindings
 
-/// The system's side of transfers: begins a task, and hears how it ended, perhaps in a later process.
+/// The system's side of transfers: begins a task, and hears how it ended, perhaps in a later
+/// process.
 ///
 /// A background session of the system moves bytes while the app is frozen or gone, and starts it
-/// again when it is done. It takes bodies from files and gives what came as files, so that is how an
-/// ordinary session is used as well.
+/// again when it is done. It takes bodies from files and gives what came as files, so that is how
+/// an ordinary session is used as well.
 final class TransferSession: NSObject, @unchecked Sendable {
     /// Told of each transfer that has ended, on a queue of the session.
     typealias Ended = @Sendable (String, TransferOutcome) -> Void

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 
 use crate::bindings::{Built, Profile, skipped};
-use crate::cargo::{Workspace, shown, succeeds};
+use crate::cargo::{Workspace, succeeds};
 use crate::error::{Error, Result};
 use crate::steps::Outcome;
 use crate::world;
@@ -60,7 +60,7 @@ pub(crate) fn run(workspace: &Workspace, filter: Option<&str>) -> Result<Outcome
     let mut test = toolchain.command("swift", workspace.root(), &folders);
     test.env("NOCTULE_WORLD", &world).env("NOCTULE_COMMAND", &command);
     arguments(&mut test, &package, &place, &library, filter);
-    println!("==> {}", shown(&test));
+    println!("==> swift test --package-path ios, with {toolchain}");
     Ok(Outcome::from_success(succeeds(&mut test)?))
 }
 

@@ -75,8 +75,18 @@ impl Toolchain {
         let mut command = Command::new("unshare");
         command.args(["--mount", "sh", "-c", ENTER, "sh"]).arg(place).arg(work);
         command.args(outermost(folders)).arg("--").arg(program);
-        command.env("HOME", "/root").env("PATH", "/usr/bin:/bin").env_remove("TMPDIR");
+        command.env("HOME", "/root").env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
+        command.env_remove("TMPDIR");
         command
+    }
+}
+
+impl std::fmt::Display for Toolchain {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Here => f.write_str("the Swift on the path"),
+            Self::Debian(place) => write!(f, "the Swift in {}", place.display()),
+        }
     }
 }
 
@@ -133,7 +143,7 @@ fn make(place: &Path) -> Result<std::result::Result<(), String>> {
     let mut base = Command::new("debootstrap");
     base.args(["--variant=minbase", DEBIAN]).arg(&aside);
     let mut packages = Toolchain::Debian(aside.clone()).command("apt-get", Path::new("/"), &[]);
-    packages.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DEBIAN_FRONTEND", "noninteractive");
+    packages.env("DEBIAN_FRONTEND", "noninteractive");
     packages.args(["install", "-y", "-q", "--no-install-recommends"]).args(PACKAGES);
     for mut step in [tool, base, packages] {
         if !succeeds(&mut step)? {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::{DeliveryPolicy, Incoming, NextFile};
 use crate::base::{FetchRequest, Network, Result, Transfer};
 use crate::release::Manifest;
-use crate::trust::{Update, Wanted};
+use crate::trust::{TrustedSet, Update, Wanted};
 
 /// Begin of the id of every fetch.
 pub const FETCH_ID: &str = "fetch-";
@@ -94,6 +94,15 @@ impl Session {
                 destination: next.destination.clone(),
             },
         )
+    }
+
+    /// Forgets what may have changed while somebody else could have the profile. `stored` is what
+    /// is trusted now: a look that began from something else begins anew.
+    pub fn resume(&mut self, stored: Option<&TrustedSet>) {
+        self.incoming = None;
+        self.update.take_if(|update| Some(update.set()) != stored);
+        let looks = self.update.is_some();
+        self.under_way.take_if(|fetch| fetch.purpose == Purpose::Metadata && !looks);
     }
 
     /// The fetch called `id`, when it is the one under way; it is no longer then.

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use super::{Noctule, lock};
 use crate::base::Result;
 use crate::consent::rows::{self as consents, Stored};
-use crate::delivery::Session;
 use crate::feedback::{recorder, rows as events};
 use crate::release::rows as releases;
 use crate::store::Identity;
@@ -53,12 +52,20 @@ impl Noctule {
         if !self.take_up()? {
             return Ok(());
         }
-        let mut delivery = lock(&self.delivery);
-        // Whether a release is on its way is looked up again.
-        *delivery = Session { free_bytes: delivery.free_bytes, ..Session::default() };
-        drop(delivery);
+        self.resume_delivery()?;
         // What is in memory may be of before; a resumption that is tried again reads it again.
         self.fill_shelf().inspect_err(|_| drop(self.store.suspend()))
+    }
+
+    /// A look for a new release goes on, unless another process has trusted something else since:
+    /// an app that is suspended between a transfer's begin and its end would never come to the end
+    /// of one. Whether a release is on its way is looked up again.
+    fn resume_delivery(&self) -> Result<()> {
+        let mut session = lock(&self.delivery);
+        let under_way = session.update.is_some().then(|| self.trusted_set()).transpose();
+        let stored = under_way.inspect_err(|_| drop(self.store.suspend()))?.flatten();
+        session.resume(stored.as_ref());
+        Ok(())
     }
 
     fn take_up(&self) -> Result<bool> {

@@ -9,10 +9,13 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use noctule_core::Error;
-use noctule_core::base::{Budget, CancelToken, NoProgress, Progress, Step};
+use noctule_core::base::{Budget, CancelToken, Network, NoProgress, Progress, Step, Transfer};
 use noctule_core::night::{NightOutcome, RunOutcome};
 use noctule_tests::phone::event;
+use noctule_tests::server::fetch;
 use noctule_tests::{Phone, Town};
+
+use crate::delivery::Stage;
 
 /// Locks that this process holds on files of `directory`, as the kernel lists them.
 fn locks(directory: &Path) -> Vec<String> {
@@ -65,6 +68,34 @@ fn a_suspended_profile_holds_no_lock_and_no_file_and_goes_on_to_serve() {
     assert_eq!(phone.status().unwrap().recorded, 1);
     phone.record(&[event("click", "item-1")]).unwrap();
     assert_eq!(phone.status().unwrap().recorded, 2);
+}
+
+#[test]
+fn a_release_comes_although_the_profile_is_suspended_before_and_after_every_step() {
+    let mut stage = Stage::new();
+    stage.repository.publish(&Town::default().pack(stage.path()), 100);
+    let nap = || {
+        stage.phone.suspend().unwrap();
+        stage.phone.resume().unwrap();
+    };
+    for _ in 0..100 {
+        nap();
+        let next = stage.phone.next_transfer(Network::Unmetered).unwrap();
+        nap();
+        match next {
+            Transfer::Fetch(request) => {
+                let outcome = fetch(stage.server.address(), &request, &mut |_| {});
+                nap();
+                stage.phone.transfer_finished(&request.id, &outcome).unwrap();
+            }
+            Transfer::Done => {
+                assert_eq!(stage.release().as_deref(), Some("town@1"));
+                return;
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    panic!("it never ends");
 }
 
 #[test]

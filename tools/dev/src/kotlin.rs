@@ -5,8 +5,6 @@
 //! go into the Android library and runs their tests. `measure` builds the library for speed and
 //! prints what calls over the boundary cost instead.
 
-mod world;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,6 +12,7 @@ use crate::bindings::{Built, Profile, skipped};
 use crate::cargo::{Workspace, shown, succeeds};
 use crate::error::{Error, Result};
 use crate::steps::Outcome;
+use crate::world;
 
 /// What Maven says when an artefact is neither here nor to be had.
 const UNAVAILABLE: [&str; 4] = [

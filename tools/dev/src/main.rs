@@ -8,6 +8,7 @@
 //! | `bench` | how fast is it on this machine? |
 //! | `python` | builds the library and its Python bindings into `target/python` |
 //! | `kotlin` | do the facade and the workers of `android/` do on the JVM what they should? |
+//! | `swift` | do the facade and the night of `ios/` do on Linux what they should? |
 //! | `align` | can a library be loaded on phones with pages of 16 kB? |
 //! | `arm` | are kernels right and slates the same on 64-bit Arm, emulated? |
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
@@ -36,8 +37,10 @@ mod schemathesis;
 mod servers;
 mod size;
 mod steps;
+mod swift;
 mod test;
 mod tidy;
+mod world;
 
 use std::process::ExitCode;
 
@@ -55,6 +58,8 @@ Usage: cargo dev TASK
   python              builds the library and its Python bindings into target/python
   kotlin              the Kotlin of android/ on the JVM, against the real library
   kotlin measure      what calls over the Kotlin boundary cost
+  swift [TEST]        the Swift package of ios/ on Linux, against the real library; as root it
+                      makes itself a Debian with Swift where there is none (2.5 GB, once)
   align FILE...       whether every segment of a library is aligned to 16 kB
   arm                 the kernels and slates on 64-bit Arm, under QEMU; installs what it needs
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
@@ -99,6 +104,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["servers"] => servers::run(&workspace),
         ["kotlin"] => Ok(kotlin::run(&workspace, kotlin::Ask::Test)?.is_fine()),
         ["kotlin", "measure"] => Ok(kotlin::run(&workspace, kotlin::Ask::Measure)?.is_fine()),
+        ["swift"] => Ok(swift::run(&workspace, None)?.is_fine()),
+        ["swift", test] => Ok(swift::run(&workspace, Some(test))?.is_fine()),
         ["align", files @ ..] => align::run(files),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {

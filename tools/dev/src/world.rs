@@ -1,5 +1,5 @@
-//! What the tests from Kotlin need of the other side: a release, and a repository that offers a
-//! newer one.
+//! What the tests from Kotlin and Swift need of the other side: a release, and a repository that
+//! offers a newer one.
 
 use std::fs;
 use std::path::Path;
@@ -15,7 +15,7 @@ const SLOTS: u32 = 20;
 
 /// Makes everything anew below `world`, since releases expire and formats change; false when a
 /// command failed.
-pub(super) fn make(noctule: &Path, world: &Path) -> Result<bool> {
+pub(crate) fn make(noctule: &Path, world: &Path) -> Result<bool> {
     if world.exists() {
         fs::remove_dir_all(world).map_err(writing(world))?;
     }

@@ -11,7 +11,7 @@ use crate::evaluation::{
 use crate::probes::{ProbeSettings, RankerProbe, probe_ranker};
 use crate::split::Split;
 use crate::training::examples::Fitted;
-use crate::training::{Observer, TrainSettings, TrainedRanker};
+use crate::training::{Observer, RankerModel, TrainSettings};
 
 /// A model with the measures of each user.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,12 +88,12 @@ impl Observer for Measuring<'_> {
     fn ranker(
         &self,
         fitted: &Fitted<'_>,
-        ranker: &TrainedRanker,
+        ranker: &RankerModel,
         split: &Split,
         settings: &TrainSettings,
     ) -> Result<()> {
         *self.ranker_losses.borrow_mut() =
-            ranker.losses.iter().map(|loss| f64::from(*loss)).collect();
+            ranker.losses().iter().map(|loss| f64::from(*loss)).collect();
         let probes = self.probes.clone().unwrap_or(ProbeSettings::calibration_only());
         *self.ranker.borrow_mut() = probe_ranker(fitted, ranker, split, settings, &probes)?;
         Ok(())

@@ -43,7 +43,7 @@ fn examples(lists: usize, skips: impl Fn(usize) -> (f64, Option<f64>)) -> WeakEx
         let examination = uncertain.filter(|_| !clicked);
         WeakLabel { showing: 0, slot: 0, positive: clicked, weight, examination }
     };
-    let labels = slots.into_iter().map(label).collect();
+    let labels: Vec<WeakLabel> = slots.into_iter().map(label).collect();
     let pairs = vec![(0, 0); labels.len()];
     WeakExamples { rows, labels, pairs, unknown_items: 0 }
 }

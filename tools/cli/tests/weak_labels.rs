@@ -4,7 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
 
-use noctule_core::release::Exploration;
+use noctule_core::model::Ranker;
+use noctule_core::release::{Exploration, RankerKind};
 use noctule_simulator::clicks::{ClickSettings, play};
 use noctule_simulator::{PastChoice, Town, TownSettings, World};
 use noctule_trainer::clicks::{
@@ -14,10 +15,12 @@ use noctule_trainer::clicks::{
 use noctule_trainer::datasets::{Interaction, Interactions};
 use noctule_trainer::evaluation::{Case, Discount, FoldInScorer, Scorer, ndcg_graded};
 use noctule_trainer::training::examples::Fitted;
+use noctule_trainer::training::fairness::Treatment;
 use noctule_trainer::training::features::{FEATURES, Rows};
+use noctule_trainer::training::ranker::{LabelledRows, RankerRun, train_network};
 use noctule_trainer::training::weak::{make, train_weak};
 use noctule_trainer::training::{
-    Factors, IalsSettings, Popularity, RankerSettings, Sparse, TrainedRanker, WeakSettings,
+    Factors, IalsSettings, Popularity, RankerSettings, Session, Sparse, TrainStep, WeakSettings,
     count_popularity, train_ials,
 };
 
@@ -109,19 +112,41 @@ impl Setting {
         use_it(&Fitted { data, plan, popularity, fold_in })
     }
 
-    fn train(&self, fitted: &Fitted<'_>, showings: &Showings, labels: &WeakLabels) -> f64 {
+    fn train(
+        &self,
+        fitted: &Fitted<'_>,
+        showings: &Showings,
+        labels: &WeakLabels,
+        kind: RankerKind,
+    ) -> f64 {
         let examples = make(fitted, showings, labels, 2).unwrap();
+        if kind != RankerKind::Linear {
+            let silent = |_: TrainStep, _, _| ();
+            let session = Session::of(&silent);
+            let run = RankerRun {
+                session: &session,
+                name: "ranker",
+                seed: 1,
+                threads: 1,
+                groups: None,
+                treatment: Treatment::None,
+            };
+            let settings = RankerSettings { kind, ..RankerSettings::default() };
+            let labels = examples.row_labels();
+            let rows = LabelledRows { rows: &examples.rows, features: FEATURES, labels: &labels };
+            let trained = train_network(rows, &settings, &run).unwrap();
+            return self.ndcg(fitted, showings, &trained.ranker().unwrap());
+        }
         let rounds = WeakSettings::default().rounds;
         // Features are few and standardised, so that fewer steps than usual do.
         let settings = RankerSettings { steps: 60, ..RankerSettings::default() };
         let trained = train_weak(&examples, &settings, rounds).unwrap();
-        self.ndcg(fitted, showings, &trained)
+        self.ndcg(fitted, showings, &trained.ranker().unwrap())
     }
 
     /// NDCG@10 of the open places of each phone in each context, with the probability of
     /// acceptance as the gain.
-    fn ndcg(&self, fitted: &Fitted<'_>, showings: &Showings, trained: &TrainedRanker) -> f64 {
-        let ranker = trained.ranker().unwrap();
+    fn ndcg(&self, fitted: &Fitted<'_>, showings: &Showings, ranker: &Ranker) -> f64 {
         let (mut sum, mut lists) = (0.0, 0.0);
         let mut fold_in = vec![0.0; self.data.items.len()];
         for phone in 0..self.town.phones() {
@@ -222,7 +247,7 @@ struct Measured {
     examination: Examination,
 }
 
-fn measure(policy: Policy, seed: u64) -> Measured {
+fn measure(policy: Policy, seed: u64, kind: RankerKind) -> Measured {
     let setting = Setting::new(seed);
     let clicked = setting.showings(policy, seed, &examination);
     let unbiased = setting.showings(policy, seed, &|_| 1.0);
@@ -236,21 +261,21 @@ fn measure(policy: Policy, seed: u64) -> Measured {
     let settings = WeakSettings::default().labels;
     let debiased = weak_labels(&clicked, &examination, &settings).unwrap();
     setting.with_fitted(|fitted| Measured {
-        unbiased: setting.train(fitted, &clicked, &naive_labels(&unbiased)),
-        naive: setting.train(fitted, &clicked, &naive_labels(&clicked)),
-        debiased: setting.train(fitted, &clicked, &debiased),
+        unbiased: setting.train(fitted, &clicked, &naive_labels(&unbiased), kind),
+        naive: setting.train(fitted, &clicked, &naive_labels(&clicked), kind),
+        debiased: setting.train(fitted, &clicked, &debiased, kind),
         examination,
     })
 }
 
 /// Measures all seeds, prints a table, and gives what naive and debiased labels lost by seed.
-fn table(policy: Policy) -> Vec<(f64, f64)> {
-    println!("{policy:?}");
+fn table(policy: Policy, kind: RankerKind) -> Vec<(f64, f64)> {
+    println!("{policy:?} {kind:?}");
     println!(
         "seed  unbiased  naive    debiased  naive lost  debiased lost  looked at, by position"
     );
     let measured = std::thread::scope(|scope| {
-        let started = SEEDS.map(|seed| scope.spawn(move || (seed, measure(policy, seed))));
+        let started = SEEDS.map(|seed| scope.spawn(move || (seed, measure(policy, seed, kind))));
         started.map(|one| one.join().unwrap())
     });
     let mut all = Vec::new();
@@ -289,15 +314,33 @@ fn moments(values: &[f64]) -> (f64, f64) {
 
 #[test]
 fn debiased_clicks_teach_what_unbiased_labels_teach_and_naive_clicks_do_not() {
-    for (naive, debiased) in table(DISCOVERY) {
+    for (naive, debiased) in table(DISCOVERY, RankerKind::Linear) {
         assert!(debiased <= 0.02, "debiased: {debiased}");
         assert!(naive > 0.03, "naive: {naive}");
     }
 }
 
+/// Networks follow chance further than a weighted sum, so that the mean over the seeds is held.
+fn networks_lose_little(kind: RankerKind) {
+    let (naive, debiased): (Vec<f64>, Vec<f64>) = table(DISCOVERY, kind).into_iter().unzip();
+    assert!(moments(&debiased).0 <= 0.02, "{kind:?}, debiased: {debiased:?}");
+    assert!(moments(&naive).0 > 0.03, "{kind:?}, naive: {naive:?}");
+}
+
+#[test]
+fn debiased_clicks_teach_an_mlp_what_unbiased_labels_teach() {
+    networks_lose_little(RankerKind::Mlp);
+}
+
+#[test]
+fn debiased_clicks_teach_a_cross_network_what_unbiased_labels_teach() {
+    networks_lose_little(RankerKind::DcnV2);
+}
+
 #[test]
 #[ignore = "for the table in tools/docs/weak-labels.md"]
 fn naive_clicks_do_little_harm_where_what_stands_high_is_good() {
-    let lost: Vec<f64> = table(POPULAR).into_iter().map(|pair| pair.1).collect();
+    let lost: Vec<f64> =
+        table(POPULAR, RankerKind::Linear).into_iter().map(|pair| pair.1).collect();
     assert!(moments(&lost).0 <= 0.02, "{lost:?}");
 }

@@ -9,7 +9,7 @@ use noctule_core::release::Consumed;
 use noctule_trainer::evaluation::{EvaluationSettings, UserResult};
 use noctule_trainer::export::TrainingRecord;
 use noctule_trainer::probes::ProbeSettings;
-use noctule_trainer::run::{Curve, Measuring, ModelRun};
+use noctule_trainer::run::{Curve, Measuring, ModelRun, epoch_curves};
 use noctule_trainer::training::neural::EpochRecord;
 use noctule_trainer::training::{Labels, Session, TrainSettings, train_in};
 use serde_json::json;
@@ -129,17 +129,6 @@ pub(crate) fn evaluation(settings: &TrainSettings, exclude_seen: bool) -> Evalua
     }
 }
 
-/// Loss and validation by epoch.
-fn epoch_curves(epochs: &[EpochRecord]) -> Vec<Curve> {
-    let curve = |name: &str, values: Vec<f64>| Curve { name: name.into(), values };
-    let loss = curve("loss", epochs.iter().map(|epoch| epoch.loss).collect());
-    let validation: Vec<f64> = epochs.iter().filter_map(|epoch| epoch.validation).collect();
-    if validation.is_empty() {
-        return vec![loss];
-    }
-    vec![loss, curve("NDCG@10 of validation", validation)]
-}
-
 /// Writes the folder of a run of the pipeline.
 pub(crate) fn write(
     parts: &RunParts<'_>,
@@ -148,7 +137,7 @@ pub(crate) fn write(
     probe: bool,
     folder: Option<&std::path::Path>,
 ) -> Result<PathBuf> {
-    let (measured, ranker, ranker_losses) = measuring.finish();
+    let (measured, ranker, ranker_curves) = measuring.finish();
     let curve = |values: &[f64]| vec![Curve { name: "loss".into(), values: values.to_vec() }];
     let models = measured
         .iter()
@@ -156,8 +145,8 @@ pub(crate) fn write(
             let name = measured.report.name.as_str();
             let curves = match name {
                 "fold-in" => curve(losses),
-                "ranker" => curve(&ranker_losses),
-                "sasrec" => epoch_curves(epochs),
+                "ranker" => ranker_curves.clone(),
+                "sasrec" => epoch_curves(epochs, "NDCG@10 of validation"),
                 _ => Vec::new(),
             };
             let calibration = ranker.as_ref().filter(|_| name == "ranker");

@@ -5,7 +5,7 @@ mod text;
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use noctule_core::release::Consumed;
+use noctule_core::release::{Consumed, RankerKind};
 use noctule_trainer::clicks::{Showings, read_feedback};
 use noctule_trainer::evaluation::UserResult;
 use noctule_trainer::export::train_to_directory_in;
@@ -46,6 +46,7 @@ Examples:
   noctule train town --output model
   noctule train town --output model --feedback feedback --app town
   noctule train ml-latest-small --output model --dimensions 32 --epochs 20
+  noctule train town --output model --feedback feedback --app town --ranker dcn_v2
   noctule train town --output model --settings settings.json --plan plan.json
   noctule train LastFM.txt --output model --architecture sasrec
 
@@ -73,7 +74,7 @@ pub(crate) struct Train {
     labels: LabelsName,
 
     /// Go on from the checkpoint of a network in MODEL_DIR, where there is one.
-    #[arg(long, conflicts_with = "feedback")]
+    #[arg(long)]
     resume: bool,
 
     #[command(flatten)]
@@ -110,6 +111,10 @@ pub(crate) struct Recipe {
     #[arg(long, value_enum)]
     architecture: Option<ArchitectureName>,
 
+    /// The ranker of a factorisation.
+    #[arg(long, value_enum)]
+    ranker: Option<RankerName>,
+
     /// Length of the vectors.
     #[arg(long)]
     dimensions: Option<usize>,
@@ -138,6 +143,28 @@ enum ArchitectureName {
     Sasrec,
 }
 
+/// Kind of a ranker.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum RankerName {
+    /// A weighted sum.
+    Linear,
+    /// Hidden layers.
+    Mlp,
+    /// Deep and Cross Network, version 2.
+    #[value(name = "dcn_v2")]
+    DcnV2,
+}
+
+impl From<RankerName> for RankerKind {
+    fn from(name: RankerName) -> Self {
+        match name {
+            RankerName::Linear => Self::Linear,
+            RankerName::Mlp => Self::Mlp,
+            RankerName::DcnV2 => Self::DcnV2,
+        }
+    }
+}
+
 impl Recipe {
     /// The settings that the options, the file and, last, `base` give.
     pub(crate) fn settings(&self, base: Option<TrainSettings>) -> Result<TrainSettings> {
@@ -159,6 +186,7 @@ impl Recipe {
         };
         *dimensions = self.dimensions.unwrap_or(*dimensions);
         *epochs = self.epochs.unwrap_or(*epochs);
+        settings.ranker.kind = self.ranker.map_or(settings.ranker.kind, RankerKind::from);
         settings.seed = self.seed.unwrap_or(settings.seed);
         settings.threads = self.threads.unwrap_or(settings.threads);
         Ok(settings)
@@ -191,7 +219,9 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let probes = asked.run.probe.then(ProbeSettings::default);
     let measuring = Measuring::new(bootstrap, &grouping, probes);
     // Only a network asks between its steps; Ctrl-C ends all other training at once.
-    let is_network = settings.model == Model::Sasrec;
+    let is_network = settings.model == Model::Sasrec
+        || settings.model == Model::MatrixFactorization
+            && settings.ranker.kind != RankerKind::Linear;
     let interrupt = is_network.then(Interrupt::watch).transpose()?;
     let session = Session {
         epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
@@ -262,7 +292,8 @@ pub(crate) fn tell(
     let epochs = settings.ials.epochs;
     let before = match step {
         TrainStep::Fitting => 0,
-        TrainStep::Ranker => epochs,
+        // Its own epochs and batches count as one step.
+        TrainStep::Ranker => return stage.at(epochs + usize::from(done >= total), 2 * epochs + 5),
         TrainStep::Measuring => epochs + 1,
         TrainStep::Refitting => epochs + 5,
     };

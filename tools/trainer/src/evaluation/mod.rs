@@ -10,6 +10,7 @@ pub mod bootstrap;
 pub mod calibration;
 mod cases;
 pub mod comparison;
+pub mod fairness;
 pub mod groups;
 pub mod measures;
 pub mod metrics;

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 
+use super::Curve;
 use crate::Result;
 use crate::datasets::Interactions;
 use crate::evaluation::{
@@ -11,7 +12,20 @@ use crate::evaluation::{
 use crate::probes::{ProbeSettings, RankerProbe, probe_ranker};
 use crate::split::Split;
 use crate::training::examples::Fitted;
-use crate::training::{Observer, TrainSettings, TrainedRanker};
+use crate::training::neural::EpochRecord;
+use crate::training::{Observer, RankerModel, TrainSettings};
+
+/// Loss by epoch, and the validation called `validation` where there is one.
+#[must_use]
+pub fn epoch_curves(epochs: &[EpochRecord], validation: &str) -> Vec<Curve> {
+    let curve = |name: &str, values: Vec<f64>| Curve { name: name.into(), values };
+    let loss = curve("loss", epochs.iter().map(|epoch| epoch.loss).collect());
+    let values: Vec<f64> = epochs.iter().filter_map(|epoch| epoch.validation).collect();
+    if values.is_empty() {
+        return vec![loss];
+    }
+    vec![loss, curve(validation, values)]
+}
 
 /// A model with the measures of each user.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +46,7 @@ pub struct Measuring<'a> {
     probes: Option<ProbeSettings>,
     models: RefCell<Vec<MeasuredModel>>,
     ranker: RefCell<Option<RankerProbe>>,
-    ranker_losses: RefCell<Vec<f64>>,
+    ranker_curves: RefCell<Vec<Curve>>,
 }
 
 impl<'a> Measuring<'a> {
@@ -44,7 +58,7 @@ impl<'a> Measuring<'a> {
         probes: Option<ProbeSettings>,
     ) -> Self {
         let (models, ranker) = (RefCell::new(Vec::new()), RefCell::new(None));
-        Self { bootstrap, grouping, probes, models, ranker, ranker_losses: RefCell::default() }
+        Self { bootstrap, grouping, probes, models, ranker, ranker_curves: RefCell::default() }
     }
 
     /// Measures one more model.
@@ -66,10 +80,10 @@ impl<'a> Measuring<'a> {
         Ok(evaluation)
     }
 
-    /// All that was measured, what the ranker leans on, and the ranker's loss by step.
+    /// All that was measured, what the ranker leans on, and the ranker's learning curves.
     #[must_use]
-    pub fn finish(self) -> (Vec<MeasuredModel>, Option<RankerProbe>, Vec<f64>) {
-        (self.models.into_inner(), self.ranker.into_inner(), self.ranker_losses.into_inner())
+    pub fn finish(self) -> (Vec<MeasuredModel>, Option<RankerProbe>, Vec<Curve>) {
+        (self.models.into_inner(), self.ranker.into_inner(), self.ranker_curves.into_inner())
     }
 }
 
@@ -88,12 +102,16 @@ impl Observer for Measuring<'_> {
     fn ranker(
         &self,
         fitted: &Fitted<'_>,
-        ranker: &TrainedRanker,
+        ranker: &RankerModel,
         split: &Split,
         settings: &TrainSettings,
     ) -> Result<()> {
-        *self.ranker_losses.borrow_mut() =
-            ranker.losses.iter().map(|loss| f64::from(*loss)).collect();
+        *self.ranker_curves.borrow_mut() = if ranker.epochs().is_empty() {
+            let values = ranker.losses().iter().map(|loss| f64::from(*loss)).collect();
+            vec![Curve { name: "loss".into(), values }]
+        } else {
+            epoch_curves(ranker.epochs(), "minus the loss of validation")
+        };
         let probes = self.probes.clone().unwrap_or(ProbeSettings::calibration_only());
         *self.ranker.borrow_mut() = probe_ranker(fitted, ranker, split, settings, &probes)?;
         Ok(())

@@ -2,6 +2,7 @@
 
 pub mod classical;
 pub mod examples;
+pub mod fairness;
 pub mod features;
 pub mod ials;
 pub mod neural;
@@ -19,7 +20,7 @@ pub use classical::{ClassicalModel, FittedClassical, Tuning, choose};
 pub use ials::{Factors, train_ials};
 pub use pipeline::{Metrics, TrainedModel, train, train_in, train_on_feedback};
 pub use popularity::{Popularity, count_popularity};
-pub use ranker::{RankerSettings, TrainedRanker, train_ranker};
+pub use ranker::{RankerModel, RankerNetwork, RankerSettings, TrainedRanker, train_ranker};
 pub use sasrec::SasrecSettings;
 pub use session::{Observer, Session};
 pub use settings::{IalsSettings, IalsSolver, Model, TrainSettings, TrainStep};

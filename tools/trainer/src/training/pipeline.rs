@@ -6,16 +6,17 @@
 //! phones have sent feedback, the ranker can learn from it instead of the validation events.
 
 use noctule_core::model::Ranker;
-use noctule_core::release::{Architecture, Consumed, Plan, RankerDesign};
+use noctule_core::release::{Architecture, Consumed, Plan, RankerKind};
 use serde::{Deserialize, Serialize};
 
 use super::examples::{self, Fitted};
 use super::features::{self, FEATURES};
 use super::neural::EpochRecord;
+use super::ranker::{LabelledRows, RankerRun, train_network};
 use super::sasrec::{NamedValues, train_sasrec};
 use super::{
-    Factors, Labels, Model, Popularity, Session, Sparse, TrainSettings, TrainStep, TrainedRanker,
-    WeakRecord, count_popularity, train_ials, train_ranker, weak,
+    Factors, Labels, Model, Popularity, RankerModel, Session, Sparse, TrainSettings, TrainStep,
+    TrainedRanker, WeakRecord, count_popularity, train_ials, train_ranker, weak,
 };
 use crate::clicks::Showings;
 use crate::datasets::Interactions;
@@ -60,7 +61,7 @@ pub struct TrainedModel {
     /// Shares of the interactions, overall and by context.
     pub popularity: Popularity,
     /// The ranker, where there is one.
-    pub ranker: Option<TrainedRanker>,
+    pub ranker: Option<RankerModel>,
     /// Choices that the ranker learned from.
     pub ranker_positives: usize,
     /// The feedback that it learned from, if any.
@@ -129,10 +130,10 @@ fn check_feedback(settings: &TrainSettings) -> Result<()> {
 }
 
 /// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
-/// (see [`weak::learn`]). A feature that never varies there keeps the weight that choices give it.
+/// (see [`weak::prepare`]). A feature that never varies there keeps the weight that choices give it.
 ///
 /// # Errors
-/// As [`train`], and those of [`weak::learn`].
+/// As [`train`], those of [`weak::prepare`] and, for a network, of [`train_network`].
 pub fn train_on_feedback(
     data: &Interactions,
     plan: &Plan,
@@ -220,7 +221,7 @@ impl Run<'_> {
             regularization_exponent: ials.regularization_exponent,
             context_weight: self.settings.context_weight,
             ranker_features: features::names(),
-            ranker: RankerDesign::default(),
+            ranker: learned.ranker.design(),
         };
         Ok(TrainedModel {
             architecture,
@@ -272,20 +273,52 @@ impl Run<'_> {
 
     fn learn(&self, fitted: &Fitted<'_>) -> Result<Learned> {
         let settings = self.settings;
-        let examples = examples::make(fitted, self.split, settings)?;
+        let is_linear = settings.ranker.kind == RankerKind::Linear;
         let mut learned = Learned::nothing();
-        if !examples.labels.is_empty() {
-            let (rows, labels, weights) = (&examples.rows, &examples.labels, &examples.weights);
-            learned.ranker = train_ranker(rows, FEATURES, labels, weights, &settings.ranker)?;
-            learned.positives = examples.positives();
+        // What feedback does not show, a linear ranker keeps from choices; a network cannot.
+        if is_linear || self.feedback.is_none() {
+            let examples = examples::make(fitted, self.split, settings)?;
+            if !examples.labels.is_empty() {
+                learned.ranker = self.on_choices(&examples)?;
+                learned.positives = examples.positives();
+            }
         }
         let Some(feedback) = self.feedback else { return Ok(learned) };
-        let (weak, ranker, threads) = (&settings.weak, &settings.ranker, settings.threads);
-        let (mut ranker, record, examples) =
-            weak::learn(fitted, feedback, settings.labels, weak, ranker, threads)?;
-        weak::keep_unseen(&mut ranker, &learned.ranker, &examples.rows);
+        let (weak, threads) = (&settings.weak, settings.threads);
+        let (examples, record) = weak::prepare(fitted, feedback, settings.labels, weak, threads)?;
+        let ranker = if is_linear {
+            let mut ranker = weak::train_weak(&examples, &settings.ranker, weak.rounds)?;
+            if let RankerModel::Linear(before) = &learned.ranker {
+                weak::keep_unseen(&mut ranker, before, &examples.rows);
+            }
+            ranker.into()
+        } else {
+            self.network(&examples.rows, &examples.row_labels())?
+        };
         let positives = examples.labels.iter().filter(|label| label.positive).count();
         Ok(Learned { ranker, positives, weak: Some(record) })
+    }
+
+    fn on_choices(&self, examples: &examples::Examples) -> Result<RankerModel> {
+        let ranker = &self.settings.ranker;
+        if ranker.kind != RankerKind::Linear {
+            return self.network(&examples.rows, &examples.row_labels());
+        }
+        let (rows, labels, weights) = (&examples.rows, &examples.labels, &examples.weights);
+        Ok(train_ranker(rows, FEATURES, labels, weights, ranker)?.into())
+    }
+
+    fn network(&self, rows: &[f32], labels: &[super::ranker::RowLabel]) -> Result<RankerModel> {
+        let run = RankerRun {
+            session: self.session,
+            name: "ranker",
+            seed: self.settings.seed,
+            threads: self.settings.threads,
+            groups: None,
+            treatment: super::fairness::Treatment::None,
+        };
+        let rows = LabelledRows { rows, features: FEATURES, labels };
+        Ok(RankerModel::Network(train_network(rows, &self.settings.ranker, &run)?))
     }
 
     fn measure(
@@ -327,7 +360,7 @@ impl Run<'_> {
 
 /// A ranker and what it learned from.
 struct Learned {
-    ranker: TrainedRanker,
+    ranker: RankerModel,
     positives: usize,
     weak: Option<WeakRecord>,
 }
@@ -338,7 +371,7 @@ impl Learned {
         let mut weight = vec![0.0; FEATURES];
         weight[0] = 1.0;
         let ranker = TrainedRanker { weight, bias: 0.0, losses: Vec::new() };
-        Self { ranker, positives: 0, weak: None }
+        Self { ranker: ranker.into(), positives: 0, weak: None }
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::examples::Fitted;
 use super::neural::EpochRecord;
-use super::{TrainSettings, TrainStep, TrainedRanker};
+use super::{RankerModel, TrainSettings, TrainStep};
 use crate::Result;
 use crate::datasets::Interactions;
 use crate::evaluation::{Evaluation, EvaluationSettings, Scorer, evaluate};
@@ -71,7 +71,7 @@ pub trait Observer {
     fn ranker(
         &self,
         fitted: &Fitted<'_>,
-        ranker: &TrainedRanker,
+        ranker: &RankerModel,
         split: &Split,
         settings: &TrainSettings,
     ) -> Result<()> {

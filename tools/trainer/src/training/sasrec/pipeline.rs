@@ -178,7 +178,7 @@ pub fn train_sasrec(
         gram: Vec::new(),
         tensors: network.tensors,
         popularity,
-        ranker: Some(TrainedRanker { weight: vec![1.0], bias: 0.0, losses: Vec::new() }),
+        ranker: Some(TrainedRanker { weight: vec![1.0], bias: 0.0, losses: Vec::new() }.into()),
         ranker_positives: 0,
         weak: None,
         losses: Vec::new(),

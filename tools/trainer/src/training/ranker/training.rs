@@ -135,7 +135,7 @@ fn check(rows: LabelledRows<'_>, settings: &RankerSettings, run: &RankerRun<'_>)
 
 /// The rows of the users that are learned from, and those of the others. With one user nothing is
 /// held out.
-fn held_out(labels: &[RowLabel], share: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
+pub(super) fn held_out(labels: &[RowLabel], share: f64, seed: u64) -> (Vec<u32>, Vec<u32>) {
     let users: BTreeSet<u32> = labels.iter().map(|label| label.user).collect();
     let mut users: Vec<u32> = users.into_iter().collect();
     let count = ((users.len() as f64 * share).ceil() as usize).min(users.len() - 1);

@@ -83,12 +83,15 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let bootstrap = asked.run.bootstrap(settings.seed, settings.threads);
     let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
     let probes = asked.run.probe.then(ProbeSettings::default);
-    let measuring = Measuring::new(bootstrap, &grouping, probes);
+    let groups = asked.run.fairness(&dataset)?;
+    let groups = groups.as_ref();
+    let measuring = Measuring::new(bootstrap, &grouping, probes).with_groups(groups);
     let stage = Stage::begin("measuring");
     let progress = |step, done, total| tell(&stage, &settings, step, done, total);
     let session = Session {
         epoch: &|step, epoch, record| stage.say(&epoch_text(step, epoch, record)),
         measures_only: true,
+        groups,
         observer: &measuring,
         ..Session::of(&progress)
     };
@@ -111,10 +114,11 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         bootstrap,
     };
     let curves = (model.losses.as_slice(), model.curve.as_slice());
-    let folder = write(&parts, measuring, curves, asked.run.probe, asked.run.run.as_deref())?;
+    let (folder, fairness) =
+        write(&parts, measuring, curves, asked.run.probe, asked.run.run.as_deref())?;
     line(&format!("run in {}", folder.display()));
     let curve = curve_text(&model.curve, model.best_epoch);
-    output.print(&metrics, &(curve + &metrics_text(&metrics)))
+    output.print(&metrics, &(curve + &metrics_text(&metrics) + &fairness))
 }
 
 /// How the pipeline ranks.
@@ -129,14 +133,14 @@ pub(crate) fn evaluation(settings: &TrainSettings, exclude_seen: bool) -> Evalua
     }
 }
 
-/// Writes the folder of a run of the pipeline.
+/// Writes the folder of a run of the pipeline; gives it, and what is to be said of fairness.
 pub(crate) fn write(
     parts: &RunParts<'_>,
     measuring: Measuring<'_>,
     (losses, epochs): (&[f64], &[EpochRecord]),
     probe: bool,
     folder: Option<&std::path::Path>,
-) -> Result<PathBuf> {
+) -> Result<(PathBuf, String)> {
     let (measured, ranker, ranker_curves) = measuring.finish();
     let curve = |values: &[f64]| vec![Curve { name: "loss".into(), values: values.to_vec() }];
     let models = measured
@@ -160,5 +164,6 @@ pub(crate) fn write(
     if probe {
         table::probe(&mut record, parts)?;
     }
-    runs::write(&record, &measured, parts.dataset, folder)
+    let folder = runs::write(&record, &measured, parts.dataset, folder)?;
+    Ok((folder, runs::fairness_text(&measured)))
 }

@@ -12,6 +12,7 @@ use noctule_trainer::export::train_to_directory_in;
 use noctule_trainer::probes::ProbeSettings;
 use noctule_trainer::run::Measuring;
 use noctule_trainer::split::SplitRule;
+use noctule_trainer::training::fairness::Treatment;
 use noctule_trainer::training::{Labels, Model, Session, TrainSettings, TrainStep};
 
 pub(super) use text::{curve_text, epoch_text, metrics_text};
@@ -47,6 +48,7 @@ Examples:
   noctule train town --output model --feedback feedback --app town
   noctule train ml-latest-small --output model --dimensions 32 --epochs 20
   noctule train town --output model --feedback feedback --app town --ranker dcn_v2
+  noctule train town --output model --fairness-group cuisine --treatment reweighing
   noctule train town --output model --settings settings.json --plan plan.json
   noctule train LastFM.txt --output model --architecture sasrec
 
@@ -115,6 +117,11 @@ pub(crate) struct Recipe {
     #[arg(long, value_enum)]
     ranker: Option<RankerName>,
 
+    /// What is done about a ranker that serves the groups of --fairness-group unequally; the run
+    /// measures it without and with this.
+    #[arg(long, value_enum)]
+    treatment: Option<TreatmentName>,
+
     /// Length of the vectors.
     #[arg(long)]
     dimensions: Option<usize>,
@@ -155,6 +162,31 @@ enum RankerName {
     DcnV2,
 }
 
+/// A treatment of an unfair ranker; settings have its strength.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum TreatmentName {
+    /// Nothing.
+    None,
+    /// Weights that make group and label independent.
+    Reweighing,
+    /// An adversary that guesses the group, behind a reversed gradient.
+    GradientReversal,
+}
+
+impl TreatmentName {
+    /// The treatment; the strength of a reversed gradient stays where one was set.
+    fn treatment(self, set: Treatment) -> Treatment {
+        match (self, set) {
+            (Self::None, _) => Treatment::None,
+            (Self::Reweighing, _) => Treatment::Reweighing,
+            (Self::GradientReversal, Treatment::GradientReversal { .. }) => set,
+            (Self::GradientReversal, _) => {
+                Treatment::GradientReversal { strength: 1.0, hidden: 16 }
+            }
+        }
+    }
+}
+
 impl From<RankerName> for RankerKind {
     fn from(name: RankerName) -> Self {
         match name {
@@ -187,6 +219,8 @@ impl Recipe {
         *dimensions = self.dimensions.unwrap_or(*dimensions);
         *epochs = self.epochs.unwrap_or(*epochs);
         settings.ranker.kind = self.ranker.map_or(settings.ranker.kind, RankerKind::from);
+        let set = settings.treatment;
+        settings.treatment = self.treatment.map_or(set, |name| name.treatment(set));
         settings.seed = self.seed.unwrap_or(settings.seed);
         settings.threads = self.threads.unwrap_or(settings.threads);
         Ok(settings)
@@ -217,7 +251,9 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let bootstrap = asked.run.bootstrap(settings.seed, settings.threads);
     let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
     let probes = asked.run.probe.then(ProbeSettings::default);
-    let measuring = Measuring::new(bootstrap, &grouping, probes);
+    let groups = asked.run.fairness(&dataset)?;
+    let groups = groups.as_ref();
+    let measuring = Measuring::new(bootstrap, &grouping, probes).with_groups(groups);
     // Only a network asks between its steps; Ctrl-C ends all other training at once.
     let is_network = settings.model == Model::Sasrec
         || settings.model == Model::MatrixFactorization
@@ -228,6 +264,7 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
         stop: &|| interrupt.as_ref().is_some_and(Interrupt::is_asked),
         checkpoints: is_network.then_some(asked.output.as_path()),
         resume: asked.resume,
+        groups,
         observer: &measuring,
         ..Session::of(&progress)
     };
@@ -249,8 +286,8 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     };
     let folder = asked.run.run.clone().unwrap_or_else(|| asked.output.join("run"));
     let curves = (record.losses.as_slice(), record.curve.as_slice());
-    write(&parts, measuring, curves, asked.run.probe, Some(&folder))?;
-    output.print(&record, &text::text(&record, &asked.output))
+    let (_, fairness) = write(&parts, measuring, curves, asked.run.probe, Some(&folder))?;
+    output.print(&record, &(text::text(&record, &asked.output) + &fairness))
 }
 
 /// How the pipeline holds out.

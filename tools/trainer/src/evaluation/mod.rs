@@ -21,6 +21,7 @@ pub mod scorers;
 pub use bootstrap::{BootstrapSettings, Estimate, bootstrap_means};
 pub use calibration::{Calibration, ReliabilityBin, calibration};
 pub use comparison::{PairedComparison, Test, compare, holm, randomisation, wilcoxon};
+pub use fairness::{FairnessReport, Groups, measure_fairness};
 pub use groups::Grouping;
 pub use measures::{Exposure, ItemFacts, Measures, Metric, exposure};
 pub use metrics::{Discount, ndcg_graded, reciprocal_rank};

@@ -6,8 +6,8 @@ use super::Curve;
 use crate::Result;
 use crate::datasets::Interactions;
 use crate::evaluation::{
-    BootstrapSettings, Evaluation, EvaluationSettings, Grouping, Measures, ModelReport, Scorer,
-    UserResult, measure_model,
+    BootstrapSettings, Evaluation, EvaluationSettings, Grouping, Groups, Measures, ModelReport,
+    Scorer, UserResult, measure_fairness, measure_model,
 };
 use crate::probes::{ProbeSettings, RankerProbe, probe_ranker};
 use crate::split::Split;
@@ -44,6 +44,7 @@ pub struct Measuring<'a> {
     bootstrap: BootstrapSettings,
     grouping: &'a GroupUsers<'a>,
     probes: Option<ProbeSettings>,
+    groups: Option<&'a Groups>,
     models: RefCell<Vec<MeasuredModel>>,
     ranker: RefCell<Option<RankerProbe>>,
     ranker_curves: RefCell<Vec<Curve>>,
@@ -58,7 +59,14 @@ impl<'a> Measuring<'a> {
         probes: Option<ProbeSettings>,
     ) -> Self {
         let (models, ranker) = (RefCell::new(Vec::new()), RefCell::new(None));
-        Self { bootstrap, grouping, probes, models, ranker, ranker_curves: RefCell::default() }
+        let (groups, ranker_curves) = (None, RefCell::default());
+        Self { bootstrap, grouping, probes, groups, models, ranker, ranker_curves }
+    }
+
+    /// Measures how alike `groups` are served, too.
+    #[must_use]
+    pub fn with_groups(self, groups: Option<&'a Groups>) -> Self {
+        Self { groups, ..self }
     }
 
     /// Measures one more model.
@@ -73,8 +81,13 @@ impl<'a> Measuring<'a> {
         split: &Split,
         settings: &EvaluationSettings,
     ) -> Result<Evaluation> {
-        let (report, users) =
+        let (mut report, users) =
             measure_model(name, scorer, data, split, settings, &self.bootstrap, self.grouping)?;
+        if let Some(groups) = self.groups {
+            let results: Vec<UserResult> = users.iter().map(|user| user.0.clone()).collect();
+            let fairness = measure_fairness(groups, &results, settings.k, &self.bootstrap)?;
+            report.fairness = Some(fairness);
+        }
         let evaluation = report.evaluation.clone();
         self.models.borrow_mut().push(MeasuredModel { report, users });
         Ok(evaluation)

@@ -1,5 +1,7 @@
 //! Treatments of a ranker that serves groups unequally.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::ranker::RowLabel;
@@ -57,20 +59,28 @@ pub struct RowGroups {
 }
 
 impl RowGroups {
-    /// The groups of the items or of the users of rows with `labels`.
+    /// The groups of the items or of the users of rows with `labels`, whose users `user` names.
     #[must_use]
-    pub fn new(groups: &Groups, labels: &[RowLabel]) -> Self {
+    pub fn new(groups: &Groups, labels: &[RowLabel], user: &dyn Fn(u32) -> Option<u32>) -> Self {
         let of = |label: &RowLabel| {
-            let index = if groups.side == Side::Items { label.item } else { label.user };
-            groups.of.get(index as usize).copied().flatten()
+            let is_items = groups.side == Side::Items;
+            let index = if is_items { Some(label.item) } else { user(label.user) };
+            groups.group(index?).map(|group| group as u16)
         };
         Self { count: groups.names.len(), of: labels.iter().map(of).collect() }
+    }
+
+    /// How many groups have a row.
+    #[must_use]
+    pub fn met(&self) -> usize {
+        self.of.iter().flatten().collect::<BTreeSet<_>>().len()
     }
 }
 
 /// Multiplies the weights of `labels` so that group and label are independent among the rows whose
 /// group is known; their total weight stays. Of a group all of whose labels are alike, nothing can
-/// be made independent, and its rows keep their weights.
+/// be made independent, and its rows keep their weights. A skip that may not have been looked at
+/// counts as far as it was, at the average relevance.
 ///
 /// # Errors
 /// [`Error::Data`] when groups and labels are not of one length.
@@ -79,10 +89,15 @@ pub fn reweigh(labels: &mut [RowLabel], groups: &RowGroups) -> Result<()> {
         let sizes = (groups.of.len(), labels.len());
         return Err(Error::data(format!("{sizes:?} groups and labels")));
     }
+    let weight = |label: &RowLabel| f64::from(label.weight);
+    let total: f64 = labels.iter().map(weight).sum();
+    let wanted: f64 = labels.iter().filter(|label| label.positive).map(weight).sum();
+    let relevance = if total > 0.0 { wanted / total } else { 0.0 };
     let mut mass = vec![[0.0f64; 2]; groups.count];
     for (label, group) in labels.iter().zip(&groups.of) {
         if let Some(group) = group {
-            mass[usize::from(*group)][usize::from(label.positive)] += f64::from(label.weight);
+            let weight = label.weight_given(relevance);
+            mass[usize::from(*group)][usize::from(label.positive)] += weight;
         }
     }
     let is_mixed = |mass: &[f64; 2]| mass[0] > 0.0 && mass[1] > 0.0;

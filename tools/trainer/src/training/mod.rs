@@ -18,7 +18,7 @@ pub mod weak;
 
 pub use classical::{ClassicalModel, FittedClassical, Tuning, choose};
 pub use ials::{Factors, train_ials};
-pub use pipeline::{Metrics, TrainedModel, train, train_in, train_on_feedback};
+pub use pipeline::{Metrics, TrainedModel, UNTREATED, train, train_in, train_on_feedback};
 pub use popularity::{Popularity, count_popularity};
 pub use ranker::{RankerModel, RankerNetwork, RankerSettings, TrainedRanker, train_ranker};
 pub use sasrec::SasrecSettings;

@@ -3,29 +3,34 @@
 //! The run fits twice. First on what is not held out: the ranker learns from the validation events
 //! and all is measured on the test events, neither of which was seen. Then the factors and
 //! popularities are fitted again on all events, and go into the release with that ranker. Where
-//! phones have sent feedback, the ranker can learn from it instead of the validation events.
+//! phones have sent feedback, the ranker can learn from it instead of the validation events. Where a
+//! treatment is asked for, a ranker without it is trained and measured too.
 
-use noctule_core::model::Ranker;
+mod ranking;
+
 use noctule_core::release::{Architecture, Consumed, Plan, RankerKind};
 use serde::{Deserialize, Serialize};
 
-use super::examples::{self, Fitted};
-use super::features::{self, FEATURES};
+use super::examples::Fitted;
+use super::fairness::Treatment;
+use super::features;
 use super::neural::EpochRecord;
-use super::ranker::{LabelledRows, RankerRun, train_network};
 use super::sasrec::{NamedValues, train_sasrec};
 use super::{
     Factors, Labels, Model, Popularity, RankerModel, Session, Sparse, TrainSettings, TrainStep,
-    TrainedRanker, WeakRecord, count_popularity, train_ials, train_ranker, weak,
+    WeakRecord, count_popularity, train_ials,
 };
 use crate::clicks::Showings;
 use crate::datasets::Interactions;
 use crate::evaluation::{
-    Case, ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer,
-    Scorer,
+    ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer, Scorer,
 };
 use crate::split::{Split, leave_last_few_out};
 use crate::{Error, Result};
+use ranking::{Learned, RankerScorer, Scorers};
+
+/// The name of a ranker before its treatment, in reports.
+pub const UNTREATED: &str = "ranker before treatment";
 
 /// What was measured on each user's last event, before the factors were fitted again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -37,6 +42,9 @@ pub struct Metrics {
     /// The fold-in score alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold_in: Option<Evaluation>,
+    /// The ranker before its treatment, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untreated: Option<Evaluation>,
     /// The ranker over all its features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<Evaluation>,
@@ -113,6 +121,7 @@ pub fn train_in(
     } else if settings.labels != Labels::Choices {
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
+    check_treatment(settings, session)?;
     if settings.model == Model::Sasrec {
         settings.check()?;
         check(data, plan)?;
@@ -129,11 +138,27 @@ fn check_feedback(settings: &TrainSettings) -> Result<()> {
     Ok(())
 }
 
+fn check_treatment(settings: &TrainSettings, session: &Session<'_>) -> Result<()> {
+    let refused = |reason: &str| Err(Error::setting("treatment", reason));
+    settings.treatment.check()?;
+    match settings.treatment {
+        Treatment::None => Ok(()),
+        _ if settings.model != Model::MatrixFactorization => {
+            refused("treats the ranker of a factorisation; this model has none")
+        }
+        _ if session.groups.is_none() => refused("needs groups to treat (--fairness-group)"),
+        Treatment::GradientReversal { .. } if settings.ranker.kind == RankerKind::Linear => {
+            refused("a reversed gradient needs hidden layers: an mlp or a dcn_v2")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
-/// (see [`weak::prepare`]). A feature that never varies there keeps the weight that choices give it.
+/// (see [`super::weak::prepare`]). A feature that never varies there keeps the weight that choices give it.
 ///
 /// # Errors
-/// As [`train`], those of [`weak::prepare`] and, for a network, of [`train_network`].
+/// As [`train`], those of [`super::weak::prepare`] and, for a network, of [`super::ranker::train_network`].
 pub fn train_on_feedback(
     data: &Interactions,
     plan: &Plan,
@@ -260,10 +285,16 @@ impl Run<'_> {
         let (data, plan, popularity) = (self.data, self.plan, self.popularity);
         let fitted = Fitted { data, plan, popularity, fold_in };
         (self.session.progress)(TrainStep::Ranker, 0, 1);
-        let learned = self.learn(&fitted)?;
+        let mut learned = self.learn(&fitted, Treatment::None)?;
+        let mut untreated = None;
+        if self.settings.treatment != Treatment::None {
+            untreated = Some(RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? });
+            learned = self.learn(&fitted, self.settings.treatment)?;
+        }
         (self.session.progress)(TrainStep::Ranker, 1, 1);
-        let scorer = RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? };
-        let metrics = self.measure(Some((&fold_in, &scorer)))?;
+        let ranker = &RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? };
+        let untreated = untreated.as_ref();
+        let metrics = self.measure(Some(Scorers { fold_in: &fold_in, untreated, ranker }))?;
         if metrics.is_some() {
             let observer = self.session.observer;
             observer.ranker(&fitted, &learned.ranker, self.split, self.settings)?;
@@ -271,60 +302,7 @@ impl Run<'_> {
         Ok((learned, metrics))
     }
 
-    fn learn(&self, fitted: &Fitted<'_>) -> Result<Learned> {
-        let settings = self.settings;
-        let is_linear = settings.ranker.kind == RankerKind::Linear;
-        let mut learned = Learned::nothing();
-        // What feedback does not show, a linear ranker keeps from choices; a network cannot.
-        if is_linear || self.feedback.is_none() {
-            let examples = examples::make(fitted, self.split, settings)?;
-            if !examples.labels.is_empty() {
-                learned.ranker = self.on_choices(&examples)?;
-                learned.positives = examples.positives();
-            }
-        }
-        let Some(feedback) = self.feedback else { return Ok(learned) };
-        let (weak, threads) = (&settings.weak, settings.threads);
-        let (examples, record) = weak::prepare(fitted, feedback, settings.labels, weak, threads)?;
-        let ranker = if is_linear {
-            let mut ranker = weak::train_weak(&examples, &settings.ranker, weak.rounds)?;
-            if let RankerModel::Linear(before) = &learned.ranker {
-                weak::keep_unseen(&mut ranker, before, &examples.rows);
-            }
-            ranker.into()
-        } else {
-            self.network(&examples.rows, &examples.row_labels())?
-        };
-        let positives = examples.labels.iter().filter(|label| label.positive).count();
-        Ok(Learned { ranker, positives, weak: Some(record) })
-    }
-
-    fn on_choices(&self, examples: &examples::Examples) -> Result<RankerModel> {
-        let ranker = &self.settings.ranker;
-        if ranker.kind != RankerKind::Linear {
-            return self.network(&examples.rows, &examples.row_labels());
-        }
-        let (rows, labels, weights) = (&examples.rows, &examples.labels, &examples.weights);
-        Ok(train_ranker(rows, FEATURES, labels, weights, ranker)?.into())
-    }
-
-    fn network(&self, rows: &[f32], labels: &[super::ranker::RowLabel]) -> Result<RankerModel> {
-        let run = RankerRun {
-            session: self.session,
-            name: "ranker",
-            seed: self.settings.seed,
-            threads: self.settings.threads,
-            groups: None,
-            treatment: super::fairness::Treatment::None,
-        };
-        let rows = LabelledRows { rows, features: FEATURES, labels };
-        Ok(RankerModel::Network(train_network(rows, &self.settings.ranker, &run)?))
-    }
-
-    fn measure(
-        &self,
-        model: Option<(&FoldInScorer<'_>, &RankerScorer<'_>)>,
-    ) -> Result<Option<Metrics>> {
+    fn measure(&self, model: Option<Scorers<'_>>) -> Result<Option<Metrics>> {
         if self.split.test.is_empty() {
             return Ok(None);
         }
@@ -337,7 +315,8 @@ impl Run<'_> {
             threads: self.settings.threads,
         };
         let mut done = 0;
-        let total = if model.is_some() { 4 } else { 2 };
+        let untreated = model.and_then(|model| model.untreated);
+        let total = if model.is_some() { 4 } else { 2 } + usize::from(untreated.is_some());
         let Session { progress, observer, .. } = *self.session;
         let mut measured = |name: &str, scorer: &dyn Scorer| {
             progress(TrainStep::Measuring, done, total);
@@ -349,46 +328,12 @@ impl Run<'_> {
         let metrics = Metrics {
             popularity: measured("popularity", &popular)?,
             context_popularity: measured("context popularity", &in_context)?,
-            fold_in: model.map(|(fold_in, _)| measured("fold-in", fold_in)).transpose()?,
-            ranker: model.map(|(_, ranker)| measured("ranker", ranker)).transpose()?,
+            fold_in: model.map(|model| measured("fold-in", model.fold_in)).transpose()?,
+            untreated: untreated.map(|ranker| measured(UNTREATED, ranker)).transpose()?,
+            ranker: model.map(|model| measured("ranker", model.ranker)).transpose()?,
             sasrec: None,
         };
         progress(TrainStep::Measuring, total, total);
         Ok(Some(metrics))
-    }
-}
-
-/// A ranker and what it learned from.
-struct Learned {
-    ranker: RankerModel,
-    positives: usize,
-    weak: Option<WeakRecord>,
-}
-
-impl Learned {
-    /// The fold-in score alone.
-    fn nothing() -> Self {
-        let mut weight = vec![0.0; FEATURES];
-        weight[0] = 1.0;
-        let ranker = TrainedRanker { weight, bias: 0.0, losses: Vec::new() };
-        Self { ranker: ranker.into(), positives: 0, weak: None }
-    }
-}
-
-/// The ranker over all its features, for every item.
-struct RankerScorer<'a> {
-    fitted: &'a Fitted<'a>,
-    ranker: Ranker,
-}
-
-impl Scorer for RankerScorer<'_> {
-    fn score(&self, case: &Case<'_>, scores: &mut [f32]) -> Result<()> {
-        let fitted = self.fitted;
-        fitted.fold_in.score(case, scores)?;
-        let rows = features::Rows::new(fitted.data, fitted.popularity, case);
-        let row = |(item, score): (usize, &f32)| rows.row(item as u32, *score);
-        let rows: Vec<f32> = scores.iter().enumerate().flat_map(row).collect();
-        scores.copy_from_slice(&self.ranker.score(&rows, FEATURES)?);
-        Ok(())
     }
 }

@@ -25,7 +25,9 @@ pub use labels::{LabelledRows, RowLabel};
 pub use model::RankerModel;
 pub use network::RankerNetwork;
 pub use settings::{CalibrationKind, NetworkSettings, RankerSettings};
-pub use training::{RankerRun, remove_ranker_checkpoints, train_network};
+pub use training::{
+    CHECKPOINT, CHECKPOINT_TREATED, RankerRun, remove_ranker_checkpoints, train_network,
+};
 
 use crate::{Error, Result};
 

@@ -3,6 +3,7 @@
 use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
+use super::fairness::Treatment;
 use super::sasrec::SasrecSettings;
 use super::{Labels, RankerSettings, WeakSettings, parallel};
 use crate::evaluation::Protocol;
@@ -111,6 +112,8 @@ pub struct TrainSettings {
     pub sasrec: SasrecSettings,
     /// The ranker.
     pub ranker: RankerSettings,
+    /// What is done about a ranker that serves groups unequally; needs groups.
+    pub treatment: Treatment,
     /// What the ranker learns from.
     pub labels: Labels,
     /// How it learns from feedback.
@@ -142,6 +145,7 @@ impl Default for TrainSettings {
             ials: IalsSettings::default(),
             sasrec: SasrecSettings::default(),
             ranker: RankerSettings::default(),
+            treatment: Treatment::None,
             labels: Labels::default(),
             weak: WeakSettings::default(),
             context_weight: 2.0,

@@ -168,6 +168,12 @@ impl Names {
     }
 }
 
+/// The user of the data whom each installation's pseudonym names, if any.
+#[must_use]
+pub fn users(fitted: &Fitted<'_>, showings: &Showings) -> Vec<Option<u32>> {
+    Names::new(fitted, showings).users
+}
+
 /// The showings of one installation and its labels.
 struct Installation<'a> {
     showings: &'a [Showing],

@@ -217,7 +217,7 @@ fn probabilities_are_right_on_average_where_calibrated_and_near_the_truth_everyw
         let scores = trained.ranker().unwrap().score(&rows, 3).unwrap();
         let p = |z: f32| f64::from(1.0 / (1.0 + (-z).exp()));
         // The line of the greatest likelihood gives what it is fitted to the share that it has.
-        let (_, held_out) = super::training::held_out(&labels, 0.1, 1);
+        let (_, held_out) = training::held_out(&labels, 0.1, 1);
         let mean = |of: &dyn Fn(usize) -> f64| {
             held_out.iter().map(|row| of(*row as usize)).sum::<f64>() / held_out.len() as f64
         };

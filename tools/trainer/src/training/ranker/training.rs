@@ -18,6 +18,11 @@ use crate::training::neural::{Run, fit};
 use crate::training::{Session, TrainStep};
 use crate::{Error, Result};
 
+/// Name of the checkpoint of a run's ranker.
+pub const CHECKPOINT: &str = "ranker";
+/// Name of that of the ranker with a treatment, which is trained after the one without.
+pub const CHECKPOINT_TREATED: &str = "ranker-treated";
+
 /// What surrounds the training of a ranker's network.
 #[derive(Clone, Copy)]
 pub struct RankerRun<'a> {
@@ -160,13 +165,16 @@ fn checkpoint(directory: &Path, name: &str) -> PathBuf {
 /// # Errors
 /// [`Error::File`].
 pub fn remove_ranker_checkpoints(directory: &Path) -> Result<()> {
-    let path = checkpoint(directory, "ranker");
-    match std::fs::remove_file(&path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::file(&path, "removing")(error))
+    for name in [CHECKPOINT, CHECKPOINT_TREATED] {
+        let path = checkpoint(directory, name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(Error::file(&path, "removing")(error));
+            }
+            _ => {}
         }
-        _ => Ok(()),
     }
+    Ok(())
 }
 
 /// Says for which rows, labels and settings a run is.

@@ -220,6 +220,7 @@ fn measure(
         popularity: measured("popularity", &PopularityScorer::new(data, &known))?,
         context_popularity: measured("context popularity", &in_context)?,
         fold_in: None,
+        untreated: None,
         ranker: None,
         sasrec: Some(measured("sasrec", &fitted.scorer()?)?),
     };

@@ -87,7 +87,8 @@ pub struct NetworkSettings {
 impl Default for NetworkSettings {
     fn default() -> Self {
         Self {
-            hidden: vec![32, 16],
+            // A row has a handful of features; wider layers follow chance where nothing was shown.
+            hidden: vec![8],
             activation: Nonlinearity::Relu,
             cross_layers: 2,
             rank: 0,

@@ -3,8 +3,8 @@
 //! The run fits twice. First on what is not held out: the ranker learns from the validation events
 //! and all is measured on the test events, neither of which was seen. Then the factors and
 //! popularities are fitted again on all events, and go into the release with that ranker. Where
-//! phones have sent feedback, the ranker can learn from it instead of the validation events. Where a
-//! treatment is asked for, a ranker without it is trained and measured too.
+//! phones have sent feedback, the ranker can learn from it instead of the validation events. Where
+//! a treatment is asked for, a ranker without it is trained and measured too.
 
 mod ranking;
 
@@ -155,10 +155,12 @@ fn check_treatment(settings: &TrainSettings, session: &Session<'_>) -> Result<()
 }
 
 /// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
-/// (see [`super::weak::prepare`]). A feature that never varies there keeps the weight that choices give it.
+/// (see [`super::weak::prepare`]). A feature that never varies there keeps the weight that choices
+/// give it.
 ///
 /// # Errors
-/// As [`train`], those of [`super::weak::prepare`] and, for a network, of [`super::ranker::train_network`].
+/// As [`train`], those of [`super::weak::prepare`] and, for a network, of
+/// [`super::ranker::train_network`].
 pub fn train_on_feedback(
     data: &Interactions,
     plan: &Plan,

@@ -55,7 +55,7 @@ impl Network {
             let count = shape.iter().product();
             let values = match shape[..] {
                 // At rank r one factor must not be 0, or no gradient reaches either.
-                [_, inputs] if !(name.contains(".cross.") && !name.ends_with("down")) => {
+                [_, inputs] if !name.contains(".cross.") || name.ends_with("down") => {
                     normal(key.part(number), count, inputs)
                 }
                 _ => vec![0.0; count],

@@ -1,4 +1,4 @@
-//! Reports of small worlds that can be counted by hand; `tools/trainer/tests/golden` has larger ones.
+//! Reports of small worlds, counted by hand; `tools/trainer/tests/golden` has larger ones.
 
 use super::*;
 

@@ -7,7 +7,9 @@ use noctule_core::base::digest::sha256_hex;
 use noctule_core::release::Plan;
 use noctule_trainer::datasets::{Dataset, describe};
 use noctule_trainer::evaluation::report::protocol_warning;
-use noctule_trainer::evaluation::{BootstrapSettings, EvaluationSettings, Grouping, UserResult};
+use noctule_trainer::evaluation::{
+    BootstrapSettings, Estimate, EvaluationSettings, Grouping, Groups, UserResult,
+};
 use noctule_trainer::run::{
     DataRecord, MeasuredModel, ModelRun, PartSizes, RUN_FORMAT, RunRecord, compare_models,
     data_digest, write_run,
@@ -33,6 +35,11 @@ pub(crate) struct RunOptions {
     #[arg(long, value_name = "FILE")]
     pub(crate) groups: Option<PathBuf>,
 
+    /// Measure how alike groups are served: an attribute of the catalogue, whose words group the
+    /// items, or the name (without .csv) of the file of --groups, which groups the users.
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) fairness_group: Option<String>,
+
     /// How often users are drawn anew for the intervals.
     #[arg(long, value_name = "N", default_value_t = 1_000)]
     pub(crate) resamples: usize,
@@ -51,6 +58,18 @@ impl RunOptions {
             threads,
             ..BootstrapSettings::default()
         }
+    }
+
+    /// The groups whose fairness is measured.
+    pub(crate) fn fairness(&self, dataset: &Dataset) -> Result<Option<Groups>> {
+        let Some(column) = &self.fairness_group else { return Ok(None) };
+        let is_named = |path: &&PathBuf| path.file_stem().is_some_and(|stem| *stem == **column);
+        let groups = match self.groups.as_ref().filter(is_named) {
+            Some(path) => Grouping::of_all_users(path, &dataset.data)
+                .and_then(|grouping| Groups::of_users(&grouping)),
+            None => Groups::of_items(&dataset.data, column),
+        };
+        groups.map(Some).map_err(Error::failed("group"))
     }
 
     /// Users by known events, by context and by the file of groups.
@@ -165,4 +184,37 @@ fn default_folder(record: &RunRecord) -> PathBuf {
     let stem = Path::new(&record.data.path).file_stem().map(|stem| stem.to_string_lossy());
     let stem = stem.as_deref().unwrap_or("data");
     Path::new("noctule-runs").join(format!("{}-{stem}-{}", record.kind, &identity[..8]))
+}
+
+/// How alike groups are served by each of `measured`, as a table; nothing where that was not asked.
+pub(crate) fn fairness_text(measured: &[MeasuredModel]) -> String {
+    let mut text = String::new();
+    for model in measured {
+        let Some(found) = &model.report.fairness else { continue };
+        if text.is_empty() {
+            let (k, by) = (found.k, &found.by);
+            text.push_str(&format!(
+                "by {by}, largest group less smallest (parity: smallest over largest)\n{:<24} \
+                 {:>26} {:>26} {:>26}\n",
+                "",
+                format!("NDCG@{k} gap"),
+                format!("recall@{k} gap"),
+                "parity of exposure"
+            ));
+        }
+        let cell = |estimate: Option<Estimate>| {
+            estimate.map_or_else(
+                || "-".to_owned(),
+                |found| format!("{:.4} ({:.4} to {:.4})", found.value, found.low, found.high),
+            )
+        };
+        text.push_str(&format!(
+            "{:<24} {:>26} {:>26} {:>26}\n",
+            model.report.name,
+            cell(found.ndcg_gap),
+            cell(found.opportunity_gap),
+            cell(found.parity)
+        ));
+    }
+    text
 }

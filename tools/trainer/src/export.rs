@@ -14,6 +14,7 @@ use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
 use crate::training::network::{RetrainRecord, WEIGHTS_FILE, remove_checkpoints};
 use crate::training::neural::EpochRecord;
+use crate::training::ranker::remove_ranker_checkpoints;
 use crate::training::{
     Metrics, Session, TrainSettings, TrainStep, TrainedModel, WeakRecord, train_in,
     train_on_feedback,
@@ -111,6 +112,7 @@ pub fn train_to_directory_in(
     let record = write_with_sample(&model, data, plan, settings, directory)?;
     if let Some(checkpoints) = session.checkpoints {
         remove_checkpoints(checkpoints)?;
+        remove_ranker_checkpoints(checkpoints)?;
     }
     Ok(record)
 }
@@ -177,8 +179,9 @@ pub fn write_model(
     }
     if let Some(ranker) = model.ranker.as_ref().filter(|_| model.tensors.is_empty()) {
         others.push(tensor("gram", &[d, d], &model.gram)?);
-        others.push(tensor("ranker.weight", &[1, ranker.weight.len()], &ranker.weight)?);
-        others.push(tensor("ranker.bias", &[1], &[ranker.bias])?);
+        for values in ranker.tensors() {
+            others.push(tensor(&values.name, &values.shape, &values.values)?);
+        }
     }
     write_tensors(&items, &directory.join("items.safetensors"))?;
     let model_path = directory.join("model.safetensors");

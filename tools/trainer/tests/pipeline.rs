@@ -236,7 +236,7 @@ fn too_little_data_still_gives_a_model_and_none_a_typed_error() {
     data.events.truncate(2);
     let model = train(&data, &plan("keep"), &settings(), &quiet).unwrap();
     assert_eq!((model.ranker_positives, model.metrics), (0, None));
-    assert_eq!(model.ranker.unwrap().weight[0], 1.0);
+    assert_eq!(model.ranker.unwrap().tensors()[0].values[0], 1.0);
     data.events.clear();
     let error = train(&data, &plan("keep"), &settings(), &quiet).unwrap_err();
     assert!(matches!(error, Error::Data { .. }), "{error}");

@@ -9,7 +9,7 @@ use noctule_core::release::Consumed;
 use noctule_trainer::evaluation::{EvaluationSettings, UserResult};
 use noctule_trainer::export::TrainingRecord;
 use noctule_trainer::probes::ProbeSettings;
-use noctule_trainer::run::{Curve, Measuring, ModelRun};
+use noctule_trainer::run::{Curve, Measuring, ModelRun, epoch_curves};
 use noctule_trainer::training::neural::EpochRecord;
 use noctule_trainer::training::{Labels, Session, TrainSettings, train_in};
 use serde_json::json;
@@ -83,12 +83,15 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let bootstrap = asked.run.bootstrap(settings.seed, settings.threads);
     let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
     let probes = asked.run.probe.then(ProbeSettings::default);
-    let measuring = Measuring::new(bootstrap, &grouping, probes);
+    let groups = asked.run.fairness(&dataset)?;
+    let groups = groups.as_ref();
+    let measuring = Measuring::new(bootstrap, &grouping, probes).with_groups(groups);
     let stage = Stage::begin("measuring");
     let progress = |step, done, total| tell(&stage, &settings, step, done, total);
     let session = Session {
         epoch: &|step, epoch, record| stage.say(&epoch_text(step, epoch, record)),
         measures_only: true,
+        groups,
         observer: &measuring,
         ..Session::of(&progress)
     };
@@ -116,10 +119,11 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         retrained: model.retrained.as_ref(),
     };
     let curves = (model.losses.as_slice(), model.curve.as_slice());
-    let folder = write(&parts, measuring, curves, asked.run.probe, asked.run.run.as_deref())?;
+    let (folder, fairness) =
+        write(&parts, measuring, curves, asked.run.probe, asked.run.run.as_deref())?;
     line(&format!("run in {}", folder.display()));
     let curve = curve_text(&model.curve, model.best_epoch);
-    output.print(&metrics, &(curve + &metrics_text(&metrics)))
+    output.print(&metrics, &(curve + &metrics_text(&metrics) + &fairness))
 }
 
 /// How the pipeline ranks.
@@ -134,26 +138,15 @@ pub(crate) fn evaluation(settings: &TrainSettings, exclude_seen: bool) -> Evalua
     }
 }
 
-/// Loss and validation by epoch.
-fn epoch_curves(epochs: &[EpochRecord]) -> Vec<Curve> {
-    let curve = |name: &str, values: Vec<f64>| Curve { name: name.into(), values };
-    let loss = curve("loss", epochs.iter().map(|epoch| epoch.loss).collect());
-    let validation: Vec<f64> = epochs.iter().filter_map(|epoch| epoch.validation).collect();
-    if validation.is_empty() {
-        return vec![loss];
-    }
-    vec![loss, curve("NDCG@10 of validation", validation)]
-}
-
-/// Writes the folder of a run of the pipeline.
+/// Writes the folder of a run of the pipeline; gives it, and what is to be said of fairness.
 pub(crate) fn write(
     parts: &RunParts<'_>,
     measuring: Measuring<'_>,
     (losses, epochs): (&[f64], &[EpochRecord]),
     probe: bool,
     folder: Option<&std::path::Path>,
-) -> Result<PathBuf> {
-    let (measured, ranker, ranker_losses) = measuring.finish();
+) -> Result<(PathBuf, String)> {
+    let (measured, ranker, ranker_curves) = measuring.finish();
     let curve = |values: &[f64]| vec![Curve { name: "loss".into(), values: values.to_vec() }];
     let models = measured
         .iter()
@@ -161,8 +154,10 @@ pub(crate) fn write(
             let name = measured.report.name.as_str();
             let curves = match name {
                 "fold-in" => curve(losses),
-                "ranker" => curve(&ranker_losses),
-                "sasrec" | "two_tower" | "softmax_factorization" => epoch_curves(epochs),
+                "ranker" => ranker_curves.clone(),
+                "sasrec" | "two_tower" | "softmax_factorization" => {
+                    epoch_curves(epochs, "NDCG@10 of validation")
+                }
                 _ => Vec::new(),
             };
             let calibration = ranker.as_ref().filter(|_| name == "ranker");
@@ -176,5 +171,6 @@ pub(crate) fn write(
     if probe {
         table::probe(&mut record, parts)?;
     }
-    runs::write(&record, &measured, parts.dataset, folder)
+    let folder = runs::write(&record, &measured, parts.dataset, folder)?;
+    Ok((folder, runs::fairness_text(&measured)))
 }

@@ -1,11 +1,12 @@
 //! `noctule train`.
 
+mod ranker;
 mod text;
 
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use noctule_core::release::Consumed;
+use noctule_core::release::{Consumed, RankerKind};
 use noctule_trainer::clicks::{Showings, read_feedback};
 use noctule_trainer::datasets::events::date_ms;
 use noctule_trainer::evaluation::UserResult;
@@ -17,6 +18,7 @@ use noctule_trainer::training::{
     Labels, Model, RetrainSettings, Session, TrainLayers, TrainSettings, TrainStep,
 };
 
+use self::ranker::{RankerName, TreatmentName};
 pub(super) use text::{curve_text, epoch_text, metrics_text};
 
 use super::evaluate::{evaluation, write};
@@ -49,6 +51,8 @@ Examples:
   noctule train town --output model
   noctule train town --output model --feedback feedback --app town
   noctule train ml-latest-small --output model --dimensions 32 --epochs 20
+  noctule train town --output model --feedback feedback --app town --ranker dcn_v2
+  noctule train town --output model --fairness-group cuisine --treatment reweighing
   noctule train town --output model --settings settings.json --plan plan.json
   noctule train LastFM.txt --output model --architecture sasrec
   noctule train town --output new --architecture two-tower --warm-start model --train-layers last \
@@ -78,7 +82,7 @@ pub(crate) struct Train {
     labels: LabelsName,
 
     /// Go on from the checkpoint of a network in MODEL_DIR, where there is one.
-    #[arg(long, conflicts_with = "feedback")]
+    #[arg(long)]
     resume: bool,
 
     #[command(flatten)]
@@ -114,6 +118,15 @@ pub(crate) struct Recipe {
     /// Architecture.
     #[arg(long, value_enum)]
     architecture: Option<ArchitectureName>,
+
+    /// The ranker of a factorisation.
+    #[arg(long, value_enum)]
+    ranker: Option<RankerName>,
+
+    /// What is done about a ranker that serves the groups of --fairness-group unequally; the run
+    /// measures it without and with this.
+    #[arg(long, value_enum)]
+    treatment: Option<TreatmentName>,
 
     /// Length of the vectors.
     #[arg(long)]
@@ -227,6 +240,9 @@ impl Recipe {
         *dimensions = self.dimensions.unwrap_or(*dimensions);
         *epochs = self.epochs.unwrap_or(*epochs);
         self.again.overrule(&mut settings.retraining);
+        settings.ranker.kind = self.ranker.map_or(settings.ranker.kind, RankerKind::from);
+        let set = settings.treatment;
+        settings.treatment = self.treatment.map_or(set, |name| name.treatment(set));
         settings.seed = self.seed.unwrap_or(settings.seed);
         settings.threads = self.threads.unwrap_or(settings.threads);
         Ok(settings)
@@ -257,15 +273,20 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     let bootstrap = asked.run.bootstrap(settings.seed, settings.threads);
     let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
     let probes = asked.run.probe.then(ProbeSettings::default);
-    let measuring = Measuring::new(bootstrap, &grouping, probes);
+    let groups = asked.run.fairness(&dataset)?;
+    let groups = groups.as_ref();
+    let measuring = Measuring::new(bootstrap, &grouping, probes).with_groups(groups);
     // Only a network asks between its steps; Ctrl-C ends all other training at once.
-    let is_network = settings.model.is_network();
+    let is_network = settings.model.is_network()
+        || settings.model == Model::MatrixFactorization
+            && settings.ranker.kind != RankerKind::Linear;
     let interrupt = is_network.then(Interrupt::watch).transpose()?;
     let session = Session {
         epoch: &|step, epoch, record| training.say(&epoch_text(step, epoch, record)),
         stop: &|| interrupt.as_ref().is_some_and(Interrupt::is_asked),
         checkpoints: is_network.then_some(asked.output.as_path()),
         resume: asked.resume,
+        groups,
         observer: &measuring,
         ..Session::of(&progress)
     };
@@ -288,8 +309,8 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
     };
     let folder = asked.run.run.clone().unwrap_or_else(|| asked.output.join("run"));
     let curves = (record.losses.as_slice(), record.curve.as_slice());
-    write(&parts, measuring, curves, asked.run.probe, Some(&folder))?;
-    output.print(&record, &text::text(&record, &asked.output))
+    let (_, fairness) = write(&parts, measuring, curves, asked.run.probe, Some(&folder))?;
+    output.print(&record, &(text::text(&record, &asked.output) + &fairness))
 }
 
 /// How the pipeline holds out.
@@ -331,7 +352,8 @@ pub(crate) fn tell(
     let epochs = settings.ials.epochs;
     let before = match step {
         TrainStep::Fitting => 0,
-        TrainStep::Ranker => epochs,
+        // Its own epochs and batches count as one step.
+        TrainStep::Ranker => return stage.at(epochs + usize::from(done >= total), 2 * epochs + 5),
         TrainStep::Measuring => epochs + 1,
         TrainStep::Refitting => epochs + 5,
     };

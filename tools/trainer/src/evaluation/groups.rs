@@ -59,6 +59,16 @@ impl Grouping {
     /// # Errors
     /// Those of reading the table, with file, line and column.
     pub fn from_file(path: &Path, data: &Interactions, results: &[UserResult]) -> Result<Self> {
+        let all = Self::of_all_users(path, data)?;
+        let of = results.iter().map(|result| all.of[result.user as usize]).collect();
+        Ok(Self { of, ..all })
+    }
+
+    /// As [`Grouping::from_file`], with a group for each user of `data` instead of each result.
+    ///
+    /// # Errors
+    /// As [`Grouping::from_file`].
+    pub fn of_all_users(path: &Path, data: &Interactions) -> Result<Self> {
         let mut table = Table::open(path, Encoding::Utf8, &["user", "group"])?;
         let mut of_user: HashMap<String, usize> = HashMap::new();
         let mut groups: Vec<String> = Vec::new();
@@ -76,16 +86,14 @@ impl Grouping {
             }
             of_user.insert(user.to_owned(), place);
         }
-        let of =
-            results.iter().map(|result| of_user.get(&data.users[result.user as usize]).copied());
-        let of = of.collect();
+        let of = data.users.iter().map(|user| of_user.get(user).copied()).collect();
         let name = path.file_stem().map_or_else(String::new, |stem| stem.to_string_lossy().into());
         Ok(Self { name, groups, of })
     }
 }
 
 /// Groups of one file: more cannot be read on a page.
-const GROUPS_MAX: usize = 50;
+const GROUPS_MAX: usize = super::fairness::GROUPS_MAX;
 
 #[cfg(test)]
 mod tests {
@@ -96,6 +104,7 @@ mod tests {
             user: user as u32,
             history: *history,
             context: (user as u16).checked_sub(1),
+            targets: vec![0],
             ranks: vec![1],
             ranked: 2,
             best: Vec::new(),

@@ -242,7 +242,8 @@ mod tests {
 
     fn result(best: &[u32]) -> UserResult {
         let ranks = vec![2];
-        UserResult { user: 0, history: 2, context: None, ranks, ranked: 3, best: best.to_vec() }
+        let (targets, best) = (vec![0; ranks.len()], best.to_vec());
+        UserResult { user: 0, history: 2, context: None, targets, ranks, ranked: 3, best }
     }
 
     #[test]

@@ -107,6 +107,8 @@ pub struct UserResult {
     pub history: usize,
     /// The context of the first target.
     pub context: Option<u16>,
+    /// The targets, in the order of their ranks.
+    pub targets: Vec<u32>,
     /// Rank of each target, best first, from 1; `usize::MAX` for one that was not ranked.
     pub ranks: Vec<usize>,
     /// Items that were ranked.
@@ -159,20 +161,26 @@ fn measure(
     let before =
         |a: u32, b: u32| scores[b as usize].total_cmp(&scores[a as usize]).then(a.cmp(&b)).is_lt();
     let ranked: Vec<u32> = (0..scores.len() as u32).filter(|i| candidate[*i as usize]).collect();
-    let reachable = case.targets.iter().filter(|target| candidate[**target as usize]);
-    let rank = |target: &u32| 1 + ranked.iter().filter(|item| before(**item, *target)).count();
-    let mut ranks: Vec<usize> = reachable.map(rank).collect();
-    ranks.sort_unstable();
+    // A target that was not ranked lies behind everything.
+    let rank = |target: u32| {
+        if !candidate[target as usize] {
+            return usize::MAX;
+        }
+        1 + ranked.iter().filter(|item| before(**item, target)).count()
+    };
+    let mut places: Vec<(usize, u32)> =
+        case.targets.iter().map(|target| (rank(*target), *target)).collect();
+    places.sort_unstable();
+    let (ranks, targets) = places.into_iter().unzip();
     let mut best = Vec::new();
     if settings.protocol == Protocol::Full {
         best = top(ranked, settings.k, scores);
     }
-    // A target that was not ranked lies behind everything.
-    ranks.resize(case.targets.len(), usize::MAX);
     Ok(UserResult {
         user: case.user,
         history: case.history.len(),
         context: case.context,
+        targets,
         ranks,
         ranked: candidate.iter().filter(|candidate| **candidate).count(),
         best,

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::bootstrap::{BootstrapSettings, Estimate, bootstrap_means};
+use super::fairness::FairnessReport;
 use super::groups::Grouping;
 use super::measures::{Exposure, ItemFacts, Measures, Metric, exposure};
 use super::protocol::{
@@ -45,6 +46,9 @@ pub struct ModelReport {
     /// Which items are shown; only where the whole catalogue was ranked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exposure: Option<Exposure>,
+    /// How alike groups are served, where that was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<FairnessReport>,
 }
 
 /// Warns of a protocol whose figures say little about use.
@@ -101,6 +105,7 @@ pub fn measure_model(
         metrics: estimates(&rows, bootstrap)?,
         groups,
         exposure: exposure(&results, data.items.len()),
+        fairness: None,
     };
     Ok((report, results.into_iter().zip(rows).collect()))
 }

@@ -12,7 +12,7 @@ use crate::run::{ModelRun, RunRecord};
 const ACCURACY: [Metric; 6] =
     [Metric::HitRate, Metric::Ndcg, Metric::Recall, Metric::Map, Metric::Mrr, Metric::Auc];
 
-fn cell(estimate: Option<&Estimate>, is_best: bool) -> String {
+pub(super) fn cell(estimate: Option<&Estimate>, is_best: bool) -> String {
     estimate.map_or("<td>–</td>".into(), |estimate| {
         let class = if is_best { " class=\"best\"" } else { "" };
         format!(

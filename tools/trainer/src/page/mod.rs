@@ -5,6 +5,7 @@
 
 mod charts;
 mod data;
+mod fairness;
 mod figures;
 mod markup;
 mod origin;

@@ -8,7 +8,7 @@ use crate::evaluation::{Estimate, calibration};
 use crate::split::Split;
 use crate::training::examples::{self, Examples, Fitted};
 use crate::training::features::{self, FEATURES};
-use crate::training::{TrainSettings, TrainedRanker, parallel};
+use crate::training::{RankerModel, TrainSettings, parallel};
 use crate::{Error, Result};
 
 /// Looks into `ranker` with the test events of `split`, each set against candidates as in training
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 /// [`Error::Setting`] for settings out of range, and those of making examples and scoring.
 pub fn probe_ranker(
     fitted: &Fitted<'_>,
-    ranker: &TrainedRanker,
+    ranker: &RankerModel,
     split: &Split,
     settings: &TrainSettings,
     probes: &ProbeSettings,
@@ -58,7 +58,7 @@ struct Rows<'a> {
 }
 
 impl<'a> Rows<'a> {
-    fn of(examples: &'a Examples, ranker: &TrainedRanker) -> Result<Self> {
+    fn of(examples: &'a Examples, ranker: &RankerModel) -> Result<Self> {
         let happened = examples.labels.iter().map(|label| *label == 1.0).collect();
         let weights = examples.weights.iter().map(|weight| f64::from(*weight)).collect();
         Ok(Self { examples, ranker: ranker.ranker()?, happened, weights })

@@ -26,7 +26,7 @@ use crate::training::network::RetrainRecord;
 pub use comparing::{RunComparison, compare_models, compare_runs};
 pub use digest::data_digest;
 pub use folder::{UserRow, read_run, read_users, write_run};
-pub use measuring::{MeasuredModel, Measuring};
+pub use measuring::{MeasuredModel, Measuring, epoch_curves};
 
 /// Version of the format of `run.json`.
 pub const RUN_FORMAT: u32 = 1;

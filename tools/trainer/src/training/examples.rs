@@ -19,6 +19,8 @@ pub struct Examples {
     pub labels: Vec<f32>,
     /// Weight of each row.
     pub weights: Vec<f32>,
+    /// User and item of each row.
+    pub pairs: Vec<(u32, u32)>,
 }
 
 impl Examples {
@@ -28,7 +30,8 @@ impl Examples {
         self.labels.iter().filter(|label| **label == 1.0).count()
     }
 
-    fn push(&mut self, row: &[f32], label: f32, weight: f32) {
+    fn push(&mut self, row: &[f32], label: f32, weight: f32, pair: (u32, u32)) {
+        self.pairs.push(pair);
         self.rows.extend_from_slice(row);
         self.labels.push(label);
         self.weights.push(weight);
@@ -67,6 +70,7 @@ pub fn make(fitted: &Fitted<'_>, split: &Split, settings: &TrainSettings) -> Res
         all.rows.extend(part.rows);
         all.labels.extend(part.labels);
         all.weights.extend(part.weights);
+        all.pairs.extend(part.pairs);
     }
     Ok(all)
 }
@@ -120,10 +124,12 @@ fn of_user(fitted: &Fitted<'_>, held_out: &HeldOut, settings: &TrainSettings) ->
         }
         let rows = features::Rows::new(data, fitted.popularity, &case);
         let weight = 1.0 / candidates.len() as f32;
-        examples.push(&rows.row(event.item, scores[event.item as usize]), 1.0, 1.0);
-        for item in candidates {
-            examples.push(&rows.row(item, scores[item as usize]), 0.0, weight);
-        }
+        let mut push = |item: u32, label, weight| {
+            let row = rows.row(item, scores[item as usize]);
+            examples.push(&row, label, weight, (held_out.user, item));
+        };
+        push(event.item, 1.0, 1.0);
+        candidates.into_iter().for_each(|item| push(item, 0.0, weight));
     }
     debug_assert_eq!(examples.rows.len(), examples.labels.len() * FEATURES);
     Ok(examples)

@@ -3,6 +3,7 @@
 
 pub mod classical;
 pub mod examples;
+pub mod fairness;
 pub mod features;
 pub mod ials;
 pub mod network;
@@ -22,9 +23,9 @@ pub mod weak;
 pub use classical::{ClassicalModel, FittedClassical, Tuning, choose};
 pub use ials::{Factors, train_ials};
 pub use network::{NamedValues, TrainedNetwork};
-pub use pipeline::{Metrics, TrainedModel, train, train_in, train_on_feedback};
+pub use pipeline::{Metrics, TrainedModel, UNTREATED, train, train_in, train_on_feedback};
 pub use popularity::{Popularity, count_popularity};
-pub use ranker::{RankerSettings, TrainedRanker, train_ranker};
+pub use ranker::{RankerModel, RankerNetwork, RankerSettings, TrainedRanker, train_ranker};
 pub use retraining::{RetrainSettings, TrainLayers};
 pub use sasrec::SasrecSettings;
 pub use session::{Observer, Session};

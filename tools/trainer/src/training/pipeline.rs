@@ -3,28 +3,34 @@
 //! The run fits twice. First on what is not held out: the ranker learns from the validation events
 //! and all is measured on the test events, neither of which was seen. Then the factors and
 //! popularities are fitted again on all events, and go into the release with that ranker. Where
-//! phones have sent feedback, the ranker can learn from it instead of the validation events.
+//! phones have sent feedback, the ranker can learn from it instead of the validation events. Where
+//! a treatment is asked for, a ranker without it is trained and measured too.
 
-use noctule_core::model::Ranker;
-use noctule_core::release::{Architecture, Consumed, Plan, RankerDesign};
+mod ranking;
+
+use noctule_core::release::{Architecture, Consumed, Plan, RankerKind};
 use serde::{Deserialize, Serialize};
 
-use super::examples::{self, Fitted};
-use super::features::{self, FEATURES};
+use super::examples::Fitted;
+use super::fairness::Treatment;
+use super::features;
 use super::network::{NamedValues, RetrainRecord, Weights, train_network};
 use super::neural::EpochRecord;
 use super::{
-    Factors, Labels, Model, Popularity, Session, Sparse, TrainSettings, TrainStep, TrainedRanker,
-    WeakRecord, count_popularity, train_ials, train_ranker, weak,
+    Factors, Labels, Model, Popularity, RankerModel, Session, Sparse, TrainSettings, TrainStep,
+    WeakRecord, count_popularity, train_ials,
 };
 use crate::clicks::Showings;
 use crate::datasets::Interactions;
 use crate::evaluation::{
-    Case, ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer,
-    Scorer,
+    ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer, Scorer,
 };
 use crate::split::{Split, leave_last_few_out};
 use crate::{Error, Result};
+use ranking::{Learned, RankerScorer, Scorers};
+
+/// The name of a ranker before its treatment, in reports.
+pub const UNTREATED: &str = "ranker before treatment";
 
 /// What was measured on each user's last event, before the factors were fitted again.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -36,6 +42,9 @@ pub struct Metrics {
     /// The fold-in score alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold_in: Option<Evaluation>,
+    /// The ranker before its treatment, where it has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub untreated: Option<Evaluation>,
     /// The ranker over all its features.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker: Option<Evaluation>,
@@ -66,7 +75,7 @@ pub struct TrainedModel {
     /// Shares of the interactions, overall and by context.
     pub popularity: Popularity,
     /// The ranker, where there is one.
-    pub ranker: Option<TrainedRanker>,
+    pub ranker: Option<RankerModel>,
     /// Choices that the ranker learned from.
     pub ranker_positives: usize,
     /// The feedback that it learned from, if any.
@@ -122,6 +131,7 @@ pub fn train_in(
     } else if settings.labels != Labels::Choices {
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
+    check_treatment(settings, session)?;
     if settings.model.is_network() {
         settings.check()?;
         check(data, plan)?;
@@ -138,11 +148,29 @@ fn check_feedback(settings: &TrainSettings) -> Result<()> {
     Ok(())
 }
 
+fn check_treatment(settings: &TrainSettings, session: &Session<'_>) -> Result<()> {
+    let refused = |reason: &str| Err(Error::setting("treatment", reason));
+    settings.treatment.check()?;
+    match settings.treatment {
+        Treatment::None => Ok(()),
+        _ if settings.model != Model::MatrixFactorization => {
+            refused("treats the ranker of a factorisation; this model has none")
+        }
+        _ if session.groups.is_none() => refused("needs groups to treat (--fairness-group)"),
+        Treatment::GradientReversal { .. } if settings.ranker.kind == RankerKind::Linear => {
+            refused("a reversed gradient needs hidden layers: an mlp or a dcn_v2")
+        }
+        _ => Ok(()),
+    }
+}
+
 /// As [`train`], but the ranker learns from `feedback`, by the labels that `settings` ask for
-/// (see [`weak::learn`]). A feature that never varies there keeps the weight that choices give it.
+/// (see [`super::weak::prepare`]). A feature that never varies there keeps the weight that choices
+/// give it.
 ///
 /// # Errors
-/// As [`train`], and those of [`weak::learn`].
+/// As [`train`], those of [`super::weak::prepare`] and, for a network, of
+/// [`super::ranker::train_network`].
 pub fn train_on_feedback(
     data: &Interactions,
     plan: &Plan,
@@ -234,7 +262,7 @@ impl Run<'_> {
             regularization_exponent: ials.regularization_exponent,
             context_weight: self.settings.context_weight,
             ranker_features: features::names(),
-            ranker: RankerDesign::default(),
+            ranker: learned.ranker.design(),
         };
         Ok(TrainedModel {
             architecture,
@@ -275,10 +303,16 @@ impl Run<'_> {
         let (data, plan, popularity) = (self.data, self.plan, self.popularity);
         let fitted = Fitted { data, plan, popularity, fold_in };
         (self.session.progress)(TrainStep::Ranker, 0, 1);
-        let learned = self.learn(&fitted)?;
+        let mut learned = self.learn(&fitted, Treatment::None)?;
+        let mut untreated = None;
+        if self.settings.treatment != Treatment::None {
+            untreated = Some(RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? });
+            learned = self.learn(&fitted, self.settings.treatment)?;
+        }
         (self.session.progress)(TrainStep::Ranker, 1, 1);
-        let scorer = RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? };
-        let metrics = self.measure(Some((&fold_in, &scorer)))?;
+        let ranker = &RankerScorer { fitted: &fitted, ranker: learned.ranker.ranker()? };
+        let untreated = untreated.as_ref();
+        let metrics = self.measure(Some(Scorers { fold_in: &fold_in, untreated, ranker }))?;
         if metrics.is_some() {
             let observer = self.session.observer;
             observer.ranker(&fitted, &learned.ranker, self.split, self.settings)?;
@@ -286,28 +320,7 @@ impl Run<'_> {
         Ok((learned, metrics))
     }
 
-    fn learn(&self, fitted: &Fitted<'_>) -> Result<Learned> {
-        let settings = self.settings;
-        let examples = examples::make(fitted, self.split, settings)?;
-        let mut learned = Learned::nothing();
-        if !examples.labels.is_empty() {
-            let (rows, labels, weights) = (&examples.rows, &examples.labels, &examples.weights);
-            learned.ranker = train_ranker(rows, FEATURES, labels, weights, &settings.ranker)?;
-            learned.positives = examples.positives();
-        }
-        let Some(feedback) = self.feedback else { return Ok(learned) };
-        let (weak, ranker, threads) = (&settings.weak, &settings.ranker, settings.threads);
-        let (mut ranker, record, examples) =
-            weak::learn(fitted, feedback, settings.labels, weak, ranker, threads)?;
-        weak::keep_unseen(&mut ranker, &learned.ranker, &examples.rows);
-        let positives = examples.labels.iter().filter(|label| label.positive).count();
-        Ok(Learned { ranker, positives, weak: Some(record) })
-    }
-
-    fn measure(
-        &self,
-        model: Option<(&FoldInScorer<'_>, &RankerScorer<'_>)>,
-    ) -> Result<Option<Metrics>> {
+    fn measure(&self, model: Option<Scorers<'_>>) -> Result<Option<Metrics>> {
         if self.split.test.is_empty() {
             return Ok(None);
         }
@@ -320,7 +333,8 @@ impl Run<'_> {
             threads: self.settings.threads,
         };
         let mut done = 0;
-        let total = if model.is_some() { 4 } else { 2 };
+        let untreated = model.and_then(|model| model.untreated);
+        let total = if model.is_some() { 4 } else { 2 } + usize::from(untreated.is_some());
         let Session { progress, observer, .. } = *self.session;
         let mut measured = |name: &str, scorer: &dyn Scorer| {
             progress(TrainStep::Measuring, done, total);
@@ -332,48 +346,14 @@ impl Run<'_> {
         let metrics = Metrics {
             popularity: measured("popularity", &popular)?,
             context_popularity: measured("context popularity", &in_context)?,
-            fold_in: model.map(|(fold_in, _)| measured("fold-in", fold_in)).transpose()?,
-            ranker: model.map(|(_, ranker)| measured("ranker", ranker)).transpose()?,
+            fold_in: model.map(|model| measured("fold-in", model.fold_in)).transpose()?,
+            untreated: untreated.map(|ranker| measured(UNTREATED, ranker)).transpose()?,
+            ranker: model.map(|model| measured("ranker", model.ranker)).transpose()?,
             sasrec: None,
             two_tower: None,
             softmax_factorization: None,
         };
         progress(TrainStep::Measuring, total, total);
         Ok(Some(metrics))
-    }
-}
-
-/// A ranker and what it learned from.
-struct Learned {
-    ranker: TrainedRanker,
-    positives: usize,
-    weak: Option<WeakRecord>,
-}
-
-impl Learned {
-    /// The fold-in score alone.
-    fn nothing() -> Self {
-        let mut weight = vec![0.0; FEATURES];
-        weight[0] = 1.0;
-        let ranker = TrainedRanker { weight, bias: 0.0, losses: Vec::new() };
-        Self { ranker, positives: 0, weak: None }
-    }
-}
-
-/// The ranker over all its features, for every item.
-struct RankerScorer<'a> {
-    fitted: &'a Fitted<'a>,
-    ranker: Ranker,
-}
-
-impl Scorer for RankerScorer<'_> {
-    fn score(&self, case: &Case<'_>, scores: &mut [f32]) -> Result<()> {
-        let fitted = self.fitted;
-        fitted.fold_in.score(case, scores)?;
-        let rows = features::Rows::new(fitted.data, fitted.popularity, case);
-        let row = |(item, score): (usize, &f32)| rows.row(item as u32, *score);
-        let rows: Vec<f32> = scores.iter().enumerate().flat_map(row).collect();
-        scores.copy_from_slice(&self.ranker.score(&rows, FEATURES)?);
-        Ok(())
     }
 }

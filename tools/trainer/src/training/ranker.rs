@@ -1,29 +1,35 @@
-//! The logistic ranker, trained with automatic differentiation.
+//! The ranker: a logistic regression, or a network with hidden and cross layers.
+//!
+//! ```text
+//! examples, weak labels -> RowLabel -> train_ranker (linear)         -+-> RankerModel
+//!                                  \-> train_network (mlp, dcn_v2)    -+
+//!                                      RankerTask -> fit -> calibrate
+//! ```
+
+mod adversary;
+mod calibrate;
+mod labels;
+mod model;
+mod network;
+mod settings;
+mod task;
+#[cfg(test)]
+mod tests;
+mod training;
 
 use candle_core::{Device, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW};
 use noctule_core::model::Ranker;
-use serde::{Deserialize, Serialize};
+
+pub use labels::{LabelledRows, RowLabel};
+pub use model::RankerModel;
+pub use network::RankerNetwork;
+pub use settings::{CalibrationKind, NetworkSettings, RankerSettings};
+pub use training::{
+    CHECKPOINT, CHECKPOINT_TREATED, RankerRun, remove_ranker_checkpoints, train_network,
+};
 
 use crate::{Error, Result};
-
-/// Settings of the ranker's training.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct RankerSettings {
-    /// Steps over all rows at once, 1 to 100,000.
-    pub steps: usize,
-    /// Step size of AdamW (Loshchilov and Hutter, ICLR 2019) at the begin; falls linearly to 0.
-    pub learning_rate: f64,
-    /// Weight of the squared norm of the (standardised) weights in the loss.
-    pub l2: f64,
-}
-
-impl Default for RankerSettings {
-    fn default() -> Self {
-        Self { steps: 300, learning_rate: 0.1, l2: 1e-4 }
-    }
-}
 
 /// A trained ranker: log-odds = weight . row + bias.
 #[derive(Debug, Clone, PartialEq)]
@@ -116,15 +122,7 @@ fn check(
     {
         return Err(Error::data("weights must be at least 0, finite, and not all 0"));
     }
-    if settings.steps == 0 || settings.steps > 100_000 {
-        return Err(Error::setting("steps", "must be between 1 and 100000"));
-    }
-    for (field, value) in [("learning_rate", settings.learning_rate), ("l2", settings.l2)] {
-        if !(value.is_finite() && value >= 0.0) {
-            return Err(Error::setting(field, format!("{value} is not at least 0")));
-        }
-    }
-    Ok(())
+    settings.check_linear()
 }
 
 /// Mean and standard deviation of each feature; deviations lost in rounding are 0.
@@ -184,96 +182,4 @@ fn descend(
 fn cross_entropy(logits: &Tensor, labels: &Tensor) -> candle_core::Result<Tensor> {
     let tail = (logits.abs()?.neg()?.exp()? + 1.0)?.log()?;
     logits.relu()? - (logits * labels)? + tail
-}
-
-#[cfg(test)]
-mod tests {
-    use noctule_core::base::{Seed, SeededRandom};
-
-    use super::*;
-
-    /// Rows of two informative features, one far from 0, and one that never varies.
-    fn sample(m: usize) -> (Vec<f32>, Vec<f32>) {
-        let mut random = SeededRandom::new(Seed(3));
-        let (mut rows, mut labels) = (Vec::new(), Vec::new());
-        for _ in 0..m {
-            let (a, b) = (random.normal(), 500.0 + 20.0 * random.normal());
-            let log_odds = 2.0 * a - 0.05 * (b - 500.0) - 1.0;
-            labels.push(f32::from(u8::from(random.chance(1.0 / (1.0 + (-log_odds).exp())))));
-            rows.extend([a as f32, b as f32, 7.0]);
-        }
-        (rows, labels)
-    }
-
-    #[test]
-    fn the_weights_that_made_the_labels_are_found_in_the_features_own_scale() {
-        let (rows, labels) = sample(20_000);
-        let ones = vec![1.0; labels.len()];
-        let settings = RankerSettings::default();
-        let trained = train_ranker(&rows, 3, &labels, &ones, &settings).unwrap();
-        assert!((trained.weight[0] - 2.0).abs() < 0.1, "{trained:?}");
-        assert!((trained.weight[1] + 0.05).abs() < 0.005, "{trained:?}");
-        assert_eq!(trained.weight[2], 0.0);
-        let at_origin = trained.ranker().unwrap().score(&[0.0, 500.0, 7.0], 3).unwrap()[0];
-        assert!((at_origin + 1.0).abs() < 0.1, "{at_origin}");
-        assert!(trained.losses[299] < trained.losses[0]);
-    }
-
-    #[test]
-    fn the_same_data_give_the_same_weights() {
-        let (rows, labels) = sample(500);
-        let ones = vec![1.0; labels.len()];
-        let train = || train_ranker(&rows, 3, &labels, &ones, &RankerSettings::default()).unwrap();
-        assert_eq!(train(), train());
-    }
-
-    #[test]
-    fn the_gradient_vanishes_at_the_solution() {
-        let (rows, labels) = sample(400);
-        let ones = vec![1.0; labels.len()];
-        let settings = RankerSettings { steps: 3_000, l2: 0.0, ..RankerSettings::default() };
-        let trained = train_ranker(&rows, 3, &labels, &ones, &settings).unwrap();
-        let scores = trained.ranker().unwrap().score(&rows, 3).unwrap();
-        let errors = scores.iter().zip(&labels).map(|(z, y)| 1.0 / (1.0 + (-z).exp()) - y);
-        let errors: Vec<f32> = errors.collect();
-        let mean = errors.iter().sum::<f32>() / 400.0;
-        let first = errors.iter().zip(rows.chunks_exact(3)).map(|(e, row)| e * row[0]).sum::<f32>();
-        assert!(mean.abs() < 1e-4 && (first / 400.0).abs() < 1e-4, "{mean} {first}");
-    }
-
-    #[test]
-    fn a_row_of_weight_two_counts_as_two_rows() {
-        let (rows, labels) = sample(300);
-        let mut weights = vec![1.0; 300];
-        weights[7] = 2.0;
-        let (mut twice, mut twice_labels) = (rows.clone(), labels.clone());
-        twice.extend(&rows[21..24]);
-        twice_labels.push(labels[7]);
-        let settings = RankerSettings { steps: 2_000, ..RankerSettings::default() };
-        let once = train_ranker(&rows, 3, &labels, &weights, &settings).unwrap();
-        let doubled = train_ranker(&twice, 3, &twice_labels, &[1.0; 301], &settings).unwrap();
-        assert!((once.weight[0] - doubled.weight[0]).abs() < 1e-3);
-        assert!((once.bias - doubled.bias).abs() < 2e-2);
-    }
-
-    #[test]
-    fn what_does_not_fit_is_a_typed_error() {
-        let train = |rows: &[f32], labels: &[f32], weights: &[f32]| {
-            train_ranker(rows, 1, labels, weights, &RankerSettings::default())
-        };
-        let cases: [(&[f32], &[f32], &[f32]); 6] = [
-            (&[], &[], &[]),
-            (&[1.0], &[1.0, 0.0], &[1.0, 1.0]),
-            (&[f32::NAN], &[1.0], &[1.0]),
-            (&[1.0], &[0.5], &[1.0]),
-            (&[1.0], &[1.0], &[0.0]),
-            (&[1.0], &[1.0], &[f32::NAN]),
-        ];
-        for (rows, labels, weights) in cases {
-            assert!(matches!(train(rows, labels, weights), Err(Error::Data { .. })));
-        }
-        let settings = RankerSettings { steps: 0, ..RankerSettings::default() };
-        let error = train_ranker(&[1.0], 1, &[1.0], &[1.0], &settings).unwrap_err();
-        assert!(matches!(error, Error::Setting { field: "steps", .. }));
-    }
 }

@@ -4,10 +4,10 @@ use std::path::Path;
 
 use super::examples::Fitted;
 use super::neural::EpochRecord;
-use super::{TrainSettings, TrainStep, TrainedRanker};
+use super::{RankerModel, TrainSettings, TrainStep};
 use crate::Result;
 use crate::datasets::Interactions;
-use crate::evaluation::{Evaluation, EvaluationSettings, Scorer, evaluate};
+use crate::evaluation::{Evaluation, EvaluationSettings, Groups, Scorer, evaluate};
 use crate::split::Split;
 
 /// Who listens to a training run, who may stop it, and where it keeps what it goes on from.
@@ -25,6 +25,8 @@ pub struct Session<'a> {
     pub resume: bool,
     /// Whether the model is only to be measured, not shipped.
     pub measures_only: bool,
+    /// The groups that a treatment of the ranker is for.
+    pub groups: Option<&'a Groups>,
     /// Measures, and may keep what it measured.
     pub observer: &'a dyn Observer,
 }
@@ -41,6 +43,7 @@ impl<'a> Session<'a> {
             checkpoints: None,
             resume: false,
             measures_only: false,
+            groups: None,
             observer: &Unobserved,
         }
     }
@@ -71,7 +74,7 @@ pub trait Observer {
     fn ranker(
         &self,
         fitted: &Fitted<'_>,
-        ranker: &TrainedRanker,
+        ranker: &RankerModel,
         split: &Split,
         settings: &TrainSettings,
     ) -> Result<()> {

@@ -3,6 +3,7 @@
 use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
+use super::fairness::Treatment;
 use super::sasrec::SasrecSettings;
 use super::two_tower::{SoftmaxSettings, TwoTowerSettings};
 use super::{Labels, RankerSettings, RetrainSettings, WeakSettings, parallel};
@@ -143,6 +144,8 @@ pub struct TrainSettings {
     pub retraining: RetrainSettings,
     /// The ranker.
     pub ranker: RankerSettings,
+    /// What is done about a ranker that serves groups unequally; needs groups.
+    pub treatment: Treatment,
     /// What the ranker learns from.
     pub labels: Labels,
     /// How it learns from feedback.
@@ -177,6 +180,7 @@ impl Default for TrainSettings {
             softmax_factorization: SoftmaxSettings::default(),
             retraining: RetrainSettings::default(),
             ranker: RankerSettings::default(),
+            treatment: Treatment::None,
             labels: Labels::default(),
             weak: WeakSettings::default(),
             context_weight: 2.0,

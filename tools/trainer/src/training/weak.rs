@@ -74,23 +74,24 @@ pub struct WeakExamples {
     pub rows: Vec<f32>,
     /// The label of each row.
     pub labels: Vec<WeakLabel>,
+    /// Installation and item of each row; the installation is its place in the feedback.
+    pub pairs: Vec<(u32, u32)>,
     /// Labels of items that the catalogue lacks, left out.
     pub unknown_items: u64,
 }
 
-/// Trains the ranker from `showings` as `labels` say.
+/// Makes labelled rows of `showings`, as `labels` say, for the ranker to be trained on.
 ///
 /// # Errors
 /// [`Error::Setting`]; [`Error::Data`] when the feedback has nothing to learn from, see
-/// [`estimate_examination`] and [`weak_labels`]; those of [`train_ranker`].
-pub fn learn(
+/// [`estimate_examination`] and [`weak_labels`].
+pub fn prepare(
     fitted: &Fitted<'_>,
     showings: &Showings,
     labels: Labels,
     settings: &WeakSettings,
-    ranker: &RankerSettings,
     threads: usize,
-) -> Result<(TrainedRanker, WeakRecord, WeakExamples)> {
+) -> Result<(WeakExamples, WeakRecord)> {
     let (examination, labels) = match labels {
         Labels::Choices => {
             return Err(Error::setting("labels", "choices are not learned from feedback"));
@@ -105,7 +106,6 @@ pub fn learn(
         }
     };
     let examples = make(fitted, showings, &labels, threads)?;
-    let trained = train_weak(&examples, ranker, settings.rounds)?;
     let record = WeakRecord {
         showings: showings.showings.len(),
         events: showings.counts,
@@ -113,7 +113,7 @@ pub fn learn(
         labels: labels.counts,
         unknown_items: examples.unknown_items,
     };
-    Ok((trained, record, examples))
+    Ok((examples, record))
 }
 
 /// Makes the feature row of each label.
@@ -139,6 +139,7 @@ pub fn make(
     for part in parts {
         all.rows.extend(part.rows);
         all.labels.extend(part.labels);
+        all.pairs.extend(part.pairs);
         all.unknown_items += part.unknown_items;
     }
     Ok(all)
@@ -165,6 +166,12 @@ impl Names {
             users: find(&showings.installations, &users),
         }
     }
+}
+
+/// The user of the data whom each installation's pseudonym names, if any.
+#[must_use]
+pub fn users(fitted: &Fitted<'_>, showings: &Showings) -> Vec<Option<u32>> {
+    Names::new(fitted, showings).users
 }
 
 /// The showings of one installation and its labels.
@@ -239,6 +246,7 @@ fn of_installation(
             let score = dot(vector, &fitted.fold_in.items[begin..begin + vector.len()]);
             made.rows.extend(rows.row(item, score));
             made.labels.push(*label);
+            made.pairs.push((installation, item));
         }
         chosen.extend(choices(names, user, showing, context));
     }

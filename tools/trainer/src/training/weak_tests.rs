@@ -43,8 +43,9 @@ fn examples(lists: usize, skips: impl Fn(usize) -> (f64, Option<f64>)) -> WeakEx
         let examination = uncertain.filter(|_| !clicked);
         WeakLabel { showing: 0, slot: 0, positive: clicked, weight, examination }
     };
-    let labels = slots.into_iter().map(label).collect();
-    WeakExamples { rows, labels, unknown_items: 0 }
+    let labels: Vec<WeakLabel> = slots.into_iter().map(label).collect();
+    let pairs = vec![(0, 0); labels.len()];
+    WeakExamples { rows, labels, pairs, unknown_items: 0 }
 }
 
 fn error(trained: &TrainedRanker) -> f64 {
@@ -194,11 +195,11 @@ fn the_number_of_threads_changes_no_row_and_choices_are_not_learned_from_feedbac
     with_fitted(&data, &plan, |fitted| {
         let made = |threads| make(fitted, &showings, &labels, threads).unwrap();
         assert_eq!(made(1), made(3));
-        let (weak, ranker) = (WeakSettings::default(), ranker());
-        let refused = learn(fitted, &showings, Labels::Choices, &weak, &ranker, 1).unwrap_err();
+        let weak = WeakSettings::default();
+        let refused = prepare(fitted, &showings, Labels::Choices, &weak, 1).unwrap_err();
         assert!(matches!(refused, Error::Setting { field: "labels", .. }), "{refused}");
         // Nothing of these showings was clicked, so that nothing tells what was looked at.
-        let refused = learn(fitted, &showings, Labels::Debiased, &weak, &ranker, 1).unwrap_err();
+        let refused = prepare(fitted, &showings, Labels::Debiased, &weak, 1).unwrap_err();
         assert!(matches!(refused, Error::Data { .. }), "{refused}");
     });
 }

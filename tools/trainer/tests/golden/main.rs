@@ -6,6 +6,7 @@
 
 mod amazon_games;
 mod data;
+mod fairness;
 mod layouts;
 mod lenskit;
 mod matrix_factorization;

@@ -24,7 +24,7 @@ fn measured(name: &str, data: &Interactions, dimensions: usize) -> Metrics {
     let settings = TrainSettings { ials, ..TrainSettings::default() };
     let model = train(data, &plan("exclude"), &settings, &|_, _, _| {}).unwrap();
     let (metrics, ranker) = (model.metrics.unwrap(), model.ranker.unwrap());
-    eprintln!("{name}: {:?}, {} choices", ranker.weight, model.ranker_positives);
+    eprintln!("{name}: {:?}, {} choices", ranker.tensors(), model.ranker_positives);
     let rows = [Some(&metrics.popularity), metrics.fold_in.as_ref(), metrics.ranker.as_ref()];
     for found in rows.into_iter().flatten() {
         eprintln!("  HR@10 {:.4}, NDCG@10 {:.4}", found.hit_rate, found.ndcg);

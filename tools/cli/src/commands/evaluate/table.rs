@@ -125,7 +125,8 @@ pub(super) fn run(asked: &Evaluate, output: Output) -> Result<()> {
     let (rule, evaluation) = (table.rule(), table.evaluation(seed, threads));
     let bootstrap = asked.run.bootstrap(seed, threads);
     let grouping = |results: &[UserResult]| asked.run.grouping(&dataset, &plan, results);
-    let measuring = Measuring::new(bootstrap, &grouping, None);
+    let groups = asked.run.fairness(&dataset)?;
+    let measuring = Measuring::new(bootstrap, &grouping, None).with_groups(groups.as_ref());
     let mut models = Vec::new();
     for model in &table.models {
         let model = table.with_options(model, seed);
@@ -152,7 +153,8 @@ pub(super) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         probe(&mut record, &parts)?;
     }
     let folder = runs::write(&record, &measured, &dataset, asked.run.run.as_deref())?;
-    let text = format!("{}run in {}\n", text(&record), folder.display());
+    let fairness = runs::fairness_text(&measured);
+    let text = format!("{}{fairness}run in {}\n", text(&record), folder.display());
     output.print(&record, &text)
 }
 
@@ -199,6 +201,7 @@ fn measure(
         metrics: Default::default(),
         groups: Vec::new(),
         exposure: None,
+        fairness: None,
     };
     let settings = json!(chosen);
     Ok(ModelRun { report, settings, tuning, curves, calibration: None, seconds: Some(seconds) })

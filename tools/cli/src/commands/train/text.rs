@@ -6,7 +6,7 @@ use noctule_trainer::clicks::ExaminationSource;
 use noctule_trainer::evaluation::Protocol;
 use noctule_trainer::export::TrainingRecord;
 use noctule_trainer::training::neural::EpochRecord;
-use noctule_trainer::training::{Metrics, TrainStep, WeakRecord};
+use noctule_trainer::training::{Metrics, TrainStep, UNTREATED, WeakRecord};
 
 use crate::output::grouped;
 
@@ -94,6 +94,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         ("popularity", Some(&metrics.popularity)),
         ("context popularity", Some(&metrics.context_popularity)),
         ("fold-in", metrics.fold_in.as_ref()),
+        (UNTREATED, metrics.untreated.as_ref()),
         ("ranker", metrics.ranker.as_ref()),
         ("sasrec", metrics.sasrec.as_ref()),
         ("two_tower", metrics.two_tower.as_ref()),
@@ -105,7 +106,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         if text.is_empty() {
             let (k, users) = (measured.k, grouped(measured.users as u64));
             text.push_str(&format!(
-                "on the last choice of {users} users, {}\n{:<22} {:>8} {:>8} {:>8}\n",
+                "on the last choice of {users} users, {}\n{:<23} {:>8} {:>8} {:>8}\n",
                 ranked_text(measured.protocol),
                 "",
                 format!("HR@{k}"),
@@ -114,7 +115,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
             ));
         }
         text.push_str(&format!(
-            "{name:<22} {:>8.4} {:>8.4} {:>8.4}\n",
+            "{name:<23} {:>8.4} {:>8.4} {:>8.4}\n",
             measured.hit_rate, measured.ndcg, measured.mrr
         ));
     }

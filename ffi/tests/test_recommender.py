@@ -127,15 +127,24 @@ class WithoutRelease(RecommenderTest):
 
     def test_a_file_that_is_no_database_is_refused_and_kept(self):
         directory = self.scratch / "other"
-        Recommender.open(self.config(directory=str(directory))).close()
-        (database,) = directory.glob("*.sqlite")
-        for leftover in directory.glob(database.name + "-*"):
-            leftover.unlink()
+        directory.mkdir()
+        database = directory / "noctule.sqlite"
         database.write_bytes(b"no database " * 1_000)
         with self.assertRaises(RecommenderError.Storage) as caught:
             Recommender.open(self.config(directory=str(directory)))
         self.assertIn(database.name, caught.exception.reason)
         self.assertEqual(database.read_bytes(), b"no database " * 1_000)
+
+    def test_a_profile_whose_database_is_spoiled_begins_anew_and_says_what_is_lost(self):
+        self.like("luna")
+        self.recommender.close()
+        (database,) = (self.scratch / "profile").glob("*.sqlite")
+        database.write_bytes(b"no database " * 1_000)
+        recommender = Recommender.open(self.config())
+        status = recommender.status()
+        self.assertEqual((status.lost, status.recorded), (1, 1))
+        self.assertIn("made anew", status.damaged[0])
+        recommender.close()
 
     def like(self, item):
         return self.recommender.record([FeedbackEvent(kind=EventKind.LIKE(), item=item)])

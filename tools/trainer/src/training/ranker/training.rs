@@ -46,7 +46,7 @@ pub struct RankerRun<'a> {
 ///
 /// # Errors
 /// [`Error::Setting`]; [`Error::Data`] for rows, labels or weights that do not fit; those of
-/// [`fit`]: [`Error::Unstable`], [`Error::Interrupted`], [`Error::Checkpoint`].
+/// [`fit()`]: [`Error::Unstable`], [`Error::Interrupted`], [`Error::Checkpoint`].
 pub fn train_network(
     rows: LabelledRows<'_>,
     settings: &RankerSettings,

@@ -28,6 +28,13 @@ const TABLES: [(&str, &str); 14] = [
 /// As many of the first of these say what may leave the device, and as whom.
 const DECIDING: usize = 4;
 
+/// Rows of one table that are read, at most: pages that lead to each other have no end.
+const ROWS_MAX: u64 = 1_000_000;
+/// Ranges of events that are tried, at most: some for each event that a profile keeps.
+const RANGES_MAX: u32 = 250_000;
+/// By so much the mark is behind at most: one call of recording.
+const BEHIND_MARK: u64 = 100_000;
+
 /// How much of it was kept.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Kept {
@@ -71,8 +78,11 @@ pub(super) fn copy(connection: &mut Connection, damaged: &Path, mark: u64) -> Re
     } else {
         kept.events_gone = (last + 1).saturating_sub(first);
     }
-    let sql = "UPDATE recorder SET lost = lost + ?1, last_sequence = max(last_sequence, ?2)";
-    transaction.execute(sql, params![kept.events_gone, last]).map_err(failed())?;
+    // A number beyond all that were used rots like the rest, and would leave none for what comes.
+    let sql = "UPDATE recorder SET lost = min(lost, ?3) + ?1, \
+               last_sequence = max(min(last_sequence, ?3), ?2)";
+    let values = params![kept.events_gone, last, highest(mark)];
+    transaction.execute(sql, values).map_err(failed())?;
     transaction.commit().map_err(failed())?;
     Ok(kept)
 }
@@ -106,7 +116,13 @@ fn copy_events(
 ) -> rusqlite::Result<()> {
     let select = "SELECT * FROM events WHERE sequence BETWEEN ?1 AND ?2 ORDER BY sequence";
     let mut waiting = if first <= last { vec![(first, last)] } else { Vec::new() };
+    let mut tried = 0;
     while let Some((first, last)) = waiting.pop() {
+        tried += 1;
+        if tried > RANGES_MAX {
+            kept.events_gone += last - first + 1;
+            continue;
+        }
         let copied = copy_rows(damaged, new, "events", select, &[first, last])?;
         kept.rows += copied.rows;
         kept.events_gone += copied.refused;
@@ -153,7 +169,7 @@ fn copy_rows(
     let Some(mut rows) = readable(query.query(rusqlite::params_from_iter(arguments)))? else {
         return Ok(copied);
     };
-    loop {
+    while copied.rows + copied.refused < ROWS_MAX {
         let values = match readable(rows.next())? {
             None => return Ok(copied),
             Some(None) => return Ok(Copied { to_the_end: true, ..copied }),
@@ -179,6 +195,7 @@ fn copy_rows(
             Err(error) => return Err(error),
         }
     }
+    Ok(copied)
 }
 
 /// The numbers of the first and the last event, as far as they can be told.
@@ -192,7 +209,12 @@ fn ends(damaged: &Connection, mark: u64) -> rusqlite::Result<(u64, u64)> {
         return Ok((1, 0));
     }
     let first = end("min")?.flatten().unwrap_or(1);
-    Ok((first, last.flatten().unwrap_or(mark)))
+    Ok((first, last.flatten().unwrap_or(mark).min(highest(mark))))
+}
+
+/// The highest number that an event can have; without a mark nothing tells.
+fn highest(mark: u64) -> u64 {
+    if mark == 0 { u64::from(u32::MAX) } else { mark.saturating_add(BEHIND_MARK) }
 }
 
 /// Whether nothing is wrong with a table.

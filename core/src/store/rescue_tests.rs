@@ -173,3 +173,27 @@ fn a_database_that_is_whole_is_no_longer_under_suspicion() {
     assert!(!mark::is_suspect(&lock));
     assert_eq!((store.take_rescued(), events(&store).unwrap()), (None, (EVENTS, 0)));
 }
+
+#[test]
+fn a_number_beyond_all_that_were_used_is_not_gone_on_from() {
+    let scratch = tempfile::tempdir().unwrap();
+    profile(scratch.path());
+    let connection = Connection::open(scratch.path().join(FILE)).unwrap();
+    let sql = "INSERT INTO events (sequence, id, at_ms, kind, item, stamp) \
+               VALUES (?1, ?2, 5, 'like', 'item-x', 1)";
+    connection.execute(sql, params![i64::MAX - 1, [7_u8; 16]]).unwrap();
+    connection.execute("UPDATE recorder SET last_sequence = ?1", [i64::MAX - 1]).unwrap();
+    connection.close().unwrap();
+    spoil(scratch.path(), page_of_events(scratch.path()));
+    let store = Store::open(scratch.path()).unwrap();
+    assert!(events(&store).is_err_and(|error| error.is_database_damage()));
+    drop(store);
+    let store = Store::open(scratch.path()).unwrap();
+    let (kept, lost) = events(&store).unwrap();
+    assert!(kept < EVENTS && lost < 200, "{kept} kept, {lost} lost");
+    let last = store.read(|connection| {
+        let sql = "SELECT last_sequence FROM recorder";
+        connection.query_row(sql, [], |row| row.get::<_, u64>(0)).map_err(Error::storage("test"))
+    });
+    assert!(last.unwrap() <= EVENTS + 100_000);
+}

@@ -192,8 +192,7 @@ fn evicted(facts: &Facts) -> Option<Finding> {
 
 fn lost(facts: &Facts) -> Option<Finding> {
     let lost = facts.status.lost;
-    let text =
-        format!("{lost} events were recorded and are gone: the database lost its newest part");
+    let text = format!("{lost} events were recorded and are gone: the database was damaged");
     let found = found(Level::Problem, "feedback", text).advise(
         "A drive that lost power or wears out does this. The numbers of the events are not used \
          again, so the audit of the collector shows the gap.",

@@ -9,6 +9,9 @@ mod sources;
 #[cfg(test)]
 mod tests;
 
+use std::cmp::Ordering;
+use std::collections::HashMap;
+
 pub use needed::needed;
 pub use similar::similar;
 pub use sources::{Generator, Sources};
@@ -20,6 +23,9 @@ use crate::scoring::{ItemMatrix, top_k};
 
 /// The number attribute that says since when an item is in the catalogue, Unix milliseconds.
 pub const ADDED_ATTRIBUTE: &str = "added_ms";
+
+/// Items of which one look tells whether any may be among the most popular.
+const BLOCK: usize = 64;
 
 /// Places for items that may turn out not to be among the best, for budgets of a few.
 const SPARE_MIN: usize = 64;
@@ -100,28 +106,30 @@ pub fn generate(wanted: &Wanted<'_>) -> Result<Found> {
 
 /// Items in the order in which they were found first.
 struct Union {
-    /// The place in `found` by item, from 1; 0 for an item that is not there.
-    places: Vec<u32>,
+    items: usize,
+    /// The place in `found` by item.
+    places: HashMap<u32, usize>,
     found: Found,
 }
 
 impl Union {
     fn new(items: usize) -> Self {
-        Self { places: vec![0; items], found: Found::default() }
+        Self { items, places: HashMap::new(), found: Found::default() }
     }
 
     fn add(&mut self, generator: Generator, indices: impl Iterator<Item = u32>) {
-        for index in indices {
-            let Some(place) = self.places.get_mut(index as usize) else { continue };
-            if *place == 0 {
-                if self.found.indices.len() == CANDIDATES_MAX {
-                    continue;
+        for index in indices.filter(|index| (*index as usize) < self.items) {
+            let place = match self.places.get(&index) {
+                Some(place) => *place,
+                None if self.found.indices.len() == CANDIDATES_MAX => continue,
+                None => {
+                    self.found.indices.push(index);
+                    self.found.sources.push(Sources::default());
+                    self.places.insert(index, self.found.indices.len() - 1);
+                    self.found.indices.len() - 1
                 }
-                self.found.indices.push(index);
-                self.found.sources.push(Sources::default());
-                *place = self.found.indices.len() as u32;
-            }
-            self.found.sources[*place as usize - 1].add(generator);
+            };
+            self.found.sources[place].add(generator);
         }
     }
 }
@@ -129,9 +137,21 @@ impl Union {
 /// The `count` eligible items of the largest popularity, best first; ties by index.
 #[must_use]
 pub fn most_popular(popularity: &[f32], eligible: &[bool], count: usize) -> Vec<u32> {
-    let pairs = (0u32..).zip(popularity.iter().zip(eligible));
-    let pairs = pairs.filter(|(_, (_, eligible))| **eligible);
-    best_of(pairs.map(|(index, (share, _))| (index, f64::from(*share))), count)
+    let mut best = Best::new(count);
+    let blocks = popularity.chunks(BLOCK).zip(eligible.chunks(BLOCK));
+    for (first, (shares, eligible)) in (0u32..).step_by(BLOCK).zip(blocks) {
+        // Most blocks hold nothing that is better than the least of the best: one pass of vector
+        // instructions tells.
+        let least = best.least().map_or(f32::NEG_INFINITY, |least| least as f32);
+        if !shares.iter().fold(false, |any, share| any | (*share > least)) {
+            continue;
+        }
+        let pairs = (first..).zip(shares.iter().zip(eligible));
+        for (index, (share, _)) in pairs.filter(|(_, (share, fits))| **fits && **share > least) {
+            best.offer((index, f64::from(*share)));
+        }
+    }
+    best.in_order()
 }
 
 /// The `count` eligible items that were added last, at most `window` milliseconds before `now` and
@@ -150,29 +170,53 @@ pub fn newest(
 }
 
 /// The `count` items of the largest value, best first; ties by index.
+fn best_of(items: impl Iterator<Item = (u32, f64)>, count: usize) -> Vec<u32> {
+    let mut best = Best::new(count);
+    items.for_each(|item| best.offer(item));
+    best.in_order()
+}
+
+/// The `count` items of the largest value, offered in the order of their indices.
 ///
 /// Holds no more than twice as many at a time: when these are full, the better half stays, and what
 /// is no better than the least of them is passed over from there on.
-fn best_of(items: impl Iterator<Item = (u32, f64)>, count: usize) -> Vec<u32> {
-    if count == 0 {
-        return Vec::new();
+struct Best {
+    count: usize,
+    kept: Vec<(u32, f64)>,
+    least: Option<(u32, f64)>,
+}
+
+impl Best {
+    fn new(count: usize) -> Self {
+        Self { count, kept: Vec::new(), least: None }
     }
-    let order = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0));
-    let room = count.saturating_mul(2).max(SPARE_MIN);
-    let mut best: Vec<(u32, f64)> = Vec::new();
-    let mut least: Option<(u32, f64)> = None;
-    for item in items {
-        if least.is_some_and(|least| order(&item, &least).is_gt()) {
-            continue;
+
+    fn order(a: &(u32, f64), b: &(u32, f64)) -> Ordering {
+        b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0))
+    }
+
+    /// The value that must be exceeded, once as many are known.
+    fn least(&self) -> Option<f64> {
+        if self.count == 0 { Some(f64::INFINITY) } else { self.least.map(|(_, value)| value) }
+    }
+
+    fn offer(&mut self, item: (u32, f64)) {
+        let worse = |least: (u32, f64)| Self::order(&item, &least).is_gt();
+        if self.count == 0 || self.least.is_some_and(worse) {
+            return;
         }
-        best.push(item);
-        if best.len() == room {
-            best.select_nth_unstable_by(count - 1, order);
-            best.truncate(count);
-            least = best.last().copied();
+        self.kept.push(item);
+        if self.kept.len() == self.count.saturating_mul(2).max(SPARE_MIN) {
+            self.kept.select_nth_unstable_by(self.count - 1, Self::order);
+            self.kept.truncate(self.count);
+            self.least = self.kept.last().copied();
         }
     }
-    best.sort_unstable_by(order);
-    best.truncate(count);
-    best.into_iter().map(|(index, _)| index).collect()
+
+    /// The items, best first; ties by index.
+    fn in_order(mut self) -> Vec<u32> {
+        self.kept.sort_unstable_by(Self::order);
+        self.kept.truncate(self.count);
+        self.kept.into_iter().map(|(index, _)| index).collect()
+    }
 }

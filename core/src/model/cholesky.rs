@@ -74,6 +74,30 @@ pub fn solve(factor: &[f64], n: usize, b: &mut [f64]) {
     }
 }
 
+/// Solves A X = B for the factor U of A. `b` holds so many `columns` of right-hand sides, row by
+/// row, and becomes X: the inner loop runs along a row, which vector units like.
+pub fn solve_many(factor: &[f64], n: usize, b: &mut [f64], columns: usize) {
+    if columns == 0 {
+        return;
+    }
+    for i in 0..n {
+        let (head, tail) = b[i * columns..n * columns].split_at_mut(columns);
+        let row = &factor[i * n + i..(i + 1) * n];
+        head.iter_mut().for_each(|value| *value /= row[0]);
+        for (values, u) in tail.chunks_exact_mut(columns).zip(&row[1..]) {
+            values.iter_mut().zip(&*head).for_each(|(value, known)| *value -= u * known);
+        }
+    }
+    for i in (0..n).rev() {
+        let (head, tail) = b[i * columns..n * columns].split_at_mut(columns);
+        let row = &factor[i * n + i..(i + 1) * n];
+        for (known, u) in tail.chunks_exact(columns).zip(&row[1..]) {
+            head.iter_mut().zip(known).for_each(|(value, known)| *value -= u * known);
+        }
+        head.iter_mut().for_each(|value| *value /= row[0]);
+    }
+}
+
 /// The upper triangle of `matrix` += weight * row rowᵀ.
 pub fn add_outer(matrix: &mut [f64], n: usize, weight: f64, row: &[f64]) {
     for i in 0..n {
@@ -136,6 +160,26 @@ mod tests {
             for i in 0..n {
                 let left: f64 = (0..n).map(|j| matrix[i * n + j] * x[j]).sum();
                 prop_assert!((left - b[i]).abs() < 1e-9, "row {}: {} and {}", i, left, b[i]);
+            }
+        }
+
+        #[test]
+        fn many_right_hand_sides_are_solved_as_each_alone(
+            n in 1usize..9,
+            columns in 0usize..6,
+            values in prop::collection::vec(-2.0f64..2.0, 8 * 8 + 8 * 5),
+        ) {
+            let mut u = positive_definite(n, &values[..n * n]);
+            factor(&mut u, n).unwrap();
+            let b = &values[64..64 + n * columns];
+            let mut many = b.to_vec();
+            solve_many(&u, n, &mut many, columns);
+            for column in 0..columns {
+                let mut alone: Vec<f64> = (0..n).map(|i| b[i * columns + column]).collect();
+                solve(&u, n, &mut alone);
+                for (i, value) in alone.iter().enumerate() {
+                    prop_assert!((many[i * columns + column] - value).abs() < 1e-9);
+                }
             }
         }
 

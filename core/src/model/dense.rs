@@ -6,6 +6,9 @@ use super::tensors::ModelTensors;
 use crate::base::{Error, Result};
 use crate::release::Nonlinearity;
 
+/// Values of a row that are added one by one.
+const FEW: usize = 4;
+
 /// Weighted sums of the inputs, each with a bias.
 #[derive(Debug, Clone)]
 pub(super) struct Dense {
@@ -55,6 +58,39 @@ impl Dense {
         Ok(out)
     }
 
+    /// The outputs for the rows of `input` less the bias. A row of zeros but for a few values costs
+    /// an addition of as many rows of weights.
+    pub(super) fn products(&self, input: &[f32]) -> Result<Vec<f32>> {
+        let (inputs, outputs) = (self.inputs, self.bias.len());
+        let rows = input.len() / inputs;
+        let mut out = vec![0.0; rows * outputs];
+        let (mut full, mut places) = (Vec::new(), Vec::new());
+        for (place, row) in input.chunks_exact(inputs).enumerate() {
+            let values = row.iter().enumerate().filter(|(_, value)| **value != 0.0);
+            if values.clone().nth(FEW).is_some() {
+                full.extend_from_slice(row);
+                places.push(place);
+                continue;
+            }
+            let to = &mut out[place * outputs..(place + 1) * outputs];
+            for (at, value) in values {
+                let weights = &self.weight[at * outputs..(at + 1) * outputs];
+                to.iter_mut().zip(weights).for_each(|(to, weight)| *to += value * weight);
+            }
+        }
+        let mut products = vec![0.0; places.len() * outputs];
+        self.add_products(&mut products, &full, places.len())?;
+        for (place, products) in places.into_iter().zip(products.chunks_exact(outputs)) {
+            out[place * outputs..(place + 1) * outputs].copy_from_slice(products);
+        }
+        Ok(out)
+    }
+
+    /// Values of a row of outputs.
+    pub(super) fn outputs(&self) -> usize {
+        self.bias.len()
+    }
+
     /// Adds the outputs for `input` to the rows of `to`.
     pub(super) fn add_to(&self, to: &mut [f32], input: &[f32]) -> Result<()> {
         for row in to.chunks_exact_mut(self.bias.len()) {
@@ -95,6 +131,20 @@ mod tests {
                 prop_assert!((value - sum - [0.5, -0.5][output]).abs() < 1e-5);
             }
         }
+    }
+
+    #[test]
+    fn products_are_the_outputs_less_the_bias_for_full_rows_and_for_those_of_few_values() {
+        let weight: Vec<f32> = (0u8..16).map(|at| f32::from(at) * 0.25 - 1.0).collect();
+        let dense = Dense::new(&weight, vec![0.5, -0.5], 8).unwrap();
+        let full: Vec<f32> = (0u8..8).map(|at| f32::from(at) - 2.5).collect();
+        let mut input = [full.clone(), vec![0.0; 8], full].concat();
+        input[8 + 3] = 2.0;
+        let (products, outputs) = (dense.products(&input).unwrap(), dense.forward(&input).unwrap());
+        for (at, (product, output)) in products.iter().zip(&outputs).enumerate() {
+            assert!((product + [0.5, -0.5][at % 2] - output).abs() < 1e-5, "{at}");
+        }
+        assert_ne!(products[2], products[0]);
     }
 
     #[test]

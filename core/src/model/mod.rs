@@ -27,9 +27,11 @@ mod tests;
 pub mod two_tower;
 pub mod user_vector;
 
+pub(crate) use arithmetic::dot;
 pub use encoder::{Observation, UserEncoder};
 pub use fold_in::{FoldIn, Workspace};
 pub use gram::gram;
+pub(crate) use product::dot_products;
 pub use ranker::Ranker;
 pub use recommender::Recommender;
 pub use sasrec::Sasrec;

@@ -49,6 +49,24 @@ impl UserVector {
         self.pulls.chunks_exact(d).map(|pull| part(pull) as f32).collect()
     }
 
+    /// What each of the first `count` observations adds to the vector, A⁻¹ `w_i t_i y_i`, one row
+    /// each. The rows of all observations sum to it. Fewer rows when there are fewer observations.
+    #[must_use]
+    pub fn components(&self, count: usize) -> Vec<f32> {
+        let d = self.vector.len();
+        let count = count.min(self.observations());
+        let mut columns = vec![0.0; d * count];
+        for (at, pull) in self.pulls.chunks_exact(d.max(1)).take(count).enumerate() {
+            pull.iter().enumerate().for_each(|(row, value)| columns[row * count + at] = *value);
+        }
+        cholesky::solve_many(&self.factor, d, &mut columns, count);
+        let mut rows = vec![0.0; count * d];
+        for (at, row) in rows.chunks_exact_mut(d.max(1)).enumerate() {
+            row.iter_mut().enumerate().for_each(|(to, v)| *v = columns[to * count + at] as f32);
+        }
+        rows
+    }
+
     /// What the observation in place `index` adds to the vector: A⁻¹ `w_i t_i y_i`. These sum to
     /// it. Zeros where there is no such observation.
     #[must_use]
@@ -97,6 +115,10 @@ mod tests {
                     let component = user.component(at);
                     let product: f32 = component.iter().zip(item).map(|(x, y)| x * y).sum();
                     prop_assert!((product - part).abs() <= 1e-4 * size.max(1e-2));
+                    let all = user.components(history);
+                    for (one, other) in component.iter().zip(&all[at * d..]) {
+                        prop_assert!((one - other).abs() <= 1e-5 * (1.0 + one.abs()));
+                    }
                 }
             }
         }

@@ -60,11 +60,10 @@ impl SlateMaker<'_> {
             return Ok(Arc::clone(known));
         }
         let stranger = model.encoder.encode(&[], index)?.vector;
-        let history = self.history(context, matrix)?;
         let exact = matches!(model.encoder, UserEncoder::FoldIn(_));
-        let sampled = if exact || history.seen.is_empty() {
-            None
-        } else {
+        let history = if exact { None } else { Some(self.history(context, matrix)?) };
+        let history = history.filter(|history| !history.seen.is_empty());
+        let sampled = if let Some(history) = history {
             let whose = if is_sequence { "" } else { context.id.as_str() };
             let seed = Seed(self.profile.seed).derive(&["history", whose]);
             let ends = (&stranger[..], &user.vector.vector[..]);
@@ -72,6 +71,8 @@ impl SlateMaker<'_> {
                 Ok(model.encoder.encode(&history.observations(some), index)?.vector)
             };
             Some(sample(&history, is_sequence, ends, &mut SeededRandom::new(seed), encode)?)
+        } else {
+            None
         };
         let found = Arc::new(Attribution { stranger, sampled });
         if is_sequence {

@@ -7,8 +7,10 @@
 
 use std::ops::Range;
 
+use crate::model::dot;
 use crate::ranking::Feature;
 use crate::reasons::ReasonKind;
+use crate::reasons::coalitions::GROUPS_MAX;
 
 /// The background of one slate.
 pub(super) struct Background<'a> {
@@ -21,6 +23,8 @@ pub(super) struct Background<'a> {
     shift: Vec<f32>,
     /// The mean vector of the candidates.
     mean: Vec<f32>,
+    /// Whether an item's vector is worth anything to a stranger.
+    items_count: bool,
 }
 
 impl<'a> Background<'a> {
@@ -35,17 +39,21 @@ impl<'a> Background<'a> {
     ) -> Self {
         let width = spans.last().map_or(0, |span| span.end);
         let row = mean(rows.chunks_exact(width.max(1)), width);
+        let items_count =
+            features.contains(&Feature::Item) || stranger.iter().any(|value| *value != 0.0);
+        let vectors = vectors.filter(|_| items_count);
         let shift = user.iter().zip(stranger).map(|(user, stranger)| user - stranger).collect();
         let stranger = stranger.to_vec();
-        let mut background =
-            Self { features, spans, row, mean: mean(vectors, user.len()), stranger, shift };
+        let mean = mean(vectors, user.len());
+        let mut background = Self { features, spans, row, mean, stranger, shift, items_count };
         background.set_strangers_part();
         background
     }
 
     /// What depends on the user's vector is that of a stranger and the mean item.
     fn set_strangers_part(&mut self) {
-        let from_stranger = self.user_adds(&self.stranger, &self.mean);
+        let mut from_stranger = Vec::with_capacity(self.row.len());
+        self.append_user_adds(&self.stranger, &self.mean, &mut from_stranger);
         for (feature, span) in self.features.iter().zip(&self.spans) {
             if matches!(feature, Feature::FoldIn | Feature::User | Feature::Cross) {
                 self.row[span.clone()].copy_from_slice(&from_stranger[span.clone()]);
@@ -53,16 +61,27 @@ impl<'a> Background<'a> {
         }
     }
 
-    /// The groups of the slot with this `row` and `vector` and what each adds, those that add
-    /// nothing left out but for features of a kind of their own. The history is called
-    /// [`ReasonKind::OtherHistory`].
-    pub(super) fn groups(&self, row: &[f32], vector: &[f32]) -> Vec<(ReasonKind, Vec<f32>)> {
-        let item = ReasonKind::Feature(Feature::Item.name().to_owned());
-        let mut groups = vec![
-            (ReasonKind::OtherHistory, self.user_adds(&self.shift, vector)),
-            (item, self.item_adds(vector)),
-        ];
-        groups.retain(|(_, added)| added.iter().any(|value| *value != 0.0));
+    /// The groups of the slot with this `row` and `vector`, those that add nothing left out but for
+    /// features of a kind of their own. The history is called [`ReasonKind::OtherHistory`]. What
+    /// each adds to a row is appended to `added`.
+    pub(super) fn groups(
+        &self,
+        row: &[f32],
+        vector: &[f32],
+        added: &mut Vec<f32>,
+    ) -> Vec<ReasonKind> {
+        let mut kinds = Vec::with_capacity(GROUPS_MAX);
+        let begin = added.len();
+        self.append_user_adds(&self.shift, vector, added);
+        if keep_last(added, row.len()) {
+            kinds.push(ReasonKind::OtherHistory);
+        }
+        if self.items_count {
+            self.append_item_adds(vector, added);
+            if keep_last(added, row.len()) {
+                kinds.push(ReasonKind::Feature(Feature::Item.name().to_owned()));
+            }
+        }
         for (feature, span) in self.features.iter().zip(&self.spans) {
             let kind = match feature {
                 Feature::ContextPopularity => ReasonKind::PopularInContext,
@@ -71,38 +90,44 @@ impl<'a> Background<'a> {
                 // Of the other features, that of the context is the same throughout the slate.
                 _ => continue,
             };
-            let known = groups.iter().position(|(known, _)| *known == kind);
+            let known = kinds.iter().position(|known| *known == kind);
             let at = known.unwrap_or_else(|| {
-                groups.push((kind, vec![0.0; row.len()]));
-                groups.len() - 1
+                kinds.push(kind);
+                added.resize(added.len() + row.len(), 0.0);
+                kinds.len() - 1
             });
             for place in span.clone() {
-                groups[at].1[place] = row[place] - self.row[place];
+                added[begin + at * row.len() + place] = row[place] - self.row[place];
             }
         }
-        groups
+        kinds
     }
 
-    /// What a user's vector adds to the row of an item with `vector`.
-    pub(super) fn user_adds(&self, user: &[f32], vector: &[f32]) -> Vec<f32> {
-        let mut added = vec![0.0; self.row.len()];
+    /// Appends what a user's vector adds to the row of an item with `vector`.
+    pub(super) fn append_user_adds(&self, user: &[f32], vector: &[f32], added: &mut Vec<f32>) {
+        let begin = added.len();
+        added.resize(begin + self.row.len(), 0.0);
+        let added = &mut added[begin..];
         for (feature, span) in self.features.iter().zip(&self.spans) {
-            let to = added[span.clone()].iter_mut();
-            let products = user.iter().zip(vector).map(|(x, y)| x * y);
+            let to = &mut added[span.clone()];
             match feature {
-                Feature::FoldIn => to.for_each(|to| *to = products.clone().sum()),
-                Feature::User => to.zip(user).for_each(|(to, x)| *to = *x),
-                Feature::Cross => to.zip(products).for_each(|(to, product)| *to = product),
+                Feature::FoldIn => to.fill(dot(user, vector)),
+                Feature::User => to.copy_from_slice(user),
+                Feature::Cross => {
+                    let products = user.iter().zip(vector).map(|(x, y)| x * y);
+                    to.iter_mut().zip(products).for_each(|(to, product)| *to = product);
+                }
                 _ => {}
             }
         }
-        added
     }
 
-    /// What an item's vector adds to a stranger's row.
-    fn item_adds(&self, vector: &[f32]) -> Vec<f32> {
+    /// Appends what an item's vector adds to a stranger's row.
+    fn append_item_adds(&self, vector: &[f32], added: &mut Vec<f32>) {
         let beyond: Vec<f32> = vector.iter().zip(&self.mean).map(|(y, mean)| y - mean).collect();
-        let mut added = vec![0.0; self.row.len()];
+        let begin = added.len();
+        added.resize(begin + self.row.len(), 0.0);
+        let added = &mut added[begin..];
         for (feature, span) in self.features.iter().zip(&self.spans) {
             let to = added[span.clone()].iter_mut();
             let products = self.stranger.iter().zip(&beyond).map(|(x, y)| x * y);
@@ -113,7 +138,6 @@ impl<'a> Background<'a> {
                 _ => {}
             }
         }
-        added
     }
 
     /// What each dimension of a user's vector is worth to a linear ranker of `weights`, for an item
@@ -133,6 +157,16 @@ impl<'a> Background<'a> {
         }
         direction
     }
+}
+
+/// Whether the last row of `width` values says anything; it is taken away otherwise.
+fn keep_last(rows: &mut Vec<f32>, width: usize) -> bool {
+    let begin = rows.len() - width;
+    let says = rows[begin..].iter().any(|value| *value != 0.0);
+    if !says {
+        rows.truncate(begin);
+    }
+    says
 }
 
 /// The mean of `rows` of `width` values; zeros when there are none.
@@ -190,11 +224,13 @@ mod tests {
             let mut means = std::collections::HashMap::<String, f32>::new();
             for (row, vector) in rows.chunks_exact(width.max(1)).zip(each()) {
                 let mut sum = background.row.clone();
-                let groups = background.groups(row, vector);
-                prop_assert!(groups.len() <= crate::reasons::coalitions::GROUPS_MAX);
-                for (kind, added) in groups {
-                    sum.iter_mut().zip(&added).for_each(|(sum, added)| *sum += added);
-                    if kind != ReasonKind::OtherHistory {
+                let mut rows = vec![7.0; 2];
+                let kinds = background.groups(row, vector, &mut rows);
+                prop_assert!(kinds.len() <= GROUPS_MAX);
+                prop_assert_eq!(rows.len(), 2 + kinds.len() * width);
+                for (kind, added) in kinds.iter().zip(rows[2..].chunks(width.max(1))) {
+                    sum.iter_mut().zip(added).for_each(|(sum, added)| *sum += added);
+                    if *kind != ReasonKind::OtherHistory {
                         let total: f32 = added.iter().sum();
                         *means.entry(format!("{kind:?}")).or_default() += total;
                     }
@@ -220,7 +256,9 @@ mod tests {
             let background =
                 Background::new((&features, spans), &rows, [&vector].into_iter(), &user, &none);
             let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f32>();
-            let by_row = dot(&background.user_adds(&user, &vector), &weights);
+            let mut adds = Vec::new();
+            background.append_user_adds(&user, &vector, &mut adds);
+            let by_row = dot(&adds, &weights);
             let by_direction = dot(&background.direction(&weights, &vector), &user);
             prop_assert!((by_row - by_direction).abs() < 1e-3);
         }

@@ -17,6 +17,7 @@ mod job;
 pub mod journal;
 mod loaded;
 mod maker;
+mod named;
 mod nearest;
 mod needs;
 mod order;

@@ -4,25 +4,25 @@
 //! of [`crate::reasons`].
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::attribution::{Attribution, PAIRS, Sampled};
 use super::background::Background;
+use super::named::Named;
 use super::user::User;
 use super::{GoOn, SlateMaker};
-use crate::base::{Result, Seed, SeededRandom, order};
+use crate::base::{Result, Seed, SeededRandom};
 use crate::model::Ranker;
-use crate::ranking::{Feature, spans};
+use crate::ranking::spans;
 use crate::reasons::coalitions::{Members, SlotGame};
 use crate::reasons::shapley::Estimates;
-use crate::reasons::{HistoryPart, NAMED_HISTORY, Reason, ReasonKind, explain};
+use crate::reasons::{HistoryPart, Reason, ReasonKind, explain};
 use crate::release::{Context, Surface};
 use crate::reranking::Placed;
 use crate::scoring::ItemMatrix;
 
-/// Values of the rows that go through the ranker at once: a megabyte.
-const VALUES_AT_ONCE: usize = 1 << 18;
+/// Values of the rows that go through the ranker at once: what second caches hold.
+const VALUES_AT_ONCE: usize = 1 << 16;
 
 /// What the reasons of all slots of one slate are made with.
 pub(super) struct Explainer<'a> {
@@ -43,6 +43,16 @@ struct Asked<'a> {
     game: SlotGame,
 }
 
+/// The slots that wait for the ranker.
+#[derive(Default)]
+struct Waiting<'a> {
+    slots: Vec<Asked<'a>>,
+    /// What their groups and members add to a row.
+    added: Vec<f32>,
+    /// Rows of their games.
+    rows: usize,
+}
+
 impl SlateMaker<'_> {
     /// The explainer of a slate, whose `candidates` have these rows of features.
     pub(super) fn explainer<'e>(
@@ -57,10 +67,7 @@ impl SlateMaker<'_> {
         let contexts = self.loaded.release.manifest().plan.contexts.len();
         let attribution = self.attribution((context, at), matrix, user)?;
         let vector = &user.vector.vector;
-        // To a stranger of zeros no item's vector is worth anything.
-        let counts = features.contains(&Feature::Item)
-            || attribution.stranger.iter().any(|value| *value != 0.0);
-        let vectors = candidates.iter().filter(|_| counts).filter_map(|item| matrix.row(*item));
+        let vectors = candidates.iter().filter_map(|item| matrix.row(*item));
         let features = (&features[..], spans(features, vector.len(), contexts));
         let background = Background::new(features, values, vectors, vector, &attribution.stranger);
         let purpose = ["reasons", surface.id.as_str(), context.id.as_str()];
@@ -91,16 +98,23 @@ impl Explainer<'_> {
             };
             return placed.iter().map(of).collect();
         }
-        let mut components = self.components(placed.len());
+        let d = self.user.vector.vector.len();
+        let mut vectors = Vec::with_capacity(placed.len() * d);
+        for (at, placed) in placed.iter().enumerate() {
+            vectors.extend_from_slice(&vector(placed.index));
+            vectors.resize((at + 1) * d, 0.0);
+        }
+        let mut named = Named::new(self.user, self.attribution.sampled.as_ref(), placed.len());
+        let names = named.strongest(&vectors)?;
+        let background = self.ranker.lift(&self.background.row)?;
         let mut reasons = Vec::with_capacity(placed.len());
-        let mut waiting: Vec<Asked<'_>> = Vec::new();
-        for (at, placed_here) in placed.iter().enumerate() {
+        let mut waiting = Waiting::default();
+        for (at, (placed_here, names)) in placed.iter().zip(names).enumerate() {
             go_on()?;
-            let line = row(placed_here);
-            waiting.push(self.ask(placed_here, line, &vector(placed_here.index), &mut components));
-            let rows: usize = waiting.iter().map(|asked| asked.game.rows()).sum();
-            if rows * width >= VALUES_AT_ONCE || at + 1 == placed.len() {
-                self.answer(std::mem::take(&mut waiting), &mut reasons)?;
+            let pair = (row(placed_here), &vectors[at * d..(at + 1) * d]);
+            self.ask(placed_here, pair, names, &mut named, &mut waiting);
+            if waiting.rows * background.len() >= VALUES_AT_ONCE || at + 1 == placed.len() {
+                self.answer(&background, std::mem::take(&mut waiting), &mut reasons)?;
             }
         }
         Ok(reasons)
@@ -116,12 +130,14 @@ impl Explainer<'_> {
     ) -> Vec<Reason> {
         let worth = |added: &[f32]| dot(added, weights);
         let (mut parts, mut history) = (Vec::new(), Vec::new());
-        for (kind, added) in self.background.groups(row, vector) {
+        let mut rows = Vec::new();
+        let kinds = self.background.groups(row, vector, &mut rows);
+        for (kind, added) in kinds.into_iter().zip(rows.chunks(row.len().max(1))) {
             if kind == ReasonKind::OtherHistory {
                 let direction = self.background.direction(weights, vector);
                 match &self.attribution.sampled {
                     Some(sampled) => {
-                        let total = worth(&added);
+                        let total = worth(added);
                         self.sampled(sampled, &direction, total, &mut history, &mut parts);
                     }
                     None => {
@@ -135,7 +151,7 @@ impl Explainer<'_> {
                     }
                 }
             } else {
-                parts.push(Reason::exact(kind, worth(&added) as f32));
+                parts.push(Reason::exact(kind, worth(added) as f32));
             }
         }
         explain(placed.score, history, parts, placed.explored)
@@ -163,110 +179,56 @@ impl Explainer<'_> {
         }
     }
 
-    /// The game of a slot, and who plays it. `components` keeps what items add to the user's
-    /// vector.
+    /// Lets a slot with this row and vector wait for its answer, with the game and who plays it.
     fn ask<'p>(
         &self,
         placed: &'p Placed,
-        row: &[f32],
-        vector: &[f32],
-        components: &mut HashMap<usize, Vec<f32>>,
-    ) -> Asked<'p> {
-        let groups = self.background.groups(row, vector);
-        let (kinds, groups): (Vec<_>, Vec<_>) = groups.into_iter().unzip();
+        (row, vector): (&[f32], &[f32]),
+        names: Vec<usize>,
+        named: &mut Named<'_>,
+        waiting: &mut Waiting<'p>,
+    ) {
+        let kinds = self.background.groups(row, vector, &mut waiting.added);
         let history = kinds.iter().position(|kind| *kind == ReasonKind::OtherHistory);
-        let mut named = Vec::new();
-        let members = history.and_then(|group| {
-            named = self.strongest(vector, components);
-            let by_pair = self.members(&named, &groups[group], vector, components);
-            (!named.is_empty()).then_some(Members { group, by_pair })
+        let names = if history.is_some() { names } else { Vec::new() };
+        for way in 0..named.ways() {
+            for name in &names {
+                let adds = named.adds(*name, way);
+                self.background.append_user_adds(adds, vector, &mut waiting.added);
+            }
+        }
+        let members = history.filter(|_| !names.is_empty()).map(|group| Members {
+            group,
+            named: names.len(),
+            ways: named.ways(),
         });
         let mut random = SeededRandom::new(self.seed.derive(&[&placed.index.to_string()]));
-        let game = SlotGame::new(groups, members, PAIRS, &mut random);
-        Asked { placed, kinds, named, game }
-    }
-
-    /// What each item of the history adds to the user's vector, by its place, where that is exact
-    /// and cheaper than to split the scores of as many `slots` one by one.
-    fn components(&self, slots: usize) -> HashMap<usize, Vec<f32>> {
-        let items = self.user.items.len();
-        if self.attribution.sampled.is_some() || items > slots {
-            return HashMap::new();
-        }
-        (0..items).map(|item| (item, self.user.vector.component(item))).collect()
-    }
-
-    /// The history items that do most for the product with `vector`: those worth a name.
-    fn strongest(&self, vector: &[f32], components: &HashMap<usize, Vec<f32>>) -> Vec<usize> {
-        let all = components.len() == self.user.items.len();
-        let mut worths: Vec<(usize, f64)> = match &self.attribution.sampled {
-            None if all => {
-                components.iter().map(|(item, adds)| (*item, dot(adds, vector))).collect()
-            }
-            None => {
-                let shares = self.user.vector.contributions(vector);
-                let shares = shares.into_iter().take(self.user.items.len());
-                shares.map(f64::from).enumerate().collect()
-            }
-            Some(Sampled { singles, by_pair, .. }) => {
-                let d = vector.len();
-                let worth = |at: usize| {
-                    let rows = by_pair.iter().filter_map(|pair| pair.get(at * d..(at + 1) * d));
-                    rows.map(|row| dot(row, vector)).sum()
-                };
-                singles.iter().enumerate().map(|(at, item)| (*item, worth(at))).collect()
-            }
-        };
-        worths.retain(|(_, worth)| *worth > 0.0);
-        order::sort_by(&mut worths, |a, b| b.1.total_cmp(&a.1).then_with(|| a.0.cmp(&b.0)));
-        worths.truncate(NAMED_HISTORY);
-        worths.into_iter().map(|(item, _)| item).collect()
-    }
-
-    /// What `named` items add to a row, and last what the rest of the history does, of which
-    /// `all` is the sum; by pair of orders.
-    fn members(
-        &self,
-        named: &[usize],
-        all: &[f32],
-        vector: &[f32],
-        components: &mut HashMap<usize, Vec<f32>>,
-    ) -> Vec<Vec<Vec<f32>>> {
-        let background = &self.background;
-        let with_rest = |mut rows: Vec<Vec<f32>>| {
-            let mut rest = all.to_vec();
-            for row in &rows {
-                rest.iter_mut().zip(row).for_each(|(rest, added)| *rest -= added);
-            }
-            rows.push(rest);
-            rows
-        };
-        let Some(Sampled { singles, by_pair, .. }) = &self.attribution.sampled else {
-            let row = |item: &usize| {
-                let component = components.entry(*item);
-                let vector_of = component.or_insert_with(|| self.user.vector.component(*item));
-                background.user_adds(vector_of, vector)
-            };
-            return vec![with_rest(named.iter().map(row).collect())];
-        };
-        let d = vector.len();
-        let row = |pair: &[f32], item: &usize| {
-            let at = singles.iter().position(|single| single == item).unwrap_or_default();
-            background.user_adds(pair.get(at * d..(at + 1) * d).unwrap_or_default(), vector)
-        };
-        let rows = |pair: &Vec<f32>| with_rest(named.iter().map(|item| row(pair, item)).collect());
-        by_pair.iter().map(rows).collect()
+        let game = SlotGame::new(kinds.len(), members, PAIRS, &mut random);
+        let named = names.into_iter().map(|name| named.item(name)).collect();
+        waiting.rows += game.rows();
+        waiting.slots.push(Asked { placed, kinds, named, game });
     }
 
     /// Puts the rows of all who wait through the ranker and appends their reasons.
-    fn answer(&self, waiting: Vec<Asked<'_>>, reasons: &mut Vec<Vec<Reason>>) -> Result<()> {
-        let mut rows = self.background.row.clone();
-        for asked in &waiting {
-            asked.game.append_rows(&self.background.row, &mut rows);
+    fn answer(
+        &self,
+        background: &[f32],
+        waiting: Waiting<'_>,
+        reasons: &mut Vec<Vec<Reason>>,
+    ) -> Result<()> {
+        let width = background.len();
+        let added = self.ranker.lift_differences(&waiting.added)?;
+        let mut added = &added[..];
+        let mut rows = Vec::with_capacity((waiting.rows + 1) * width);
+        rows.extend_from_slice(background);
+        for Asked { game, .. } in &waiting.slots {
+            let (own, behind) = added.split_at(game.added() * width);
+            added = behind;
+            game.append_rows(background, own, &mut rows);
         }
-        let scores = self.ranker.score(&rows, self.ranker.features())?;
+        let scores = self.ranker.score_lifted(&rows)?;
         let (background, mut left) = scores.split_at(1);
-        for Asked { placed, kinds, named, game } in waiting {
+        for Asked { placed, kinds, named, game } in waiting.slots {
             let (own, behind) = left.split_at(game.rows());
             left = behind;
             let parts = game.parts(background[0], own, placed.score);

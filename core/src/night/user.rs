@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use super::SlateMaker;
 use crate::base::{HistoryItem, ItemId, Result, order};
 use crate::model::{Observation, UserEncoder, UserVector};
-use crate::ranking::{Feature, FeatureRows, Pair};
+use crate::ranking::{Feature, FeatureRows, Pair, spans};
 use crate::release::Context;
-use crate::scoring::{ItemMatrix, exact_score};
+use crate::scoring::ItemMatrix;
 
 /// The user in one context: the vector and the history it was made from.
 #[derive(Debug)]
@@ -119,13 +119,15 @@ impl SlateMaker<'_> {
         (context, matrix): (usize, &ItemMatrix<'_>),
     ) -> Vec<f32> {
         let contexts = self.loaded.release.manifest().plan.contexts.len();
-        let mut values = Vec::new();
-        for item in candidates {
+        let width = spans(features, user.len(), contexts).last().map_or(0, |span| span.end);
+        let mut values = Vec::with_capacity(candidates.len() * width);
+        let scores = matrix.exact_scores(user, candidates);
+        for (item, score) in candidates.iter().zip(scores) {
             let vector = matrix.row(*item).unwrap_or_default();
             let pair = Pair {
                 item: *item,
                 place: self.catalogue().place(*item),
-                score: exact_score(user, &vector),
+                score,
                 user,
                 vector: &vector,
                 context,

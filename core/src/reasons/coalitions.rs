@@ -2,8 +2,9 @@
 //! at the background.
 //!
 //! A group is what it adds to a row, so that the row of a coalition is the background plus the sum
-//! of its groups, and the row of all groups is the slot's own. The rows of many slots go through
-//! the ranker in one call: [`SlotGame::append_rows`] before it, [`SlotGame::parts`] behind it.
+//! of its groups, and the row of all groups is the slot's own. Rows may be of features, or of
+//! anything that is linear in them. The rows of many slots go through the ranker in one call:
+//! [`SlotGame::append_rows`] before it, [`SlotGame::parts`] behind it.
 
 use super::shapley::{Estimates, Orders, exact};
 use crate::base::SeededRandom;
@@ -11,20 +12,21 @@ use crate::base::SeededRandom;
 /// Groups that are enumerated at most; a slot has five kinds of them.
 pub const GROUPS_MAX: usize = 6;
 
-/// What one of the groups is split into: its members, each a row by pair of orders.
-#[derive(Debug, Clone)]
+/// What one of the groups is split into: some members, and one more that is the rest of the group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Members {
     /// Which of the groups it is.
     pub group: usize,
-    /// What the members add to a row, by pair of orders: for each pair, the members sum to the
-    /// group. One entry stands for all pairs.
-    pub by_pair: Vec<Vec<Vec<f32>>>,
+    /// Members beside the rest.
+    pub named: usize,
+    /// Ways in which they share the group: the pairs of orders take them in turn.
+    pub ways: usize,
 }
 
 /// The groups of a slot, of which one may be split over its members.
 #[derive(Debug, Clone)]
 pub struct SlotGame {
-    groups: Vec<Vec<f32>>,
+    groups: usize,
     split: Option<Split>,
 }
 
@@ -46,26 +48,25 @@ pub struct Parts {
 }
 
 impl SlotGame {
-    /// The game of `groups`, of equal length and [`GROUPS_MAX`] at most, what is beyond them being
-    /// left out. With `members`, `pairs` pairs of orders are drawn from `random`.
+    /// The game of so many `groups`, at most [`GROUPS_MAX`]. With `members`, so many `pairs` of
+    /// orders are drawn from `random`.
     #[must_use]
     pub fn new(
-        mut groups: Vec<Vec<f32>>,
+        groups: usize,
         members: Option<Members>,
         pairs: usize,
         random: &mut SeededRandom,
     ) -> Self {
-        groups.truncate(GROUPS_MAX);
-        let fits = |members: &Members| members.group < groups.len() && !members.by_pair.is_empty();
+        let groups = groups.min(GROUPS_MAX);
+        let fits = |members: &Members| members.group < groups && members.ways > 0;
         let split = members.filter(fits).map(|members| {
-            let count = members.by_pair.first().map_or(0, Vec::len);
-            let orders = Orders::draw(count, pairs, random);
-            let mut before = Vec::with_capacity(orders.all().len());
-            // As the order of the members, that of the groups is drawn and then reversed.
-            for order in Orders::draw(groups.len(), pairs, random).all() {
+            let orders = Orders::draw(members.named + 1, pairs, random);
+            let before = |order: &[usize]| {
                 let earlier = order.iter().take_while(|group| **group != members.group);
-                before.push(earlier.map(|group| 1 << group).sum());
-            }
+                earlier.map(|group| 1 << group).sum()
+            };
+            // As the order of the members, that of the groups is drawn and then reversed.
+            let before = Orders::draw(groups, pairs, random).all().map(before).collect();
             Split { members, orders, before }
         });
         Self { groups, split }
@@ -78,37 +79,61 @@ impl SlotGame {
         self.enumerated() + split
     }
 
+    /// Rows that say what the groups and the members add, see [`Self::append_rows`].
+    #[must_use]
+    pub fn added(&self) -> usize {
+        let members =
+            self.split.as_ref().map_or(0, |split| split.members.named * split.members.ways);
+        self.groups + members
+    }
+
     /// Coalitions of some groups and not all.
     fn enumerated(&self) -> usize {
-        (1_usize << self.groups.len()).saturating_sub(2)
+        (1_usize << self.groups).saturating_sub(2)
     }
 
     /// Appends the rows to `rows`: those of the coalitions of groups, in the order of their bits,
     /// then those in which some members are present.
-    pub fn append_rows(&self, background: &[f32], rows: &mut Vec<f32>) {
+    ///
+    /// `added` holds [`Self::added`] rows: what each group adds to a row, then, for each way, what
+    /// the named members do. With another number of rows nothing is appended.
+    pub fn append_rows(&self, background: &[f32], added: &[f32], rows: &mut Vec<f32>) {
         let (begin, width) = (rows.len(), background.len());
-        let place = |coalition: usize| begin + (coalition - 1) * width;
-        let append = |rows: &mut Vec<f32>, coalition: usize, added: &[f32]| {
-            match coalition {
-                0 => rows.extend_from_slice(background),
-                _ => rows.extend_from_within(place(coalition)..place(coalition) + width),
+        if added.len() != self.added() * width {
+            return;
+        }
+        let added = |at: usize| &added[at * width..(at + 1) * width];
+        let append = |rows: &mut Vec<f32>, coalition: usize| match coalition {
+            0 => rows.extend_from_slice(background),
+            _ => {
+                let place = begin + (coalition - 1) * width;
+                rows.extend_from_within(place..place + width);
             }
-            add_to_last(rows, width, added);
         };
         for coalition in 1..=self.enumerated() {
-            let group = coalition.trailing_zeros() as usize;
-            append(rows, coalition & (coalition - 1), &self.groups[group]);
+            append(rows, coalition & (coalition - 1));
+            add_to_last(rows, added(coalition.trailing_zeros() as usize));
         }
         let Some(Split { members, orders, before }) = &self.split else { return };
+        let named = |way: usize, member: usize| added(self.groups + way * members.named + member);
+        let mut rests = Vec::with_capacity(members.ways * width);
+        for way in 0..members.ways {
+            rests.extend_from_slice(added(members.group));
+            for member in 0..members.named {
+                let rest = rests[way * width..].iter_mut();
+                rest.zip(named(way, member)).for_each(|(rest, own)| *rest -= own);
+            }
+        }
         for (order, some) in orders.beginnings() {
-            let of_pair = &members.by_pair[order / 2 % members.by_pair.len()];
-            match some {
-                [only] => append(rows, before[order], &of_pair[*only]),
-                [.., last] => {
-                    rows.extend_from_within(rows.len() - width..);
-                    add_to_last(rows, width, &of_pair[*last]);
-                }
-                [] => {}
+            let Some(last) = some.last() else { continue };
+            match some.len() {
+                1 => append(rows, before[order]),
+                _ => rows.extend_from_within(rows.len() - width..),
+            }
+            let way = order / 2 % members.ways;
+            match *last < members.named {
+                true => add_to_last(rows, named(way, *last)),
+                false => add_to_last(rows, &rests[way * width..(way + 1) * width]),
             }
         }
     }
@@ -117,7 +142,7 @@ impl SlotGame {
     /// background and `score` that of the slot.
     #[must_use]
     pub fn parts(&self, background: f32, scores: &[f32], score: f32) -> Parts {
-        let everyone = (1_usize << self.groups.len()) - 1;
+        let everyone = (1_usize << self.groups) - 1;
         let worth = |coalition: usize| match coalition {
             0 => background,
             some if some == everyone => score,
@@ -139,8 +164,8 @@ impl SlotGame {
     }
 }
 
-fn add_to_last(rows: &mut [f32], width: usize, added: &[f32]) {
-    let begin = rows.len().saturating_sub(width);
+fn add_to_last(rows: &mut [f32], added: &[f32]) {
+    let begin = rows.len().saturating_sub(added.len());
     rows[begin..].iter_mut().zip(added).for_each(|(value, added)| *value += added);
 }
 
@@ -168,7 +193,7 @@ mod tests {
 
     fn of(present: &[&Vec<f32>]) -> f32 {
         let mut row = BACKGROUND.to_vec();
-        present.iter().for_each(|added| add_to_last(&mut row, 4, added));
+        present.iter().for_each(|added| add_to_last(&mut row, added));
         worth(&row)
     }
 
@@ -177,11 +202,12 @@ mod tests {
     }
 
     fn play(pairs: usize, seed: u64) -> Parts {
-        let members = Members { group: 0, by_pair: vec![members()] };
+        let split = Members { group: 0, named: 2, ways: 1 };
         let mut random = SeededRandom::new(Seed(seed));
-        let game = SlotGame::new(groups(), Some(members), pairs, &mut random);
+        let game = SlotGame::new(3, Some(split), pairs, &mut random);
         let mut rows = vec![9.0; 4];
-        game.append_rows(&BACKGROUND, &mut rows);
+        let added = [groups(), members()[..2].to_vec()].concat().concat();
+        game.append_rows(&BACKGROUND, &added, &mut rows);
         let scores: Vec<f32> = rows[4..].chunks_exact(4).map(worth).collect();
         assert_eq!(scores.len(), game.rows());
         game.parts(worth(&BACKGROUND), &scores, all())
@@ -247,8 +273,8 @@ mod tests {
 
     #[test]
     fn a_slot_without_groups_has_no_rows_and_no_parts() {
-        let game = SlotGame::new(vec![], None, 4, &mut SeededRandom::new(Seed(1)));
-        assert_eq!(game.rows(), 0);
+        let game = SlotGame::new(0, None, 4, &mut SeededRandom::new(Seed(1)));
+        assert_eq!((game.rows(), game.added()), (0, 0));
         let parts = game.parts(1.0, &[], 1.0);
         assert!(parts.groups.is_empty() && parts.members.values.is_empty());
     }

@@ -56,39 +56,40 @@ pub fn exact(worth: &[f64]) -> Vec<f64> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Orders {
     players: usize,
-    orders: Vec<Vec<usize>>,
+    /// The orders, one behind the other.
+    orders: Vec<usize>,
 }
 
 impl Orders {
     /// `pairs` pairs of orders of `players`; two at least, as one tells no error.
     #[must_use]
     pub fn draw(players: usize, pairs: usize, random: &mut SeededRandom) -> Self {
-        let mut orders = Vec::with_capacity(2 * pairs.max(2));
+        let mut orders = Vec::with_capacity(2 * pairs.max(2) * players);
         for _ in 0..pairs.max(2) {
-            let mut order: Vec<usize> = (0..players).collect();
-            random.shuffle(&mut order);
-            let reverse = order.iter().rev().copied().collect();
-            orders.extend([order, reverse]);
+            let begin = orders.len();
+            orders.extend(0..players);
+            random.shuffle(&mut orders[begin..]);
+            orders.extend_from_within(begin..);
+            orders[begin + players..].reverse();
         }
         Self { players, orders }
     }
 
     /// The orders, the two of a pair one after the other.
-    #[must_use]
-    pub fn all(&self) -> &[Vec<usize>] {
-        &self.orders
+    pub fn all(&self) -> impl Iterator<Item = &[usize]> {
+        self.orders.chunks_exact(self.players.max(1))
     }
 
     /// Number of pairs.
     #[must_use]
     pub fn pairs(&self) -> usize {
-        self.orders.len() / 2
+        self.all().count() / 2
     }
 
     /// The coalitions whose worth [`Self::added`] needs: of each order, by its number, the players
     /// that came when at least one has and at least one has not.
     pub fn beginnings(&self) -> impl Iterator<Item = (usize, &[usize])> {
-        let numbered = self.orders.iter().enumerate();
+        let numbered = self.all().enumerate();
         numbered.flat_map(|(number, order)| {
             (1..order.len()).map(move |count| (number, &order[..count]))
         })
@@ -106,7 +107,7 @@ impl Orders {
     ) -> Vec<Vec<f64>> {
         let mut by_pair = vec![vec![0.0; self.players * width]; self.pairs()];
         let mut rows = worth.chunks_exact(width.max(1));
-        for (number, order) in self.orders.iter().enumerate() {
+        for (number, order) in self.all().enumerate() {
             let (mut before, last) = ends(number);
             for (turn, player) in order.iter().enumerate() {
                 let after = if turn + 1 < order.len() { rows.next() } else { Some(last) };

@@ -1,12 +1,16 @@
 //! A slate while it is filled: what is placed, what may come next.
 
-use crate::base::order;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::caps::Caps;
 use super::deadlines::Deadlines;
 use super::draw::Choices;
-use super::{Constraints, Fixed, Ranked, RuleSet, Settings};
+use super::{Constraints, Fixed, Likeness, Ranked, RuleSet, Settings};
+use crate::base::order;
+
+/// Ranks that are compared with each other at most: a megabyte of likenesses.
+const COMPARED_MAX: usize = 512;
 
 /// What comes at the next position.
 pub(super) enum Next {
@@ -36,6 +40,12 @@ pub(super) struct Filling<'a> {
     placed: Vec<usize>,
     /// The greatest likeness to a placed item, and how many of these were looked at, by rank.
     likeness: Vec<(f32, usize)>,
+    /// The likeness of each two of the first ranks, by rank; empty when it is looked up one by one.
+    among: Arc<[f32]>,
+    /// Number of these ranks.
+    first: usize,
+    /// Ranks placed, by position.
+    placed_ranks: Vec<usize>,
     caps: Caps<'a>,
     deadlines: Deadlines<'a>,
     unmet_pins: Vec<u8>,
@@ -60,13 +70,28 @@ impl<'a> Filling<'a> {
             pins: BTreeMap::new(),
             placed: Vec::with_capacity(length),
             likeness: vec![(0.0, 0); ranked.len()],
+            among: Arc::default(),
+            first: 0,
+            placed_ranks: Vec::with_capacity(length),
             caps: Caps::new(constraints, ranked.len()),
             deadlines: Deadlines::new(constraints, ranked.len(), length),
             unmet_pins: Vec::new(),
             candidates,
         };
         filling.settle_pins();
+        filling.compare_first();
         filling
+    }
+
+    /// Compares the first ranks with each other, as many as a slate without rules looks at.
+    fn compare_first(&mut self) {
+        let Some((_, Likeness::Directions(directions))) = self.settings.diversity else { return };
+        let looked_at = self.length.saturating_add(self.settings.exploration.pool);
+        let first = looked_at.min(self.candidates.len()).min(COMPARED_MAX);
+        // Without a comparison each pair is compared when it is asked for.
+        if let Ok(among) = directions.among(&self.candidates[..first]) {
+            (self.among, self.first) = (among.into(), first);
+        }
     }
 
     /// The most slots that there can be.
@@ -208,8 +233,12 @@ impl<'a> Filling<'a> {
         let relevance = self.relevance[rank];
         let Some((weight, likeness)) = self.settings.diversity else { return relevance };
         let (most, looked_at) = &mut self.likeness[rank];
-        for other in &self.placed[*looked_at..] {
-            *most = most.max(likeness.between(self.candidates[rank], *other));
+        let row = self.among.get(rank * self.first..(rank + 1) * self.first);
+        let placed = self.placed.iter().zip(&self.placed_ranks).skip(*looked_at);
+        for (other, other_rank) in placed {
+            let known = row.and_then(|row| row.get(*other_rank).copied());
+            let alike = known.unwrap_or_else(|| likeness.between(self.candidates[rank], *other));
+            *most = most.max(alike);
         }
         *looked_at = self.placed.len();
         (1.0 - weight) * relevance - weight * *most
@@ -254,6 +283,7 @@ impl<'a> Filling<'a> {
             self.stand(rank, position);
         }
         self.placed.push(self.candidates[rank]);
+        self.placed_ranks.push(rank);
     }
 
     /// The rules that the slate does not meet as it is.

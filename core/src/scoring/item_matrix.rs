@@ -2,7 +2,9 @@
 
 use std::borrow::Cow;
 
+use super::bound::exact_scores;
 use super::codes::Codes;
+use super::exact_score;
 use super::quantise::check_dimensions;
 use super::vectors::Vectors;
 use crate::base::limits::ITEMS_MAX;
@@ -114,6 +116,46 @@ impl<'a> ItemMatrix<'a> {
         let index = index as usize;
         let row = || self.vectors.row(index, self.dimensions, self.codes, self.scales);
         (index < self.len()).then(row)
+    }
+
+    /// The [`super::exact_score`] of each of these items for `query`, a NaN for one that is not
+    /// there; four at a time, as a single sum waits for itself.
+    #[must_use]
+    pub fn exact_scores(&self, query: &[f32], indices: &[u32]) -> Vec<f32> {
+        let mut scores = Vec::with_capacity(indices.len());
+        let mut room = Vec::new();
+        for four in indices.chunks(4) {
+            if four.iter().any(|index| *index as usize >= self.len()) {
+                let one = |index: &u32| self.row(*index).map(|row| exact_score(query, &row));
+                scores.extend(four.iter().map(one).map(|score| score.unwrap_or(f32::NAN)));
+                continue;
+            }
+            // A last group of fewer than four repeats its first row.
+            let rows = std::array::from_fn(|at| *four.get(at).unwrap_or(&four[0]) as usize);
+            let found = exact_scores(query, self.four_rows(rows, &mut room));
+            scores.extend(&found[..four.len()]);
+        }
+        scores
+    }
+
+    /// Four rows that lie within the matrix: as they lie, or converted into `room`.
+    pub(super) fn four_rows<'r>(
+        &self,
+        indices: [usize; 4],
+        room: &'r mut Vec<f32>,
+    ) -> [&'r [f32]; 4]
+    where
+        'a: 'r,
+    {
+        let d = self.dimensions;
+        if let Vectors::F32(all) = self.vectors {
+            return indices.map(|index| &all[index * d..(index + 1) * d]);
+        }
+        room.resize(4 * d, 0.0);
+        for (row, index) in room.chunks_exact_mut(d).zip(indices) {
+            self.vectors.read_row(index, self.codes, self.scales, row);
+        }
+        std::array::from_fn(|i| &room[i * d..(i + 1) * d])
     }
 
     /// Writes the vector of the item `index` to `row`; false, with `row` as it was, when there is

@@ -312,7 +312,7 @@ impl<'a> Scan<'a> {
             }
             // A last group of fewer than four repeats its first row.
             let indices = std::array::from_fn(|i| four.get(i).unwrap_or(&four[0]).index as usize);
-            let rows = four_rows(walk.matrix, indices, &mut room);
+            let rows = walk.matrix.four_rows(indices, &mut room);
             for (survivor, score) in four.iter().zip(exact_scores(query, rows)) {
                 best.push(Reverse(Scored { index: survivor.index, score }));
                 if best.len() > self.k {
@@ -336,21 +336,4 @@ fn give_vectors_back(walk: &Walk<'_>) {
         Vectors::F16(all) | Vectors::Bf16(all) => file.give_back(all),
         Vectors::Coded => {}
     }
-}
-
-/// Four rows of `matrix`: as they lie, or converted into `room`.
-fn four_rows<'r>(
-    matrix: &ItemMatrix<'r>,
-    indices: [usize; 4],
-    room: &'r mut Vec<f32>,
-) -> [&'r [f32]; 4] {
-    let d = matrix.dimensions;
-    if let Vectors::F32(all) = matrix.vectors {
-        return indices.map(|index| &all[index * d..(index + 1) * d]);
-    }
-    room.resize(4 * d, 0.0);
-    for (row, index) in room.chunks_exact_mut(d).zip(indices) {
-        matrix.vectors.read_row(index, matrix.codes, matrix.scales, row);
-    }
-    std::array::from_fn(|i| &room[i * d..(i + 1) * d])
 }

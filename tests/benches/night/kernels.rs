@@ -53,10 +53,12 @@ impl fmt::Display for Kernels {
 /// differ between the slots (the history, popularity in the context and over all), the first split
 /// over the three named items and the rest, by three pairs of orders.
 pub(crate) fn rows_of_a_slot() -> usize {
-    let group = vec![1.0_f32];
-    let members = Members { group: 0, by_pair: vec![vec![group.clone(); 4]] };
-    let mut random = SeededRandom::new(Seed(1));
-    SlotGame::new(vec![group; 3], Some(members), 3, &mut random).rows()
+    game().rows()
+}
+
+fn game() -> SlotGame {
+    let members = Members { group: 0, named: 3, ways: 1 };
+    SlotGame::new(3, Some(members), 3, &mut SeededRandom::new(Seed(1)))
 }
 
 /// Reads a file in pieces and hashes it, as plainly as can be.
@@ -71,6 +73,15 @@ fn hash(path: &Path) {
         hasher.update(&piece[..read]);
     }
     black_box(hasher.finalize());
+}
+
+/// What this takes once for each context.
+fn each_context(work: &dyn Fn() -> Vec<f32>) -> f64 {
+    median_ms(NIGHTS, REPEATS, || {
+        for _ in 0..CONTEXTS {
+            black_box(work());
+        }
+    })
 }
 
 pub(crate) fn measure(world: &World) -> Kernels {
@@ -101,15 +112,17 @@ pub(crate) fn measure(world: &World) -> Kernels {
     });
     let width = model.ranker.features();
     let mut rows =
-        |count: usize| -> Vec<f32> { (0..count * width).map(|_| random.normal() as f32).collect() };
-    let (of_candidates, of_reasons) = (rows(NEAREST + POPULAR), rows(SLOTS * rows_of_a_slot()));
-    let ranked = |rows: &[f32]| {
-        median_ms(NIGHTS, REPEATS, || {
-            for _ in 0..CONTEXTS {
-                black_box(model.ranker.score(rows, width).unwrap());
-            }
-        })
-    };
-    let (candidates, reasons) = (ranked(&of_candidates), ranked(&of_reasons));
+        |count: usize| -> Vec<f32> { (0..count).map(|_| random.normal() as f32).collect() };
+    let of_candidates = rows((NEAREST + POPULAR) * width);
+    let candidates = each_context(&|| model.ranker.score(&of_candidates, width).unwrap());
+    let lifted = rows(SLOTS * rows_of_a_slot() * model.ranker.lifted_width());
+    let mut differences = rows(SLOTS * game().added() * width);
+    // Of the groups, two are of one feature.
+    for slot in differences.chunks_exact_mut(game().added() * width) {
+        slot[1..width].fill(0.0);
+        slot[width + 1..2 * width].fill(0.0);
+    }
+    let reasons = each_context(&|| model.ranker.lift_differences(&differences).unwrap())
+        + each_context(&|| model.ranker.score_lifted(&lifted).unwrap());
     Kernels { hashing, fold_in, search, candidates, reasons }
 }

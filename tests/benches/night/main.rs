@@ -7,11 +7,12 @@
 //!
 //! The *bare kernels* are: every file of the release read and hashed once (a flipped bit must be
 //! noticed before its value is used), one fold-in a context, one search for all contexts, the
-//! ranker over the candidates, the ranker over the rows that the reasons ask for. The *plain*
+//! ranker over the candidates, the ranker over the rows that the reasons ask for (the first layer
+//! once for each difference, the others for each row). The *plain*
 //! pipeline is given the users' vectors and the item matrix in memory, and hashes nothing; it
 //! multiplies, sorts, selects and ranks with candle, re-ranks with the same code, asks the ranker
 //! for as many rows for reasons, and writes each slate as JSON into SQLite. Times are medians;
-//! candle is held to one thread.
+//! candle is held to one thread. With the argument `nights` only the nights run, for a profiler.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
@@ -35,7 +36,8 @@ const THREADS: &str = "RAYON_NUM_THREADS";
 fn main() -> ExitCode {
     if std::env::var(THREADS).as_deref() != Ok("1") {
         let program = std::env::current_exe().unwrap();
-        let status = Command::new(program).env(THREADS, "1").status().unwrap();
+        let arguments = std::env::args().skip(1);
+        let status = Command::new(program).args(arguments).env(THREADS, "1").status().unwrap();
         return if status.success() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     }
     let scratch = tempfile::tempdir().unwrap();
@@ -44,6 +46,10 @@ fn main() -> ExitCode {
     phone.install_release(&world.release).unwrap();
     world.like_some(&phone);
     let night = nights(&phone, &world);
+    if std::env::args().any(|argument| argument == "nights") {
+        println!("a whole night {night:.1} ms of processor time");
+        return ExitCode::SUCCESS;
+    }
     let kernels = kernels::measure(&world);
     let plain = plain::measure(&world, scratch.path());
     println!("processor time of one thread, medians of {NIGHTS}, ms");

@@ -83,6 +83,21 @@ pub(super) fn add(to: &mut [f32], stride: usize, a: Matrix<'_>, b: Matrix<'_>) -
     add_by(Unit::fastest(), to, stride, a, b)
 }
 
+/// The dot product of each row of `a` with each row of `b`, all of `d` values: a row of the answer
+/// for each of `a`. The same bits on every machine.
+///
+/// # Errors
+/// [`Error::Model`] when rows are not whole.
+pub(crate) fn dot_products(a: &[f32], b: &[f32], d: usize) -> Result<Vec<f32>> {
+    let (m, n) = (a.len() / d.max(1), b.len() / d.max(1));
+    if m * d != a.len() || n * d != b.len() {
+        return Err(misfit(m, d));
+    }
+    let mut products = vec![0.0; m * n];
+    add(&mut products, n, Matrix::new(a, m, d, d)?, Matrix::new(b, n, d, d)?.transposed())?;
+    Ok(products)
+}
+
 /// [`add`] with a unit that this machine has.
 fn add_by(unit: Unit, to: &mut [f32], stride: usize, a: Matrix<'_>, b: Matrix<'_>) -> Result<()> {
     let (m, n, k) = (a.rows, b.columns, a.columns);
@@ -280,6 +295,15 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn products_of_rows_are_those_of_each_pair() {
+        let products = dot_products(&[1.0, 2.0, 3.0, 4.0], &[1.0, 0.0, 0.5, 0.5, 0.0, 1.0], 2);
+        assert_eq!(products.unwrap(), [1.0, 1.5, 2.0, 3.0, 3.5, 4.0]);
+        assert!(dot_products(&[1.0, 2.0], &[], 2).unwrap().is_empty());
+        assert!(dot_products(&[1.0], &[1.0, 2.0], 2).is_err());
+        assert!(dot_products(&[1.0], &[], 0).is_err());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The ranker: log-odds that a candidate is chosen, from a row of features.
 
 mod calibration;
+mod lifted;
 mod network;
 
 use super::tensors::ModelTensors;
@@ -106,6 +107,10 @@ impl Ranker {
         for some in rows.chunks(ROWS_AT_ONCE * features) {
             self.network.append(some, features, &mut scores)?;
         }
+        self.calibrated(scores)
+    }
+
+    fn calibrated(&self, mut scores: Vec<f32>) -> Result<Vec<f32>> {
         match scores.iter().position(|score| !score.is_finite()) {
             Some(row) => Err(Error::Model {
                 reason: format!("ranker: the score of row {row} is not finite"),

@@ -5,7 +5,7 @@
 //! r, the product of `up` [f, r] and `down` [r, f].
 
 use crate::base::{Error, Result};
-use crate::model::arithmetic::dot;
+use crate::model::arithmetic::{activate, dot};
 use crate::model::dense::Dense;
 use crate::model::tensors::ModelTensors;
 use crate::release::{Nonlinearity, RankerDesign, RankerKind, Structure};
@@ -79,6 +79,30 @@ impl Network {
         (self.cross.is_empty() && self.hidden.is_empty()).then_some(&self.weight)
     }
 
+    /// The hidden layer that reads the features when nothing else does.
+    pub(super) fn front(&self) -> Option<&Dense> {
+        self.hidden.first().filter(|_| self.cross.is_empty())
+    }
+
+    /// Appends the sums of rows that are given as the outputs of [`Self::front`], of so many
+    /// `outputs`, before their activation.
+    pub(super) fn append_behind_front(
+        &self,
+        mut rows: Vec<f32>,
+        outputs: usize,
+        scores: &mut Vec<f32>,
+    ) -> Result<()> {
+        let count = rows.len() / outputs.max(1);
+        activate(self.activation, &mut rows);
+        for layer in self.hidden.iter().skip(1) {
+            rows = layer.activated(&rows, self.activation)?;
+        }
+        let width = (rows.len() / count.max(1)).max(1);
+        let sums = rows.chunks_exact(width).map(|row| dot(row, &self.weight) + self.bias);
+        scores.extend(sums);
+        Ok(())
+    }
+
     /// Appends the sums of `rows` (`features` values each) to `scores`.
     pub(super) fn append(
         &self,
@@ -90,6 +114,9 @@ impl Network {
             scores
                 .extend(rows.chunks_exact(features).map(|row| dot(row, &self.weight) + self.bias));
             return Ok(());
+        }
+        if let Some(front) = self.front() {
+            return self.append_behind_front(front.forward(rows)?, front.outputs(), scores);
         }
         let mut crossed = Vec::new();
         for (index, layer) in self.cross.iter().enumerate() {

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::bound::exact_scores;
 use super::codes::Codes;
 use super::exact_score;
+use super::kernels::Kernel;
 use super::quantise::check_dimensions;
 use super::vectors::Vectors;
 use crate::base::limits::ITEMS_MAX;
@@ -13,6 +14,10 @@ use crate::base::{Error, Result};
 /// Share of a step by which a value may lie away from code * scale (see `bound`): half a step for
 /// rounding to nearest, and 2^-14 for quantisers that divide in f32.
 const STEP_SHARE: f64 = 0.5 + 1.0 / 16_384.0;
+
+/// Groups of four rows that are asked for before they are scored: rows lie anywhere, and memory
+/// answers late.
+pub(super) const FOURS_AHEAD: usize = 4;
 
 /// Item vectors with their coarse codes, borrowed from a memory map or from vectors.
 ///
@@ -124,7 +129,9 @@ impl<'a> ItemMatrix<'a> {
     pub fn exact_scores(&self, query: &[f32], indices: &[u32]) -> Vec<f32> {
         let mut scores = Vec::with_capacity(indices.len());
         let mut room = Vec::new();
-        for four in indices.chunks(4) {
+        for (at, four) in indices.chunks(4).enumerate() {
+            let soon = indices.iter().skip((at + FOURS_AHEAD) * 4).take(4);
+            soon.for_each(|index| self.fetch_ahead(*index as usize));
             if four.iter().any(|index| *index as usize >= self.len()) {
                 let one = |index: &u32| self.row(*index).map(|row| exact_score(query, &row));
                 scores.extend(four.iter().map(one).map(|score| score.unwrap_or(f32::NAN)));
@@ -136,6 +143,19 @@ impl<'a> ItemMatrix<'a> {
             scores.extend(&found[..four.len()]);
         }
         scores
+    }
+
+    /// Asks for a row to be brought into the caches; of one that is not there nothing.
+    pub(super) fn fetch_ahead(&self, index: usize) {
+        let d = self.dimensions;
+        let range = index.saturating_mul(d)..index.saturating_add(1).saturating_mul(d);
+        match self.vectors {
+            Vectors::F32(all) => Kernel::fetch_ahead(all.get(range).unwrap_or_default()),
+            Vectors::F16(all) | Vectors::Bf16(all) => {
+                Kernel::fetch_ahead(all.get(range).unwrap_or_default());
+            }
+            Vectors::Coded => {}
+        }
     }
 
     /// Four rows that lie within the matrix: as they lie, or converted into `room`.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::bound::{CoarseQuery, exact_scores};
 use super::codes::Codes;
-use super::item_matrix::ItemMatrix;
+use super::item_matrix::{FOURS_AHEAD, ItemMatrix};
 use super::kernels::{BLOCK, Kernel, Panel, QUERIES, STREAMS, Sums};
 use super::top_k::Scored;
 use super::vectors::Vectors;
@@ -120,8 +120,8 @@ impl Walk<'_> {
         for k in 0..STREAMS {
             let first = (k * self.stream_rows() + rows.start) * width;
             match self.matrix.codes {
-                Codes::Int8(codes) => self.kernel.fetch_ahead(&codes[first..][part.clone()]),
-                Codes::Int4(codes) => self.kernel.fetch_ahead(&codes[first..][part.clone()]),
+                Codes::Int8(codes) => Kernel::fetch_ahead(&codes[first..][part.clone()]),
+                Codes::Int4(codes) => Kernel::fetch_ahead(&codes[first..][part.clone()]),
             }
         }
     }
@@ -310,6 +310,8 @@ impl<'a> Scan<'a> {
                     break;
                 }
             }
+            let soon = self.survivors.iter().skip((i + FOURS_AHEAD) * 4).take(4);
+            soon.for_each(|survivor| walk.matrix.fetch_ahead(survivor.index as usize));
             // A last group of fewer than four repeats its first row.
             let indices = std::array::from_fn(|i| four.get(i).unwrap_or(&four[0]).index as usize);
             let rows = walk.matrix.four_rows(indices, &mut room);

@@ -188,16 +188,16 @@ impl Kernel {
         }
     }
 
-    /// Asks for `codes` to be brought into the caches while something else is computed.
-    pub(super) fn fetch_ahead<T>(self, codes: &[T]) {
+    /// Asks for `values` to be brought into the caches while something else is computed.
+    pub(super) fn fetch_ahead<T>(values: &[T]) {
         #[cfg(target_arch = "x86_64")]
-        for line in codes.chunks(64) {
+        for line in values.chunks(64 / size_of::<T>().clamp(1, 64)) {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
             // SAFETY: every processor of this kind has SSE, and a hint reads nothing.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(line.as_ptr().cast()) };
         }
         #[cfg(not(target_arch = "x86_64"))]
-        let _ = codes;
+        let _ = values;
     }
 
     /// Writes the dot products of each of `queries`, whose codes are at most

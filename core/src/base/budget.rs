@@ -235,7 +235,7 @@ impl<'a> Spending<'a> {
         self.began.elapsed()
     }
 
-    /// Processor time of this process since the begin; zero where it cannot be told.
+    /// Processor time of this process since the begin.
     #[must_use]
     pub fn cpu_spent(&self) -> Duration {
         usage::cpu_time().saturating_sub(self.began_cpu)

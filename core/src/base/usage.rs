@@ -1,26 +1,18 @@
-//! What this process has used so far, where the system tells: Linux and Android, by proc(5).
+//! What this process has used so far, where the system tells.
 
 use std::time::Duration;
 
-/// Processor time of this process, user and system, to 10 ms; zero where it cannot be told.
-///
-/// The unit in `/proc/self/stat` is `USER_HZ`, fixed at 100 on Linux and Android.
+use rustix::time::{ClockId, clock_gettime};
+
+/// Processor time of this process, user and system, by the clock that POSIX has for it.
 pub(super) fn cpu_time() -> Duration {
-    const TICK_MS: u64 = 10;
-    let Ok(stat) = std::fs::read_to_string("/proc/self/stat") else { return Duration::ZERO };
-    // The command name, in parentheses, may hold spaces: count the fields behind it.
-    let Some((_, fields)) = stat.rsplit_once(')') else { return Duration::ZERO };
-    let ticks: u64 = fields
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .filter_map(|field| field.parse::<u64>().ok())
-        .sum();
-    Duration::from_millis(ticks.saturating_mul(TICK_MS))
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    let seconds = u64::try_from(time.tv_sec).unwrap_or_default();
+    Duration::new(seconds, u32::try_from(time.tv_nsec).unwrap_or_default())
 }
 
-/// Bytes of memory of this process that are in use and belong to no file; 0 where it cannot be
-/// told. What is swapped out, also to compressed memory, counts.
+/// Bytes of memory of this process that are in use and belong to no file, by proc(5) on Linux and
+/// Android; 0 where it cannot be told. What is swapped out, also to compressed memory, counts.
 pub(super) fn private_bytes() -> u64 {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else { return 0 };
     let kilobytes = |line: &str| {
@@ -28,4 +20,19 @@ pub(super) fn private_bytes() -> u64 {
         value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()
     };
     status.lines().filter_map(kilobytes).sum::<u64>().saturating_mul(1_024)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn processor_time_grows_with_work_and_not_beyond_all_threads() {
+        let before = cpu_time();
+        let mut sum = 0_u64;
+        while cpu_time().saturating_sub(before) < Duration::from_millis(5) {
+            sum = std::hint::black_box(sum.wrapping_mul(3).wrapping_add(1));
+        }
+        assert!(cpu_time() > before && before > Duration::ZERO);
+    }
 }

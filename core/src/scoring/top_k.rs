@@ -27,6 +27,10 @@ use crate::base::{Error, MappedFile, Result};
 /// Threads of a search: more than any phone has processors.
 const THREADS_MAX: usize = 64;
 
+/// Bytes of codes that are worth a thread: to start one costs as long as to read a few of these
+/// megabytes, and as much as a time slice where all processors are busy.
+const BYTES_A_THREAD: usize = if cfg!(test) { 1 } else { 8 << 20 };
+
 /// An item and its exact score.
 #[derive(Debug, Clone, Copy)]
 pub struct Scored {
@@ -136,8 +140,8 @@ pub struct TopK<'a> {
     pub k: usize,
     /// What multiplies; the result is the same with each.
     pub kernel: Kernel,
-    /// Threads, the caller's included, at most 64; more than one are started for the length of the
-    /// call.
+    /// Threads at most, the caller's included, and at most 64; as many as the size of the matrix is
+    /// worth are started for the length of the call.
     pub threads: NonZeroUsize,
     /// Which items may be found; all without it. Asked about the few that could be among the best.
     pub eligible: Option<&'a Eligible<'a>>,
@@ -173,7 +177,9 @@ impl<'a> TopK<'a> {
         let eligible =
             |query: usize, index: u32| self.eligible.is_none_or(|eligible| eligible(query, index));
         let rows = self.walk(matrix).stream_rows();
-        let threads = self.threads.get().min(THREADS_MAX).min(rows.div_ceil(BLOCK)).max(1);
+        let worth = matrix.code_bytes() * queries.len().max(1) / BYTES_A_THREAD;
+        let most = self.threads.get().min(THREADS_MAX).min(worth);
+        let threads = most.min(rows.div_ceil(BLOCK)).max(1);
         if threads == 1 {
             return self.on_one_thread(matrix, queries, &eligible);
         }

@@ -22,10 +22,10 @@
 //!    Gumbel noise would give). The worth is drawn afresh at every position, so that the
 //!    probabilities stay exact where diversity or a rule changes the set or the worths.
 //!
-//! Marginal relevance is that of Carbonell and Goldstein (SIGIR 1998). A determinantal point process
-//! in its place (Chen, Zhang and Zhou, NeurIPS 2018) was measured and left out: for as much distance
-//! within the list its NDCG@10 is the same on one public data set and lower on another, and a long
-//! slate takes it no less time (`cargo dev bench diversity`).
+//! Marginal relevance is that of Carbonell and Goldstein (SIGIR 1998). A determinantal point
+//! process in its place (Chen, Zhang and Zhou, NeurIPS 2018) was measured and left out: for as
+//! much distance within the list its NDCG@10 is the same on one public data set and lower on
+//! another, and a long slate takes it no less time (`cargo dev bench diversity`).
 //!
 //! # Propensities
 //! The propensity of a slot is the probability of its item at its position *given the slots before

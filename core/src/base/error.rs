@@ -187,6 +187,12 @@ pub enum Error {
     },
 }
 
+impl From<noctule_kernels::Error> for Error {
+    fn from(error: noctule_kernels::Error) -> Self {
+        Self::Model { reason: error.to_string() }
+    }
+}
+
 impl Error {
     /// An [`Error::InvalidInput`] for `field`.
     pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {

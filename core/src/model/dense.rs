@@ -1,10 +1,19 @@
 //! Layers: weighted sums of rows, with a bias, and what follows in the same buffer.
 
-use super::arithmetic;
-use super::product::{Matrix, add};
+use noctule_kernels::arithmetic;
+use noctule_kernels::product::{Matrix, add};
+
 use super::tensors::ModelTensors;
 use crate::base::{Error, Result};
 use crate::release::Nonlinearity;
+
+/// Applies `activation` to each of `values`.
+pub(super) fn activate(activation: Nonlinearity, values: &mut [f32]) {
+    match activation {
+        Nonlinearity::Relu => arithmetic::relu(values),
+        Nonlinearity::Gelu => arithmetic::gelu(values),
+    }
+}
 
 /// Values of a row that are added one by one.
 const FEW: usize = 4;
@@ -54,7 +63,7 @@ impl Dense {
     /// The same, put through `activation`.
     pub(super) fn activated(&self, input: &[f32], by: Nonlinearity) -> Result<Vec<f32>> {
         let mut out = self.forward(input)?;
-        arithmetic::activate(by, &mut out);
+        activate(by, &mut out);
         Ok(out)
     }
 
@@ -105,7 +114,7 @@ impl Dense {
         let outputs = self.bias.len();
         let input = Matrix::new(input, rows, self.inputs, self.inputs)?;
         let weight = Matrix::new(&self.weight, self.inputs, outputs, outputs)?;
-        add(to, outputs, input, weight)
+        Ok(add(to, outputs, input, weight)?)
     }
 }
 

@@ -7,11 +7,11 @@
 //! scaling of the ridge as Rendle, Krichene, Zhang and Koren, RecSys 2022). The same solver makes
 //! both sides of the model in training.
 
-use super::cholesky;
 use super::gram::widen;
 use super::user_vector::UserVector;
 use crate::base::limits::DIMENSIONS_MAX;
 use crate::base::{Error, Result};
+use noctule_kernels::cholesky;
 
 fn model_error(reason: String) -> Error {
     Error::Model { reason }

@@ -1,6 +1,6 @@
 //! The Gram matrix of one side: all that a fold-in needs of items nobody chose.
 
-use super::cholesky;
+use noctule_kernels::cholesky;
 
 /// G = sum of y yᵀ over `rows` (row-major, `dimensions` values each): row-major, symmetric.
 #[must_use]

@@ -11,13 +11,10 @@
 //! else is known. Every product of matrices is made on the calling thread, and gives the same bits
 //! on every machine.
 
-mod arithmetic;
-pub mod cholesky;
 mod dense;
 pub mod encoder;
 pub mod fold_in;
 pub mod gram;
-mod product;
 pub mod ranker;
 pub mod recommender;
 pub mod sasrec;
@@ -27,11 +24,10 @@ mod tests;
 pub mod two_tower;
 pub mod user_vector;
 
-pub(crate) use arithmetic::dot;
 pub use encoder::{Observation, UserEncoder};
 pub use fold_in::{FoldIn, Workspace};
 pub use gram::gram;
-pub(crate) use product::dot_products;
+pub use noctule_kernels::cholesky;
 pub use ranker::Ranker;
 pub use recommender::Recommender;
 pub use sasrec::Sasrec;

@@ -4,9 +4,10 @@
 //! rows, but the query, the feed-forward part and the norms of one. Attention goes through the rows
 //! in blocks, so that what the causal mask hides is for the most part not computed at all.
 
-use super::arithmetic::{layer_norm, softmax};
+use noctule_kernels::arithmetic::{layer_norm, softmax};
+use noctule_kernels::product::{Matrix, add};
+
 use super::dense::Dense;
-use super::product::{Matrix, add};
 use super::tensors::ModelTensors;
 use crate::base::{Error, Result};
 use crate::release::{Architecture, Nonlinearity};

@@ -4,7 +4,8 @@
 //! (zeros where there is none), n and k how many items of either, and c the context as one of the
 //! plan's (1 there, 0 elsewhere), the tower reads `m, p, ln(1 + n), ln(1 + k), c`.
 
-use super::arithmetic::dot;
+use noctule_kernels::arithmetic::dot;
+
 use super::dense::Dense;
 use super::encoder::Observation;
 use super::tensors::ModelTensors;

@@ -1,6 +1,6 @@
 //! A folded-in user, and what each part of the history contributes to a score.
 
-use super::cholesky;
+use noctule_kernels::cholesky;
 
 /// A folded-in user.
 #[derive(Debug, Clone)]

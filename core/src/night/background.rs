@@ -7,7 +7,8 @@
 
 use std::ops::Range;
 
-use crate::model::dot;
+use noctule_kernels::arithmetic::dot;
+
 use crate::ranking::Feature;
 use crate::reasons::ReasonKind;
 use crate::reasons::coalitions::GROUPS_MAX;

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 
+use noctule_kernels::product::dot_products;
+
 use super::attribution::Sampled;
 use super::user::User;
 use crate::base::Result;
-use crate::model::dot_products;
 use crate::reasons::NAMED_HISTORY;
 
 /// Those who may be named, by number.

@@ -2,9 +2,10 @@
 
 use std::collections::HashMap;
 
+use noctule_kernels::product::dot_products;
+
 use crate::base::Result;
 use crate::catalogue::Catalogue;
-use crate::model::dot_products;
 
 /// Likeness of candidates, by their places.
 #[derive(Debug, Clone)]

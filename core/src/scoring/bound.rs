@@ -44,8 +44,9 @@
 //! The query is multiplied by the power of two that brings its greatest value to between 1 and 2,
 //! so that neither a tiny nor a huge query leaves the range of f32; "scan units" are these.
 
+use noctule_kernels::integer::{Reach, ScanQuery};
+
 use super::item_matrix::ItemMatrix;
-use super::kernels::{Reach, ScanQuery};
 use super::quantise::{CODE_MAX, quantise_row};
 use super::vectors::Vectors;
 
@@ -163,29 +164,13 @@ impl CoarseQuery {
     }
 }
 
-/// The exact scores of four rows: each the products in f64, summed from the first to the last and
-/// rounded to f32 once. Four sums run side by side because each waits for itself.
-pub(super) fn exact_scores(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
-    let [a, b, c, d] = rows;
-    let mut sums = [0.0f64; 4];
-    for ((((x, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
-        let x = f64::from(*x);
-        sums[0] += x * f64::from(*a);
-        sums[1] += x * f64::from(*b);
-        sums[2] += x * f64::from(*c);
-        sums[3] += x * f64::from(*d);
-    }
-    // Adding zero turns -0, which a tiny negative sum rounds to, into 0.
-    sums.map(|sum| sum as f32 + 0.0)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::scoring::Kernel;
     use crate::scoring::testing::{Form, Stored};
-    use crate::scoring::{Kernel, exact_score};
 
     impl CoarseQuery {
         /// The two intervals with the codes that they are for.
@@ -270,16 +255,5 @@ mod tests {
             assert!((1.0..2.0).contains(&scaled), "{largest}: {scaled}");
         }
         assert!(coarse(&[0.0, -0.0]).is_none());
-    }
-
-    #[test]
-    fn four_scores_at_once_are_four_single_scores() {
-        let rows: Vec<f32> = (0..28u8).map(|i| f32::from(i).sin() * 1e3).collect();
-        let query = [0.1, -7.5, 1e-3, 3.3, 2.0, -0.7, 1e4];
-        let row = |i: usize| &rows[i * 7..(i + 1) * 7];
-        let four = exact_scores(&query, [row(0), row(1), row(2), row(3)]);
-        for (i, score) in four.iter().enumerate() {
-            assert_eq!(*score, exact_score(&query, row(i)));
-        }
     }
 }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::bound::exact_scores;
+use noctule_kernels::exact::exact_scores;
+use noctule_kernels::integer::Kernel;
+
 use super::codes::Codes;
 use super::exact_score;
-use super::kernels::Kernel;
 use super::quantise::check_dimensions;
 use super::vectors::Vectors;
 use crate::base::limits::ITEMS_MAX;

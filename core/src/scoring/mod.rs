@@ -10,15 +10,14 @@
 //! on every machine and with every kernel.
 //!
 //! # Unsafe code
-//! It stands in three places: `base::map` (mapping a file, and viewing its bytes as numbers),
-//! `kernels` (vector instructions) and `model::product` (tiles of a matrix product). All are
-//! behind safe functions that check lengths, alignment and the processor's features, and each block
-//! says why it holds. Nothing else may use it.
+//! It stands in two places: `base::map` (mapping a file, and viewing its bytes as numbers), and the
+//! crate `noctule_kernels` (vector instructions). All is behind safe functions that check lengths,
+//! alignment and the processor's features, and each block says why it holds. Nothing else may use
+//! it.
 
 mod bound;
 mod codes;
 mod item_matrix;
-mod kernels;
 mod quantise;
 mod scan;
 #[cfg(test)]
@@ -29,7 +28,7 @@ mod vectors;
 pub use crate::base::MappedFile;
 pub use codes::Codes;
 pub use item_matrix::ItemMatrix;
-pub use kernels::Kernel;
+pub use noctule_kernels::integer::Kernel;
 pub use quantise::{Quantised, QuantisedInt4, quantise, quantise_int4};
 pub use top_k::{Eligible, Scored, TopK, exact_score, top_k, top_k_with};
 pub use vectors::{Vectors, bf16_to_f32, f16_to_f32};

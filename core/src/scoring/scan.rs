@@ -4,10 +4,12 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::ops::Range;
 
-use super::bound::{CoarseQuery, exact_scores};
+use noctule_kernels::exact::exact_scores;
+use noctule_kernels::integer::{BLOCK, Kernel, Panel, QUERIES, STREAMS, Sums};
+
+use super::bound::CoarseQuery;
 use super::codes::Codes;
 use super::item_matrix::{FOURS_AHEAD, ItemMatrix};
-use super::kernels::{BLOCK, Kernel, Panel, QUERIES, STREAMS, Sums};
 use super::top_k::Scored;
 use super::vectors::Vectors;
 use crate::base::{Error, MappedFile, Result};

@@ -17,9 +17,11 @@ use std::cmp::Ordering;
 use std::num::NonZeroUsize;
 use std::ops::Range;
 
-use super::bound::{CoarseQuery, exact_scores};
+use noctule_kernels::exact::exact_scores;
+use noctule_kernels::integer::{BLOCK, Kernel};
+
+use super::bound::CoarseQuery;
 use super::item_matrix::ItemMatrix;
-use super::kernels::{BLOCK, Kernel};
 use super::quantise::check_finite;
 use super::scan::{PANEL_QUERIES, Scan, Walk};
 use crate::base::{Error, MappedFile, Result};

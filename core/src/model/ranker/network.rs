@@ -4,9 +4,11 @@
 //! `x' = x0 * (W x + b) + x` of the features x0 and the layer x before it, W being full or, at rank
 //! r, the product of `up` [f, r] and `down` [r, f].
 
+use noctule_kernels::arithmetic::dot;
+
 use crate::base::{Error, Result};
-use crate::model::arithmetic::{activate, dot};
 use crate::model::dense::Dense;
+use crate::model::dense::activate;
 use crate::model::tensors::ModelTensors;
 use crate::release::{Nonlinearity, RankerDesign, RankerKind, Structure};
 

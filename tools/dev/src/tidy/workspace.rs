@@ -9,6 +9,7 @@ use crate::cargo::Metadata;
 /// What a crate is to the others, by the folder it lies in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Part {
+    Kernels,
     Core,
     Ffi,
     Cli,
@@ -20,6 +21,7 @@ impl Part {
     fn of(folder: &str) -> Option<Self> {
         let mut parts = folder.split('/');
         match (parts.next()?, parts.next()) {
+            ("core", Some("kernels")) => Some(Self::Kernels),
             ("core", _) => Some(Self::Core),
             ("ffi", _) => Some(Self::Ffi),
             ("tools", Some("cli")) => Some(Self::Cli),
@@ -29,11 +31,12 @@ impl Part {
         }
     }
 
-    /// Core stands alone, tools stand side by side, the command stands on all tools, and only
-    /// tests reach everything.
+    /// Core stands on its kernels alone, tools stand side by side, the command stands on all
+    /// tools, and only tests reach everything.
     fn may_use(self, other: Self) -> bool {
         match self {
-            Self::Core => false,
+            Self::Kernels => false,
+            Self::Core => other == Self::Kernels,
             Self::Ffi => matches!(other, Self::Core | Self::Ffi),
             Self::Tool => other == Self::Core,
             Self::Cli => matches!(other, Self::Core | Self::Tool),

@@ -14,7 +14,7 @@ use std::ops::Range;
 
 use tile::{Operands, ROWS, Unit};
 
-use crate::base::{Error, Result};
+use crate::{Error, Result};
 
 /// Rows of columns that are copied at once: a tile's fit a quarter of a cache of 32 KB.
 const DEPTH: usize = 64;
@@ -23,7 +23,7 @@ const WIDTH_MAX: usize = 32;
 
 /// A matrix that is read: part of a slice, its rows `stride` values apart.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Matrix<'a> {
+pub struct Matrix<'a> {
     values: &'a [f32],
     rows: usize,
     columns: usize,
@@ -36,13 +36,8 @@ impl<'a> Matrix<'a> {
     /// before it, the very first at the begin of `values`.
     ///
     /// # Errors
-    /// [`Error::Model`] when `values` ends before the matrix.
-    pub(super) fn new(
-        values: &'a [f32],
-        rows: usize,
-        columns: usize,
-        stride: usize,
-    ) -> Result<Self> {
+    /// [`Error::Misfit`] when `values` ends before the matrix.
+    pub fn new(values: &'a [f32], rows: usize, columns: usize, stride: usize) -> Result<Self> {
         match reach(rows, columns, [stride, 1]) {
             Some(needed) if needed <= values.len() => {
                 Ok(Self { values, rows, columns, strides: [stride, 1] })
@@ -52,7 +47,7 @@ impl<'a> Matrix<'a> {
     }
 
     /// The same values with rows and columns exchanged.
-    pub(super) fn transposed(self) -> Self {
+    pub fn transposed(self) -> Self {
         let Self { values, rows, columns, strides: [row, column] } = self;
         Self { values, rows: columns, columns: rows, strides: [column, row] }
     }
@@ -69,7 +64,7 @@ fn reach(rows: usize, columns: usize, [row, column]: [usize; 2]) -> Option<usize
 }
 
 fn misfit(rows: usize, columns: usize) -> Error {
-    Error::Model { reason: format!("a matrix of {rows} x {columns} does not fit its values") }
+    Error::Misfit { rows, columns }
 }
 
 /// `to` += `a` times `b`; the rows of `to` are `stride` values apart.
@@ -78,8 +73,8 @@ fn misfit(rows: usize, columns: usize) -> Error {
 /// and goes through the inner dimension in order.
 ///
 /// # Errors
-/// [`Error::Model`] when the sizes do not fit each other or `to` ends before the product.
-pub(super) fn add(to: &mut [f32], stride: usize, a: Matrix<'_>, b: Matrix<'_>) -> Result<()> {
+/// [`Error::Misfit`] when the sizes do not fit each other or `to` ends before the product.
+pub fn add(to: &mut [f32], stride: usize, a: Matrix<'_>, b: Matrix<'_>) -> Result<()> {
     add_by(Unit::fastest(), to, stride, a, b)
 }
 
@@ -87,8 +82,8 @@ pub(super) fn add(to: &mut [f32], stride: usize, a: Matrix<'_>, b: Matrix<'_>) -
 /// for each of `a`. The same bits on every machine.
 ///
 /// # Errors
-/// [`Error::Model`] when rows are not whole.
-pub(crate) fn dot_products(a: &[f32], b: &[f32], d: usize) -> Result<Vec<f32>> {
+/// [`Error::Misfit`] when rows are not whole.
+pub fn dot_products(a: &[f32], b: &[f32], d: usize) -> Result<Vec<f32>> {
     let (m, n) = (a.len() / d.max(1), b.len() / d.max(1));
     if m * d != a.len() || n * d != b.len() {
         return Err(misfit(m, d));
@@ -217,7 +212,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::{Seed, SeededRandom};
+    use crate::testing::Random;
 
     proptest! {
         #[test]
@@ -266,7 +261,7 @@ mod tests {
             is_transposed in any::<[bool; 2]>(),
             seed in any::<u64>(),
         ) {
-            let mut random = SeededRandom::new(Seed(seed));
+            let mut random = Random::new(seed);
             let mut draw = |count: usize| -> Vec<f32> {
                 (0..count).map(|_| random.normal() as f32).collect()
             };

@@ -16,8 +16,8 @@ mod tests;
 mod x86;
 
 pub use kind::Kernel;
-pub(super) use panel::{Panel, QUERIES};
-pub(super) use query::ScanQuery;
+pub use panel::{Panel, QUERIES};
+pub use query::ScanQuery;
 
 use kind::Kind;
 use panel::Layout;
@@ -25,35 +25,38 @@ use panel::Layout;
 use panel::{Lane, WideLane};
 
 /// Places of the matrix that are read side by side.
-pub(super) const STREAMS: usize = 4;
+pub const STREAMS: usize = 4;
 /// Rows of each stream in a block. At 1,000,000 x 64 out of memory 64 took 2.6 ms, 16 took 2.8 and
 /// 256 took 2.9.
-pub(super) const BLOCK: usize = 64;
+pub const BLOCK: usize = 64;
 /// What [`Kernel::reaching`] compares: all three in scan units.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Reach {
-    pub(super) step: f32,
-    pub(super) slack: f32,
-    pub(super) floor: f32,
+pub struct Reach {
+    /// Scan units per unit of a sum.
+    pub step: f32,
+    /// How far a score can lie from its sum.
+    pub slack: f32,
+    /// What an upper end is compared with.
+    pub floor: f32,
 }
 
 impl Reach {
     /// The upper end of a row's interval. Every kernel rounds after each of the three operations,
     /// as this does.
     #[inline]
-    pub(super) fn upper(self, scale: f32, sum: i32) -> f32 {
+    pub fn upper(self, scale: f32, sum: i32) -> f32 {
         scale * (self.step * sum as f32 + self.slack)
     }
 }
 
 /// The dot products of a block, by stream.
-pub(super) type Sums = [[i32; BLOCK]; STREAMS];
+pub type Sums = [[i32; BLOCK]; STREAMS];
 
 impl Kernel {
     /// Greatest absolute code of a query that is scanned row by row, or in a panel of `queries`.
     ///
     /// Finer codes make narrower intervals, of which fewer reach the floor.
-    pub(super) fn query_max(self, in_panel: bool) -> i8 {
+    pub fn query_max(self, in_panel: bool) -> i8 {
         match self.kind() {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 if in_panel => query::PANEL_MAX_16_BITS,
@@ -75,13 +78,7 @@ impl Kernel {
     ///
     /// # Panics
     /// When the lengths are others than that, which no caller gives.
-    pub(super) fn scan(
-        self,
-        query: &ScanQuery,
-        streams: [&[i8]; STREAMS],
-        count: usize,
-        sums: &mut Sums,
-    ) {
+    pub fn scan(self, query: &ScanQuery, streams: [&[i8]; STREAMS], count: usize, sums: &mut Sums) {
         assert!(count <= BLOCK);
         assert!(streams.iter().all(|rows| rows.len() == count * query.codes.len()));
         // Each kind is made only where the processor has these features, the lengths
@@ -111,7 +108,7 @@ impl Kernel {
     ///
     /// # Panics
     /// As [`Self::scan`].
-    pub(super) fn scan_int4(
+    pub fn scan_int4(
         self,
         query: &ScanQuery,
         streams: [&[u8]; STREAMS],
@@ -142,7 +139,7 @@ impl Kernel {
     }
 
     /// A panel for rows of `dimensions` codes.
-    pub(super) fn panel(self, dimensions: usize) -> Panel {
+    pub fn panel(self, dimensions: usize) -> Panel {
         match self.kind() {
             #[cfg(target_arch = "x86_64")]
             Kind::Avx2 => Panel::lanes(dimensions),
@@ -159,7 +156,7 @@ impl Kernel {
     ///
     /// # Panics
     /// As [`Self::scan`].
-    pub(super) fn lay_out(
+    pub fn lay_out(
         self,
         streams: [&[i8]; STREAMS],
         dimensions: usize,
@@ -189,7 +186,7 @@ impl Kernel {
     }
 
     /// Asks for `values` to be brought into the caches while something else is computed.
-    pub(super) fn fetch_ahead<T>(values: &[T]) {
+    pub fn fetch_ahead<T>(values: &[T]) {
         #[cfg(target_arch = "x86_64")]
         for line in values.chunks(64 / size_of::<T>().clamp(1, 64)) {
             use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
@@ -206,7 +203,7 @@ impl Kernel {
     ///
     /// # Panics
     /// When the panel was made for another length or there are fewer sums, for no caller.
-    pub(super) fn scan_panel(self, queries: &[&ScanQuery], panel: &Panel, sums: &mut [Sums]) {
+    pub fn scan_panel(self, queries: &[&ScanQuery], panel: &Panel, sums: &mut [Sums]) {
         assert!(queries.len() <= sums.len());
         match &panel.layout {
             Layout::Rows(rows) => {
@@ -266,7 +263,7 @@ impl Kernel {
     ///
     /// # Panics
     /// When there are more scales than that, which no caller gives.
-    pub(super) fn reaching(self, reach: Reach, sums: &[i32; BLOCK], scales: &[f32]) -> u64 {
+    pub fn reaching(self, reach: Reach, sums: &[i32; BLOCK], scales: &[f32]) -> u64 {
         assert!(scales.len() <= BLOCK);
         match self.kind() {
             #[cfg(target_arch = "x86_64")]
@@ -288,7 +285,7 @@ impl Kernel {
     ///
     /// # Panics
     /// When the lengths differ, which they do for no caller.
-    pub(super) fn dot_product(self, query: &[i8], row: &[i8]) -> i32 {
+    pub fn dot_product(self, query: &[i8], row: &[i8]) -> i32 {
         assert_eq!(query.len(), row.len());
         match self.kind() {
             #[cfg(target_arch = "x86_64")]

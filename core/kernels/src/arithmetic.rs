@@ -1,8 +1,6 @@
 //! What stands between two matrix products: sums, exponentials, norms. Plain loops in eight lanes,
 //! which compilers turn into vector instructions.
 
-use crate::release::Nonlinearity;
-
 const LANES: usize = 8;
 
 /// 1.5 * 2^23: added to a number and taken away again, it rounds to an integer.
@@ -19,7 +17,7 @@ const TAYLOR: [f32; 6] =
 
 /// e^x within 3 units in the last place for -87 to 88, and that of the bound beyond; NaN for NaN.
 #[inline(always)]
-pub(super) fn exp(x: f32) -> f32 {
+pub fn exp(x: f32) -> f32 {
     // Comparisons that are false for NaN keep it.
     let x = if x < LEAST { LEAST } else { x };
     let x = if x > GREATEST { GREATEST } else { x };
@@ -33,7 +31,7 @@ pub(super) fn exp(x: f32) -> f32 {
 }
 
 /// The sum of `values`, in eight lanes.
-pub(super) fn sum(values: &[f32]) -> f32 {
+pub fn sum(values: &[f32]) -> f32 {
     let (eights, rest) = values.as_chunks::<LANES>();
     let mut lanes = [0.0; LANES];
     for eight in eights {
@@ -45,7 +43,7 @@ pub(super) fn sum(values: &[f32]) -> f32 {
 }
 
 /// The sum of products, in eight lanes.
-pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut lanes = [0.0; LANES];
     for (a, b) in a.iter().zip(b) {
@@ -74,7 +72,7 @@ fn greatest(values: &[f32]) -> f32 {
 }
 
 /// Replaces `values` by their exponentials, divided by the sum of these.
-pub(super) fn softmax(values: &mut [f32]) {
+pub fn softmax(values: &mut [f32]) {
     let top = greatest(values);
     for value in &mut *values {
         *value = exp(*value - top);
@@ -86,7 +84,7 @@ pub(super) fn softmax(values: &mut [f32]) {
 }
 
 /// Normalises each row of `d` values: (x - mean) / root(variance + epsilon) * weight + bias.
-pub(super) fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
+pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
     let d = weight.len();
     let mut out = Vec::with_capacity(rows.len());
     let mut centred = vec![0.0; d];
@@ -103,21 +101,22 @@ pub(super) fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f3
     out
 }
 
-/// Applies `activation` to each of `values`.
-pub(super) fn activate(activation: Nonlinearity, values: &mut [f32]) {
-    match activation {
-        Nonlinearity::Relu => values.iter_mut().for_each(|value| {
-            // False for NaN, which stays.
-            *value = if *value < 0.0 { 0.0 } else { *value };
-        }),
-        Nonlinearity::Gelu => values.iter_mut().for_each(|value| *value = gelu(*value)),
-    }
+/// Replaces each value that is less than 0 by 0; what is no number stays.
+pub fn relu(values: &mut [f32]) {
+    // False for NaN, which stays.
+    values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+}
+
+/// Replaces each value x by x times the normal distribution function of x (Hendrycks and Gimpel,
+/// 2016).
+pub fn gelu(values: &mut [f32]) {
+    values.iter_mut().for_each(|value| *value = gelu_of(*value));
 }
 
 /// x * normal distribution function(x), with erf as Abramowitz and Stegun 7.1.26 have it (error
 /// below 1.5e-7).
 #[inline(always)]
-fn gelu(x: f32) -> f32 {
+fn gelu_of(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let series = ((((1.061_405_4 * t - 1.453_152_1) * t + 1.421_413_8) * t - 0.284_496_72) * t
@@ -174,11 +173,11 @@ mod tests {
     #[test]
     fn activations_agree_with_known_values() {
         let mut values = [-2.0, 0.0, 3.0];
-        activate(Nonlinearity::Relu, &mut values);
+        relu(&mut values);
         assert_eq!(values, [0.0, 0.0, 3.0]);
         // x * (1 + erf(x / root 2)) / 2, by Python's math.erf.
         let mut values = [-3.0, -1.0, 0.5, 2.0];
-        activate(Nonlinearity::Gelu, &mut values);
+        gelu(&mut values);
         for (value, exact) in
             values.iter().zip([-0.004_049_69, -0.158_655_26, 0.345_731_2, 1.954_499_7])
         {
@@ -189,9 +188,9 @@ mod tests {
     #[test]
     fn what_is_no_number_stays_none() {
         assert!(exp(f32::NAN).is_nan());
-        for activation in [Nonlinearity::Relu, Nonlinearity::Gelu] {
+        for activation in [relu, gelu] {
             let mut values = [f32::NAN];
-            activate(activation, &mut values);
+            activation(&mut values);
             assert!(values[0].is_nan());
         }
     }

@@ -4,7 +4,7 @@
 //! A = UᵀU (Golub and Van Loan, Matrix Computations, section 4.2). Rows are updated four at a
 //! time, which keeps the inner loop one pass of contiguous multiply-adds.
 
-use crate::base::{Error, Result};
+use crate::{Error, Result};
 
 /// Replaces the upper triangle of the symmetric positive-definite `matrix` by its factor U.
 ///
@@ -12,8 +12,8 @@ use crate::base::{Error, Result};
 /// definite to working precision.
 ///
 /// # Errors
-/// [`Error::Model`] when A is not positive definite or holds a value that is not finite; the
-/// matrix is then half factored and of no use.
+/// [`Error::IllConditioned`] when A is not positive definite or holds a value that is not finite;
+/// the matrix is then half factored and of no use.
 pub fn factor(matrix: &mut [f64], n: usize) -> Result<()> {
     let largest = (0..n).map(|i| matrix[i * n + i].abs()).fold(0.0, f64::max);
     let smallest_pivot = largest * f64::EPSILON * n as f64;
@@ -24,8 +24,7 @@ pub fn factor(matrix: &mut [f64], n: usize) -> Result<()> {
         let pivot = row[0];
         // Written so that NaN is refused too.
         if !(pivot > smallest_pivot && pivot.is_finite()) {
-            let reason = format!("the normal equations are ill-conditioned (pivot {i} is {pivot})");
-            return Err(Error::Model { reason });
+            return Err(Error::IllConditioned { index: i, pivot });
         }
         let scale = 1.0 / pivot.sqrt();
         for value in row {
@@ -205,7 +204,7 @@ mod tests {
         let nan = f64::NAN;
         for bad in [[1.0, 1.0, 1.0, 1.0], [1.0, 2.0, 2.0, 1.0], [1.0, nan, nan, 1.0], [0.0; 4]] {
             let error = factor(&mut bad.clone(), 2).unwrap_err();
-            assert!(matches!(error, Error::Model { .. }), "{bad:?}");
+            assert!(matches!(error, Error::IllConditioned { .. }), "{bad:?}");
         }
         assert!(factor(&mut [f64::INFINITY], 1).is_err());
     }

@@ -3,8 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{Seed, SeededRandom};
-use crate::scoring::codes;
+use crate::testing::Random;
 
 const LENGTHS: [usize; 16] = [1, 3, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 96, 127, 128, 130];
 
@@ -26,6 +25,12 @@ fn found(sums: &Sums, count: usize) -> Vec<Vec<i64>> {
 /// Whether `kernel` takes such a query.
 fn takes(kernel: Kernel, in_panel: bool, query: &[i8]) -> bool {
     query.iter().all(|code| code.abs() <= kernel.query_max(in_panel))
+}
+
+/// Packs rows of `d` codes, each -8 to 7, two a byte.
+fn pack(codes: &[i8], d: usize) -> Vec<u8> {
+    let byte = |pair: &[i8]| (pair[0] & 15) as u8 | (pair.get(1).unwrap_or(&0) << 4) as u8;
+    codes.chunks_exact(d).flat_map(|row| row.chunks(2).map(byte)).collect()
 }
 
 /// Compares every kernel, on rows one after another and in a panel, with the definition: for
@@ -82,7 +87,7 @@ fn check_int4(query: &[i8], count: usize, code: &mut dyn FnMut() -> i8) {
     let d = query.len();
     let rows: Vec<Vec<i8>> =
         (0..STREAMS).map(|_| (0..count * d).map(|_| code()).collect()).collect();
-    let packed: Vec<Vec<u8>> = rows.iter().map(|rows| codes::pack(rows, d)).collect();
+    let packed: Vec<Vec<u8>> = rows.iter().map(|rows| pack(rows, d)).collect();
     let expected = expected(query, std::array::from_fn(|k| &rows[k][..]));
     let scan = ScanQuery::new(query.to_vec());
     for kernel in Kernel::available().into_iter().filter(|kernel| takes(*kernel, false, query)) {
@@ -105,7 +110,7 @@ proptest! {
         most in prop::sample::select(MOST.to_vec()),
         seed in any::<u64>(),
     ) {
-        let mut random = SeededRandom::new(Seed(seed));
+        let mut random = Random::new(seed);
         let most = most as i32;
         let mut code = || (random.below(2 * most as usize + 1) as i32 - most) as i8;
         let query: Vec<i8> = (0..d).map(|_| code()).collect();
@@ -118,7 +123,7 @@ proptest! {
         d in prop::sample::select(LENGTHS.to_vec()),
         seed in any::<u64>(),
     ) {
-        let mut random = SeededRandom::new(Seed(seed));
+        let mut random = Random::new(seed);
         let query: Vec<i8> = (0..d).map(|_| (random.below(255) as i32 - 127) as i8).collect();
         let row: Vec<i8> = (0..d).map(|_| (random.below(256) as i32 - 128) as i8).collect();
         for kernel in Kernel::available() {

@@ -13,7 +13,7 @@ pub(super) const PANEL_MAX_16_BITS: i8 = 32;
 
 /// Codes of a query in the orders in which kernels read them.
 #[derive(Debug, Clone)]
-pub(in crate::scoring) struct ScanQuery {
+pub struct ScanQuery {
     /// One a dimension.
     pub(super) codes: Vec<i8>,
     /// Those of even dimensions, and those of odd ones with 0 behind a last even one: what the low
@@ -31,7 +31,7 @@ pub(in crate::scoring) struct ScanQuery {
 impl ScanQuery {
     /// A query of `codes`, none of them greater than the kernel's [`super::Kernel::query_max`] by
     /// its absolute value.
-    pub(in crate::scoring) fn new(codes: Vec<i8>) -> Self {
+    pub fn new(codes: Vec<i8>) -> Self {
         debug_assert!(codes.iter().all(|code| code.unsigned_abs() <= MAX as u8));
         let pairs = || codes.chunks(2);
         let even = pairs().map(|pair| pair[0]).collect();
@@ -48,8 +48,8 @@ impl ScanQuery {
     }
 
     /// One code a dimension.
-    #[cfg(test)]
-    pub(in crate::scoring) fn codes(&self) -> &[i8] {
+    #[must_use]
+    pub fn codes(&self) -> &[i8] {
         &self.codes
     }
 }

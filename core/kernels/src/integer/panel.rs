@@ -5,7 +5,7 @@ use super::BLOCK;
 use super::STREAMS;
 
 /// Queries that a kernel takes at once.
-pub(in crate::scoring) const QUERIES: usize = 4;
+pub const QUERIES: usize = 4;
 
 /// Four consecutive codes of each of eight rows, each code moved to 0..255.
 #[cfg(target_arch = "x86_64")]
@@ -33,7 +33,7 @@ impl WideLane {
 
 /// The rows of a block: of each stream the same number, at most a block.
 #[derive(Debug)]
-pub(in crate::scoring) struct Panel {
+pub struct Panel {
     /// Rows of each stream.
     pub(super) count: usize,
     pub(super) layout: Layout,

@@ -1,0 +1,26 @@
+//! The loops in which a night spends its time.
+//!
+//! They stand in a crate of their own so that they are compiled for speed where the rest of the
+//! library is compiled for size (profile `mobile`): there the search took three times as long
+//! before. Pure functions of slices; what is searched and why is said by `noctule_core`.
+//!
+//! - [`integer`]: dot products of codes, and which of them reach a floor.
+//! - [`exact`]: exact scores of the rows that are left.
+//! - [`product`]: products of matrices in single precision, the same bits on every machine.
+//! - [`arithmetic`]: what stands between two such products.
+//! - [`cholesky`]: small positive-definite systems in double precision.
+//!
+//! # Unsafe code
+//! [`integer`] and [`product`] have vector instructions behind safe functions that check lengths
+//! and the processor's features; each block says why it holds.
+
+pub mod arithmetic;
+pub mod cholesky;
+mod error;
+pub mod exact;
+pub mod integer;
+pub mod product;
+#[cfg(test)]
+mod testing;
+
+pub use error::{Error, Result};

@@ -70,10 +70,11 @@ impl<'a> Work<'a> {
     ) {
         let d = self.d;
         self.seen.clear();
-        self.seen.extend(entries.map(|(column, weight)| {
-            let vector = &fixed[column as usize * d..(column as usize + 1) * d];
-            Seen { vector, weight, error: 1.0 - dot(row, vector) }
-        }));
+        // A loop, as an iterator's adapters would not be inlined into the wide vectors.
+        for (column, weight) in entries {
+            let vector = &fixed[column as usize * d..][..d];
+            self.seen.push(Seen { vector, weight, error: 1.0 - dot(row, vector) });
+        }
         for (value, gram) in self.gx.iter_mut().zip(self.gram.chunks_exact(d)) {
             *value = dot(gram, row);
         }
@@ -129,8 +130,7 @@ impl<'a> Work<'a> {
             *value += step;
         }
         for seen in &mut self.seen {
-            let part = part::<B>(seen.vector, begin);
-            seen.error -= part.iter().zip(&step).map(|(y, step)| y * step).sum::<f32>();
+            seen.error -= product(&part::<B>(seen.vector, begin), &step);
         }
         // Coordinates that have moved already are not asked for again in this pass. G is symmetric:
         // its rows are read in place of its columns.
@@ -149,6 +149,23 @@ fn part<const B: usize>(vector: &[f32], begin: usize) -> [f32; B] {
     let mut part = [0.0; B];
     part.copy_from_slice(&vector[begin..begin + B]);
     part
+}
+
+/// The inner product, its sums side by side.
+#[inline(always)]
+fn product<const B: usize>(a: &[f32; B], b: &[f32; B]) -> f32 {
+    let mut lanes = [0.0; B];
+    for i in 0..B {
+        lanes[i] = a[i] * b[i];
+    }
+    let mut width = B / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
 }
 
 /// Solves A x = b by Cholesky factorisation in place; false when A is not positive definite to
@@ -182,8 +199,11 @@ fn solve<const B: usize>(a: &mut [[f32; B]; B], b: &mut [f32; B]) -> bool {
         b[k] = solved;
     }
     for k in (0..B).rev() {
-        let known: f32 = a[k][k + 1..].iter().zip(&b[k + 1..]).map(|(u, x)| u * x).sum();
-        b[k] = (b[k] - known) / a[k][k];
+        let mut left = b[k];
+        for i in k + 1..B {
+            left = (-a[k][i]).mul_add(b[i], left);
+        }
+        b[k] = left / a[k][k];
     }
     true
 }

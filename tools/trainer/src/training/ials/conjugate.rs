@@ -75,7 +75,9 @@ impl<'a> Work<'a> {
     fn observe(&mut self, entries: impl Iterator<Item = (u32, f32)>, fixed: &'a [f32]) {
         let d = self.d;
         self.seen.clear();
-        self.seen.extend(entries.map(|(column, w)| (&fixed[column as usize * d..][..d], w)));
+        for (column, weight) in entries {
+            self.seen.push((&fixed[column as usize * d..][..d], weight));
+        }
     }
 
     #[inline(always)]

@@ -347,15 +347,16 @@ fn debiased_clicks_teach_an_mlp_what_unbiased_labels_teach() {
     }
 }
 
-/// With one cross layer and slates drawn as `temperature` says.
+/// With one cross layer and slates drawn as `temperature` says. The shrinkage was chosen in the towns
+/// of seeds 201 to 205, on narrow slates.
 fn cross_network(temperature: f64, days: u32) -> Asked {
-    let network = NetworkSettings { cross_layers: 1, ..NetworkSettings::default() };
+    let shrinkage = Some(1.0);
+    let network = NetworkSettings { cross_layers: 1, shrinkage, ..NetworkSettings::default() };
     let ranker = RankerSettings { kind: RankerKind::DcnV2, network, ..RankerSettings::default() };
     Asked { temperature, days, ranker, ..Asked::linear(DISCOVERY) }
 }
 
-/// Its products go astray where slates showed nothing, so that these are drawn more widely; the
-/// mean over the seeds is held, as chance moves each by more.
+/// The mean over the seeds is held, as chance moves each by more.
 #[test]
 fn debiased_clicks_on_wide_slates_teach_a_cross_network_what_unbiased_labels_teach() {
     let lost: Vec<f64> = table(&cross_network(0.5, 21)).into_iter().map(|pair| pair.1).collect();
@@ -363,7 +364,6 @@ fn debiased_clicks_on_wide_slates_teach_a_cross_network_what_unbiased_labels_tea
 }
 
 #[test]
-#[ignore = "was not seen to hold: see tools/docs/weak-labels.md"]
 fn debiased_clicks_on_narrow_slates_teach_a_cross_network_what_unbiased_labels_teach() {
     let lost: Vec<f64> = table(&cross_network(0.1, 14)).into_iter().map(|pair| pair.1).collect();
     assert!(moments(&lost).0 <= 0.02, "debiased: {lost:?}");

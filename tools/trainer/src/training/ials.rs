@@ -11,16 +11,20 @@
 //! ```
 //!
 //! Each half of an epoch solves one side exactly with the fold-in of the core, the very code that
-//! runs on the device, or, as [`IalsSolver::Blocks`], lowers the loss block by block of coordinates
-//! (iALS++, Rendle, Krichene, Zhang and Koren, 2021), which is faster the longer the vectors are.
+//! runs on the device, or lowers the loss from where the epoch before left it: by some steps of
+//! conjugate gradients ([`IalsSolver::ConjugateGradients`]; Takács, Pilászy and Tikk, RecSys 2011) or
+//! block by block of coordinates ([`IalsSolver::Blocks`]; iALS++, Rendle, Krichene, Zhang and Koren,
+//! 2021), which are faster the longer the vectors are.
 
 mod blocks;
+mod conjugate;
+mod gram;
 
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::model::{FoldIn, Workspace};
 
 use super::{IalsSettings, IalsSolver, Sparse, parallel};
-use crate::evaluation::scorers::dot;
+use crate::training::neural::arithmetic::{dot, fast};
 use crate::{Error, Result};
 
 /// Rows that one thread solves before it takes the next block.
@@ -107,7 +111,7 @@ const GRAM_ROWS: usize = 2_048;
 fn gram(rows: &[f32], settings: &IalsSettings) -> Result<Vec<f64>> {
     let d = settings.dimensions;
     let parts = parallel::map(rows.chunks(GRAM_ROWS * d), settings.threads, |part| {
-        Ok(noctule_core::model::gram(part, d))
+        Ok(gram::gram(part, d))
     })?;
     let mut sum = vec![0.0; d * d];
     for part in parts {
@@ -131,6 +135,7 @@ impl Side<'_> {
                 solve_side(self.matrix, self.fixed, self.fold_in, settings.threads, solved)
             }
             IalsSolver::Blocks => blocks::solve_side(self, settings, solved),
+            IalsSolver::ConjugateGradients => conjugate::solve_side(self, settings, solved),
         }
     }
 }
@@ -185,12 +190,17 @@ fn observed_loss(
     let blocks = users.chunks(BLOCK_ROWS * d).enumerate();
     let sums = parallel::map(blocks, settings.threads, |(block, rows)| {
         let mut sum = 0.0;
-        for (offset, user) in rows.chunks_exact(d).enumerate() {
-            for (item, weight) in matrix.row(block * BLOCK_ROWS + offset) {
-                let error = 1.0 - dot(user, &items[item as usize * d..(item as usize + 1) * d]);
-                sum += f64::from(weight) * f64::from(error).powi(2);
-            }
-        }
+        fast(
+            #[inline(always)]
+            || {
+                for (offset, user) in rows.chunks_exact(d).enumerate() {
+                    for (item, weight) in matrix.row(block * BLOCK_ROWS + offset) {
+                        let error = f64::from(1.0 - dot(user, &items[item as usize * d..][..d]));
+                        sum += f64::from(weight) * error * error;
+                    }
+                }
+            },
+        );
         Ok(sum)
     })?;
     Ok(sums.iter().sum())

@@ -9,6 +9,7 @@
 mod adversary;
 mod calibrate;
 mod labels;
+mod logistic;
 mod model;
 mod network;
 mod settings;

@@ -55,6 +55,8 @@ pub enum IalsSolver {
     Exact,
     /// iALS++: blocks of eight coordinates one after another, in single precision.
     Blocks,
+    /// Three steps of conjugate gradients for each row from where it was, in single precision.
+    ConjugateGradients,
 }
 
 /// Hyper-parameters of iALS.

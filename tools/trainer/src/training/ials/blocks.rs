@@ -7,7 +7,7 @@
 //! x.y_k and the vector w0 G x. A pass costs O(n d b + d² + d b²) instead of O(n d² + d³).
 
 use super::{BLOCK_ROWS, Side};
-use crate::evaluation::scorers::dot;
+use crate::training::neural::arithmetic::{add_scaled, dot, fast};
 use crate::training::{IalsSettings, parallel};
 use crate::{Error, Result};
 
@@ -22,17 +22,22 @@ pub(super) fn solve_side(side: &Side<'_>, settings: &IalsSettings, rows: &mut [f
     let blocks = rows.chunks_mut(BLOCK_ROWS * d).enumerate();
     parallel::map(blocks, settings.threads, |(block, rows)| {
         let mut work = Work { d, gram: &gram, gx: vec![0.0; d], seen: Vec::new() };
-        for (offset, row) in rows.chunks_exact_mut(d).enumerate() {
-            let entries = side.matrix.row(block * BLOCK_ROWS + offset);
-            if entries.len() == 0 {
-                row.fill(0.0);
-                continue;
-            }
-            let ridge = side.fold_in.ridge(entries.len()) as f32;
-            work.observe(entries, side.fixed, row);
-            work.pass(ridge, row)?;
-        }
-        Ok(())
+        fast(
+            #[inline(always)]
+            || {
+                for (offset, row) in rows.chunks_exact_mut(d).enumerate() {
+                    let entries = side.matrix.row(block * BLOCK_ROWS + offset);
+                    if entries.len() == 0 {
+                        row.fill(0.0);
+                        continue;
+                    }
+                    let ridge = side.fold_in.ridge(entries.len()) as f32;
+                    work.observe(entries, side.fixed, row);
+                    work.pass(ridge, row)?;
+                }
+                Ok(())
+            },
+        )
     })?;
     Ok(())
 }
@@ -56,6 +61,7 @@ struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
+    #[inline(always)]
     fn observe(
         &mut self,
         entries: impl Iterator<Item = (u32, f32)>,
@@ -64,16 +70,18 @@ impl<'a> Work<'a> {
     ) {
         let d = self.d;
         self.seen.clear();
-        self.seen.extend(entries.map(|(column, weight)| {
-            let vector = &fixed[column as usize * d..(column as usize + 1) * d];
-            Seen { vector, weight, error: 1.0 - dot(row, vector) }
-        }));
+        // A loop, as an iterator's adapters would not be inlined into the wide vectors.
+        for (column, weight) in entries {
+            let vector = &fixed[column as usize * d..][..d];
+            self.seen.push(Seen { vector, weight, error: 1.0 - dot(row, vector) });
+        }
         for (value, gram) in self.gx.iter_mut().zip(self.gram.chunks_exact(d)) {
             *value = dot(gram, row);
         }
     }
 
     /// Moves every coordinate once.
+    #[inline(always)]
     fn pass(&mut self, ridge: f32, row: &mut [f32]) -> Result<()> {
         let mut begin = 0;
         while begin + BLOCK <= self.d {
@@ -92,6 +100,7 @@ impl<'a> Work<'a> {
     }
 
     /// The Newton step in the `B` coordinates from `begin` on.
+    #[inline(always)]
     fn step<const B: usize>(&mut self, begin: usize, ridge: f32, row: &mut [f32]) -> Result<()> {
         let d = self.d;
         let mut hessian = [[0.0f32; B]; B];
@@ -106,10 +115,10 @@ impl<'a> Work<'a> {
             let part = part::<B>(seen.vector, begin);
             let pull = seen.weight * seen.error;
             for i in 0..B {
-                step[i] += pull * part[i];
+                step[i] = pull.mul_add(part[i], step[i]);
                 let factor = seen.weight * part[i];
                 for j in 0..B {
-                    hessian[i][j] += factor * part[j];
+                    hessian[i][j] = factor.mul_add(part[j], hessian[i][j]);
                 }
             }
         }
@@ -121,31 +130,47 @@ impl<'a> Work<'a> {
             *value += step;
         }
         for seen in &mut self.seen {
-            let part = part::<B>(seen.vector, begin);
-            seen.error -= part.iter().zip(&step).map(|(y, step)| y * step).sum::<f32>();
+            seen.error -= product(&part::<B>(seen.vector, begin), &step);
         }
         // Coordinates that have moved already are not asked for again in this pass. G is symmetric:
         // its rows are read in place of its columns.
         let later = begin + B;
         for (i, step) in step.iter().enumerate() {
             let gram = &self.gram[(begin + i) * d + later..(begin + i + 1) * d];
-            for (value, gram) in self.gx[later..].iter_mut().zip(gram) {
-                *value += gram * step;
-            }
+            add_scaled(&mut self.gx[later..], *step, gram);
         }
         Ok(())
     }
 }
 
 /// The `B` values from `begin` on.
+#[inline(always)]
 fn part<const B: usize>(vector: &[f32], begin: usize) -> [f32; B] {
     let mut part = [0.0; B];
     part.copy_from_slice(&vector[begin..begin + B]);
     part
 }
 
+/// The inner product, its sums side by side.
+#[inline(always)]
+fn product<const B: usize>(a: &[f32; B], b: &[f32; B]) -> f32 {
+    let mut lanes = [0.0; B];
+    for i in 0..B {
+        lanes[i] = a[i] * b[i];
+    }
+    let mut width = B / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
+
 /// Solves A x = b by Cholesky factorisation in place; false when A is not positive definite to
 /// working precision.
+#[inline(always)]
 fn solve<const B: usize>(a: &mut [[f32; B]; B], b: &mut [f32; B]) -> bool {
     let largest = (0..B).map(|i| a[i][i].abs()).fold(0.0, f32::max);
     let least = largest * f32::EPSILON * B as f32;
@@ -164,18 +189,21 @@ fn solve<const B: usize>(a: &mut [[f32; B]; B], b: &mut [f32; B]) -> bool {
         for i in k + 1..B {
             let factor = row[i];
             for (value, pulled) in a[i].iter_mut().zip(&row) {
-                *value -= factor * pulled;
+                *value = (-factor).mul_add(*pulled, *value);
             }
         }
         let solved = b[k] * scale;
         for (value, pulled) in b.iter_mut().zip(&row) {
-            *value -= solved * pulled;
+            *value = (-solved).mul_add(*pulled, *value);
         }
         b[k] = solved;
     }
     for k in (0..B).rev() {
-        let known: f32 = a[k][k + 1..].iter().zip(&b[k + 1..]).map(|(u, x)| u * x).sum();
-        b[k] = (b[k] - known) / a[k][k];
+        let mut left = b[k];
+        for i in k + 1..B {
+            left = (-a[k][i]).mul_add(b[i], left);
+        }
+        b[k] = left / a[k][k];
     }
     true
 }

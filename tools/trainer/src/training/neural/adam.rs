@@ -28,6 +28,8 @@ pub struct Adam {
     settings: ParamsAdamW,
     /// Whether each weight is stepped; a weight beyond these is.
     pub(super) trained: Vec<bool>,
+    /// The weight decay of each weight that has one of its own.
+    pub(super) decays: Vec<Option<f64>>,
 }
 
 impl Optimizer for Adam {
@@ -36,7 +38,7 @@ impl Optimizer for Adam {
     fn new(vars: Vec<Var>, settings: ParamsAdamW) -> candle_core::Result<Self> {
         let zeros = |var: &Var| [0, 1].map(|_| vec![0.0; var.elem_count()]);
         let moments = vars.iter().map(zeros).collect();
-        Ok(Self { vars, moments, steps: 0, settings, trained: Vec::new() })
+        Ok(Self { vars, moments, steps: 0, settings, trained: Vec::new(), decays: Vec::new() })
     }
 
     fn step(&mut self, grads: &GradStore) -> candle_core::Result<()> {
@@ -47,6 +49,7 @@ impl Optimizer for Adam {
         for (at, (var, moments)) in self.vars.iter().zip(&mut self.moments).enumerate() {
             let is_kept = self.trained.get(at) == Some(&false);
             let Some(grad) = grads.get(var).filter(|_| !is_kept) else { continue };
+            let weight_decay = self.decays.get(at).copied().flatten().unwrap_or(weight_decay);
             let step = Step {
                 moments: RefCell::new(moments),
                 betas: [beta1 as f32, beta2 as f32],

@@ -117,6 +117,7 @@ pub fn fit(task: &mut (dyn Task + Send), settings: &FitSettings, run: &Run<'_>) 
     };
     let mut adam = Adam::new(task.parameters().vars().to_vec(), begin)?;
     adam.trained = task.parameters().trained().to_vec();
+    adam.decays = task.parameters().decays().to_vec();
     let finished = settings.epochs == 0;
     let state = State { fingerprint: run.fingerprint.to_owned(), finished, ..State::default() };
     let mut fit = Fit { settings, adam, state, best: None };

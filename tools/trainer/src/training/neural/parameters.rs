@@ -12,6 +12,8 @@ pub struct Parameters {
     vars: Vec<Var>,
     /// Whether each is trained.
     trained: Vec<bool>,
+    /// The weight decay of each that has one of its own.
+    decays: Vec<Option<f64>>,
 }
 
 impl Parameters {
@@ -23,6 +25,7 @@ impl Parameters {
         self.vars.push(Var::from_tensor(&tensor(values, shape)?)?);
         self.names.push(name.to_owned());
         self.trained.push(true);
+        self.decays.push(None);
         Ok(())
     }
 
@@ -56,6 +59,21 @@ impl Parameters {
     #[must_use]
     pub fn trained(&self) -> &[bool] {
         &self.trained
+    }
+
+    /// Gives the weights whose names `is_meant` a weight decay of their own.
+    pub fn decay(&mut self, decay: f64, is_meant: impl Fn(&str) -> bool) {
+        for (name, own) in self.names.iter().zip(&mut self.decays) {
+            if is_meant(name) {
+                *own = Some(decay);
+            }
+        }
+    }
+
+    /// The weight decay of each weight that has one of its own.
+    #[must_use]
+    pub fn decays(&self) -> &[Option<f64>] {
+        &self.decays
     }
 
     /// The numbers of all weights.

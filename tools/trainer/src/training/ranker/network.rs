@@ -65,6 +65,36 @@ impl Network {
         Ok(Self { parameters, design: design.clone(), dropout })
     }
 
+    /// Whether the final sum reads cross layers, and so, as these begin, the features themselves.
+    pub(super) fn is_linear_in_part(&self) -> bool {
+        let is_stacked = self.design.structure == Structure::Stacked;
+        self.design.kind == RankerKind::DcnV2 && (self.design.hidden.is_empty() || !is_stacked)
+    }
+
+    /// Begins as the weighted sum `weights` of the features, `bias` added: the final sum reads
+    /// nothing of the hidden layers, and the cross layers hand on the row.
+    pub(super) fn begin_linear(&self, weights: &[f64], bias: f64) -> Result<()> {
+        let mut values = self.parameters.values()?;
+        for ((name, _), values) in self.parameters.iter().zip(&mut values) {
+            match name {
+                "ranker.weight" => {
+                    values.fill(0.0);
+                    values.iter_mut().zip(weights).for_each(|(to, from)| *to = *from as f32);
+                }
+                "ranker.bias" => values.fill(bias as f32),
+                _ => {}
+            }
+        }
+        self.parameters.set(&values)
+    }
+
+    /// Gives hidden and cross layers the weight decay `shrinkage`.
+    pub(super) fn shrink(&mut self, shrinkage: f64) {
+        let is_layer =
+            |name: &str| name.starts_with("ranker.cross.") || name.starts_with("ranker.hidden.");
+        self.parameters.decay(shrinkage, is_layer);
+    }
+
     /// Adds a layer that is no part of the ranker.
     pub(super) fn add_layer(
         &mut self,

@@ -70,6 +70,13 @@ pub struct NetworkSettings {
     pub learning_rate: f64,
     /// Decoupled weight decay, at least 0.
     pub weight_decay: f64,
+    /// That of the hidden and cross layers where they have one of their own: what these add to a
+    /// weighted sum stays small unless the rows ask for it. No weight grows beyond 1 / `shrinkage`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shrinkage: Option<f64>,
+    /// Whether a `dcn_v2` whose final sum reads its cross layers begins as the logistic regression
+    /// over the rows, and so says the same of what was never shown until the rows ask for more.
+    pub linear_start: bool,
     /// Epochs, 1 to 100,000, at most.
     pub epochs: usize,
     /// Epochs without a better validation after which training ends; 0 for all epochs.
@@ -97,6 +104,8 @@ impl Default for NetworkSettings {
             batch: 512,
             learning_rate: 3e-3,
             weight_decay: 1e-3,
+            shrinkage: None,
+            linear_start: true,
             epochs: 60,
             patience: 6,
             validation_share: 0.1,
@@ -173,6 +182,11 @@ impl NetworkSettings {
                 self.weight_decay.is_finite() && self.weight_decay >= 0.0,
                 "at least 0",
             ),
+            (
+                "shrinkage",
+                self.shrinkage.is_none_or(|decay| decay.is_finite() && decay >= 0.0),
+                "at least 0",
+            ),
         ];
         for (field, is_allowed, what) in numbers {
             if !is_allowed {
@@ -210,6 +224,7 @@ mod tests {
             (r#"{"kind": "mlp", "network": {"validation_share": 1.0}}"#, "validation_share"),
             (r#"{"kind": "mlp", "network": {"learning_rate": 0.0}}"#, "learning_rate"),
             (r#"{"kind": "mlp", "network": {"weight_decay": -1.0}}"#, "weight_decay"),
+            (r#"{"kind": "mlp", "network": {"shrinkage": -1.0}}"#, "shrinkage"),
             (r#"{"kind": "mlp", "network": {"hidden": []}}"#, "ranker"),
             (r#"{"kind": "mlp", "network": {"hidden": [0]}}"#, "ranker"),
             (r#"{"kind": "dcn_v2", "network": {"cross_layers": 9}}"#, "ranker"),

@@ -10,6 +10,7 @@ use noctule_core::release::{RankerDesign, RankerKind};
 use super::adversary::Adversary;
 use super::calibrate::calibrate;
 use super::labels::{LabelledRows, RowLabel};
+use super::logistic::logistic;
 use super::network::{Network, RankerNetwork, Scale};
 use super::settings::RankerSettings;
 use super::task::{Material, RankerTask};
@@ -59,6 +60,14 @@ pub fn train_network(
     let scale = Scale::of(settings.kind, values, features);
     let mut weights = Network::new(&design, features, network.dropout, run.seed)?;
     let adversary = adversary(run);
+    // An adversary would have to undo what such a start knows of the groups.
+    if network.linear_start && adversary.is_none() && weights.is_linear_in_part() {
+        let (start, bias) = logistic(&scale.apply(values), features, labels, &train);
+        weights.begin_linear(&start, bias)?;
+    }
+    if let Some(shrinkage) = network.shrinkage {
+        weights.shrink(shrinkage);
+    }
     if let Some(adversary) = &adversary {
         adversary.add_to(&mut weights, design.last_width(features), run.seed)?;
     }

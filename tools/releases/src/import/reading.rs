@@ -189,7 +189,7 @@ fn check(values: &[f32]) -> std::result::Result<(), String> {
         None => Ok(()),
         Some(at) => {
             let value = values[at];
-            Err(format!("value {at} is {value} as F32, at most {WEIGHT_MAX:e} is allowed"))
+            Err(format!("value {at} is {value:e} as F32, at most {WEIGHT_MAX:e} is allowed"))
         }
     }
 }

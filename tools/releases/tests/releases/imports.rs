@@ -161,7 +161,7 @@ fn a_map_of_other_tensors_than_the_architecture_has_is_refused() {
 fn a_map_that_is_none_names_the_field() {
     for (text, expected) in [
         ("{\"tensors\": {}}", "architecture: missing field"),
-        ("[", "document"),
+        ("[", "EOF while parsing"),
         ("{\"architecture\": {\"name\": \"oracle\"}}", "architecture.name: unknown variant"),
         ("{\"tensors\": {\"embedding\": \"a\", \"embedding\": \"b\"}}", "a key twice"),
         ("{\"tensors\": {\"embedding\": {\"form\": \"a\"}}}", "tensors.embedding.form"),

@@ -103,10 +103,10 @@ fn towers_are_measured_without_and_with_a_treatment_in_text_json_and_page() {
     place.write("shop/catalogue.jsonl", &(0..24).map(item).collect::<String>());
     let choice = |user: usize, at: usize| {
         let item = if at % 4 == 3 { 12 } else { 0 } + (user * 5 + at * 7) % 12;
-        format!("u{user},i{item},{}\n", (at + 1) * 86_400_000)
+        format!("u{user},i{item},{},,1\n", (at + 1) * 86_400_000)
     };
     let rows = (0..40).flat_map(|user| (0..8).map(move |at| choice(user, at)));
-    let header = "user,item,at_ms\n".to_owned();
+    let header = "user,item,at_ms,context,weight\n".to_owned();
     place.write("shop/interactions.csv", &(header + &rows.collect::<String>()));
     let train = "train shop --architecture two-tower --settings settings.json --epochs 4 \
                  --fairness-group kind --resamples 50";

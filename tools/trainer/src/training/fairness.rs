@@ -21,7 +21,7 @@ pub enum Treatment {
     #[default]
     None,
     /// Rows are weighted so that group and label are independent (Kamiran and Calders, KAIS 2012):
-    /// P(group) P(label) / P(group, label). Those of two towers are all pairs of a user and an item.
+    /// P(group) P(label) / P(group, label). Those of two towers are all pairs of user and item.
     Reweighing,
     /// An adversary guesses the group from what the network's final sum reads, or from the vectors
     /// of the grouped side of two towers, and the network learns to mislead it by its reversed

@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::commands::{
     answers, audit, checks, collect, compare, data, delta, doctor, evaluate, feedback, forget,
-    inspect, night, pack, recommend, record, registry, replay, report, retrain_study, simulate,
-    train, trust, update, verify,
+    import, inspect, night, pack, recommend, record, registry, replay, report, retrain_study,
+    simulate, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -52,6 +52,8 @@ pub(crate) enum Command {
     Compare(compare::Compare),
     /// Find out how often to retrain, from your own data.
     RetrainStudy(retrain_study::RetrainStudy),
+    /// Make a model of weights that were trained elsewhere.
+    Import(import::Import),
     /// Pack and sign a release, or make a new key.
     Pack(pack::Pack),
     /// Write what changed between two releases.

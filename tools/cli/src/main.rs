@@ -59,6 +59,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Data(asked) => commands::data::run(asked, output),
         Command::Compare(asked) => commands::compare::run(asked, output),
         Command::RetrainStudy(asked) => commands::retrain_study::run(asked, output),
+        Command::Import(asked) => commands::import::run(asked, output),
         Command::Pack(asked) => commands::pack::run(asked, output),
         Command::Delta(asked) => commands::delta::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),

@@ -8,7 +8,7 @@ use noctule_core::release::Plan;
 use noctule_trainer::datasets::{Dataset, describe};
 use noctule_trainer::evaluation::report::protocol_warning;
 use noctule_trainer::evaluation::{
-    BootstrapSettings, Estimate, EvaluationSettings, Grouping, Groups, UserResult,
+    BootstrapSettings, Estimate, EvaluationSettings, Grouping, Groups, QuantisationLoss, UserResult,
 };
 use noctule_trainer::run::{
     DataRecord, MeasuredModel, ModelRun, PartSizes, RUN_FORMAT, RunRecord, compare_models,
@@ -104,6 +104,8 @@ pub(crate) struct RunParts<'a> {
     pub(crate) bootstrap: BootstrapSettings,
     /// Of a network that was trained again.
     pub(crate) retrained: Option<&'a RetrainRecord>,
+    /// Of a model with item vectors.
+    pub(crate) quantisation: Option<QuantisationLoss>,
 }
 
 impl RunParts<'_> {
@@ -150,6 +152,7 @@ impl RunParts<'_> {
             comparisons: compare_models(measured, &self.bootstrap)
                 .map_err(Error::failed(FAILED))?,
             retrained: self.retrained.cloned(),
+            quantisation: self.quantisation,
             ranker_probe: None,
             word_probe: None,
         })
@@ -194,7 +197,7 @@ pub(crate) fn fairness_text(measured: &[MeasuredModel]) -> String {
         if text.is_empty() {
             let (k, by) = (found.k, &found.by);
             text.push_str(&format!(
-                "by {by}, largest group less smallest (parity: smallest over largest)\n{:<24} \
+                "by {by}, largest group less smallest (parity: smallest over largest)\n{:<26} \
                  {:>26} {:>26} {:>26}\n",
                 "",
                 format!("NDCG@{k} gap"),
@@ -209,7 +212,7 @@ pub(crate) fn fairness_text(measured: &[MeasuredModel]) -> String {
             )
         };
         text.push_str(&format!(
-            "{:<24} {:>26} {:>26} {:>26}\n",
+            "{:<26} {:>26} {:>26} {:>26}\n",
             model.report.name,
             cell(found.ndcg_gap),
             cell(found.opportunity_gap),

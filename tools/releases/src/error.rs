@@ -57,6 +57,52 @@ pub enum Error {
         reason: String,
     },
 
+    /// A name map names a tensor that its architecture does not have.
+    #[error("map: {target}: is none of the tensors of {architecture}: {known}")]
+    UnknownTarget {
+        /// The name.
+        target: String,
+        /// The architecture.
+        architecture: &'static str,
+        /// The tensors that it has.
+        known: String,
+    },
+
+    /// A name map does not say what a tensor is made of.
+    #[error("map: {target} {shape:?}: is missing")]
+    NotMapped {
+        /// The tensor.
+        target: String,
+        /// Its shape.
+        shape: Vec<u64>,
+    },
+
+    /// Other people's weights have no such tensor.
+    #[error("{tensor:?} for {target}: is not among the weights: {names}")]
+    NoTensor {
+        /// The tensor that was to be made of it.
+        target: String,
+        /// The name that the map has.
+        tensor: String,
+        /// Some of the names that there are.
+        names: String,
+    },
+
+    /// Of a tensor of other people's weights, what the map says cannot be made.
+    #[error("{tensor:?} ({dtype} {shape:?}) for {target}: {reason}")]
+    Misfit {
+        /// Its name among the weights.
+        tensor: String,
+        /// Type of its values.
+        dtype: String,
+        /// Its shape.
+        shape: Vec<u64>,
+        /// The tensor that was to be made of it.
+        target: String,
+        /// What was found and what is needed.
+        reason: String,
+    },
+
     /// A server did not give what was asked of it.
     #[error("{base}: {reason}; the next try is due at {until_ms} (Unix ms)")]
     Server {

@@ -23,7 +23,9 @@ use crate::{Error, Result, SecretKey};
 /// The file with the description.
 const DESCRIPTION_FILE: &str = "pack.json";
 /// The file that a training run leaves, which holds the architecture.
-const TRAINING_FILE: &str = "training.json";
+pub(crate) const TRAINING_FILE: &str = "training.json";
+/// The plan beside a model, for people and for `noctule pack`.
+pub(crate) const PLAN_FILE: &str = "plan.json";
 /// Milliseconds of a day.
 const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 
@@ -70,7 +72,8 @@ pub struct Description {
     /// How the item vectors are stored.
     #[serde(default)]
     pub vectors: VectorForm,
-    /// Where it came from: free text by key.
+    /// Where it came from: free text by key. With the architecture, that of `training.json` is
+    /// taken too; what stands here goes before it.
     #[serde(default, deserialize_with = "json::unique_map")]
     pub lineage: BTreeMap<String, String>,
 }
@@ -85,6 +88,8 @@ impl Description {
 #[derive(Deserialize)]
 struct Training {
     architecture: Architecture,
+    #[serde(default, deserialize_with = "json::unique_map")]
+    lineage: BTreeMap<String, String>,
 }
 
 /// Packs the release described by the files of `source`, at `now_ms`, into `out`.
@@ -113,11 +118,15 @@ pub fn pack_from_directory(
     out: &Path,
     now_ms: i64,
 ) -> Result<Packed> {
-    let description: Description = read_json(source, DESCRIPTION_FILE)?;
-    let architecture = match description.architecture {
-        Some(architecture) => architecture,
-        None => read_json::<Training>(source, TRAINING_FILE)?.architecture,
+    let description: Description = read_json(&source.join(DESCRIPTION_FILE), DESCRIPTION_FILE)?;
+    let (architecture, mut lineage) = match description.architecture {
+        Some(architecture) => (architecture, BTreeMap::new()),
+        None => {
+            let training: Training = read_json(&source.join(TRAINING_FILE), TRAINING_FILE)?;
+            (training.architecture, training.lineage)
+        }
     };
+    lineage.extend(description.lineage);
     let catalogue = read_jsonl(&source.join(JSONL_FILE), JSONL_FILE)?;
     // Its counts size what is read next.
     description.plan.validate()?;
@@ -146,17 +155,17 @@ pub fn pack_from_directory(
         tensors: model.tensors,
         checks: read_checks(source)?,
         health: sample::read(source)?,
-        lineage: description.lineage,
+        lineage,
     };
     pack(&input, key, out)
 }
 
-fn read_json<T: DeserializeOwned>(source: &Path, name: &str) -> Result<T> {
-    let path = source.join(name);
-    let file = File::open(&path).map_err(Error::file(&path, "opening"))?;
+/// Reads the JSON document at `path`, which errors call `name`.
+pub(crate) fn read_json<T: DeserializeOwned>(path: &Path, name: &str) -> Result<T> {
+    let file = File::open(path).map_err(Error::file(path, "opening"))?;
     let mut bytes = Vec::new();
     let read = file.take(MANIFEST_BYTES_MAX + 1).read_to_end(&mut bytes);
-    read.map_err(Error::file(&path, "reading"))?;
+    read.map_err(Error::file(path, "reading"))?;
     let found = bytes.len() as u64;
     if found > MANIFEST_BYTES_MAX {
         let limit = MANIFEST_BYTES_MAX;

@@ -2,8 +2,9 @@
 //!
 //! A release is one directory; its format stands in `core/docs/formats/release.md`. [`pack`] makes
 //! it of parts in memory, [`pack_from_directory`] of files that any framework can write; both sign
-//! it with a [`SecretKey`] and verify the result as a device would before it appears. [`verify`]
-//! and [`inspect`] look at one that exists. [`registry`] keeps them for a team and for devices.
+//! it with a [`SecretKey`] and verify the result as a device would before it appears. [`import()`]
+//! makes such files of weights with other names. [`verify`] and [`inspect`] look at a release that
+//! exists. [`registry`] keeps them for a team and for devices.
 
 mod client;
 mod delta;
@@ -11,6 +12,7 @@ mod describe;
 mod error;
 mod exam;
 mod from_directory;
+mod import;
 mod inspect;
 mod keys;
 mod pack;
@@ -27,6 +29,7 @@ pub use delta::{MadeDelta, MadeFile, make_delta};
 pub use error::{Error, Result};
 pub use exam::{Exam, examine, examine_with};
 pub use from_directory::{Description, pack_from_directory};
+pub use import::{ImportInput, Imported, ImportedTensor, NameMap, Piece, Recipe, import};
 pub use inspect::{Inspection, SignatureState, inspect, verify};
 pub use keys::{PublicKey, SecretKey};
 pub use pack::{Embedding, PackInput, Packed, RankerWeights, pack};

@@ -160,19 +160,7 @@ impl<'a> Source<'a> {
             let reason = format!("is larger than a release, {RELEASE_BYTES_MAX} bytes");
             return Err(Error::part(place(), reason));
         }
-        let failed = |error| Error::file(self.path, "reading")(error);
-        let mut file = File::open(self.path).map_err(Error::file(self.path, "opening"))?;
-        file.seek(SeekFrom::Start(*begin)).map_err(failed)?;
-        let size = dtype.bytes() as usize;
-        let count = (end - begin) as usize / size;
-        let mut reader = BufReader::with_capacity(1 << 18, file);
-        let mut values = Vec::with_capacity(count);
-        let mut bytes = [0; 4];
-        for _ in 0..count {
-            reader.read_exact(&mut bytes[..size]).map_err(failed)?;
-            values.push(widened(*dtype, bytes));
-        }
-        Ok(Some(values))
+        read_values(self.path, *dtype, *begin, *end).map(Some)
     }
 
     /// The values of tensor `name` of exactly `shape`; none when it is not there.
@@ -186,12 +174,31 @@ impl<'a> Source<'a> {
     }
 }
 
-/// The value of `dtype`, one of F32, F16 and BF16, that `bytes` begin with.
-fn widened(dtype: Dtype, bytes: [u8; 4]) -> f32 {
+/// The values of `dtype`, one of F16, BF16, F32 and F64, in the bytes `begin` to `end` of a file;
+/// those of F64 are rounded, and infinite where F32 has none as large.
+pub(crate) fn read_values(path: &Path, dtype: Dtype, begin: u64, end: u64) -> Result<Vec<f32>> {
+    let failed = |error| Error::file(path, "reading")(error);
+    let mut file = File::open(path).map_err(Error::file(path, "opening"))?;
+    file.seek(SeekFrom::Start(begin)).map_err(failed)?;
+    let size = dtype.bytes() as usize;
+    let count = (end - begin) as usize / size;
+    let mut reader = BufReader::with_capacity(1 << 18, file);
+    let mut values = Vec::with_capacity(count);
+    let mut bytes = [0; 8];
+    for _ in 0..count {
+        reader.read_exact(&mut bytes[..size]).map_err(failed)?;
+        values.push(as_f32(dtype, bytes));
+    }
+    Ok(values)
+}
+
+/// The value of `dtype` that `bytes` begin with.
+fn as_f32(dtype: Dtype, bytes: [u8; 8]) -> f32 {
     let half = u16::from_le_bytes([bytes[0], bytes[1]]);
     match dtype {
         Dtype::F16 => f16_to_f32(half),
         Dtype::BF16 => bf16_to_f32(half),
-        _ => f32::from_le_bytes(bytes),
+        Dtype::F64 => f64::from_le_bytes(bytes) as f32,
+        _ => f32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]),
     }
 }

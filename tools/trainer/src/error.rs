@@ -38,6 +38,15 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// There is no such device to train on.
+    #[error("device {device}: {reason}")]
+    Device {
+        /// The device that was asked for.
+        device: String,
+        /// Why not, and how to get it.
+        reason: String,
+    },
+
     /// The header lacks a column.
     #[error("{path}:1: column {column} is missing, the header has {found}")]
     MissingColumn {

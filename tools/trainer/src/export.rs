@@ -2,6 +2,7 @@
 
 mod sample;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use noctule_core::release::{Architecture, Plan};
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::clicks::Showings;
 use crate::datasets::directory::write_catalogue;
 use crate::datasets::{Interactions, ReadCounts};
+use crate::evaluation::QuantisationLoss;
 use crate::training::network::{RetrainRecord, WEIGHTS_FILE, remove_checkpoints};
 use crate::training::neural::EpochRecord;
 use crate::training::ranker::remove_ranker_checkpoints;
@@ -46,6 +48,12 @@ pub struct TrainingRecord {
     /// What a network was begun with and which weights were trained, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrained: Option<RetrainRecord>,
+    /// What ranking by codes alone would cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantisation: Option<QuantisationLoss>,
+    /// What `noctule pack` says of it in the manifest.
+    #[serde(default)]
+    pub lineage: BTreeMap<String, String>,
     /// What was measured; none when no user has three events.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub metrics: Option<Metrics>,
@@ -206,6 +214,12 @@ pub fn write_model(
         curve: model.curve.clone(),
         best_epoch: model.best_epoch,
         retrained: model.retrained.clone(),
+        quantisation: model.quantisation,
+        lineage: model
+            .quantisation
+            .iter()
+            .map(|lost| ("quantisation".to_owned(), lost.sentence()))
+            .collect(),
         metrics: model.metrics.clone(),
     };
     let path = directory.join("training.json");

@@ -1,4 +1,4 @@
-//! Treatments of an unfair ranker, on a small world whose bias is planted.
+//! Treatments of unfair rankers and towers, on a small world whose bias is planted.
 //!
 //! `cargo test --workspace --test fairness -- --nocapture` prints the figures.
 
@@ -13,8 +13,10 @@ use noctule_trainer::evaluation::fairness::Side;
 use noctule_trainer::evaluation::{BootstrapSettings, FairnessReport, Groups, UserResult};
 use noctule_trainer::run::{MeasuredModel, Measuring};
 use noctule_trainer::training::fairness::Treatment;
+use noctule_trainer::training::network::UNTREATED_TOWERS;
 use noctule_trainer::training::{
-    IalsSettings, Model, RankerSettings, Session, TrainSettings, TrainStep, UNTREATED, train_in,
+    IalsSettings, Model, RankerSettings, Session, TrainSettings, TrainStep, TwoTowerSettings,
+    UNTREATED, train_in,
 };
 
 fn plan() -> Plan {
@@ -73,6 +75,44 @@ fn settings(kind: RankerKind, treatment: Treatment) -> TrainSettings {
     }
 }
 
+/// The gap before and after: parity of exposure, and NDCG@10.
+struct Effect {
+    parity: [f64; 2],
+    ndcg: [f64; 2],
+}
+
+impl Effect {
+    fn of(models: &[MeasuredModel], [before, after]: [&str; 2]) -> Self {
+        let both = [of(models, before), of(models, after)];
+        let effect = Self {
+            parity: both.map(|(fairness, _)| fairness.parity.unwrap().value),
+            ndcg: both.map(|(_, ndcg)| ndcg),
+        };
+        let ([shown, then], [ndcg, kept]) = (effect.parity, effect.ndcg);
+        println!("{after}: parity {shown:.3} -> {then:.3}, NDCG@10 {ndcg:.4} -> {kept:.4}");
+        effect
+    }
+}
+
+fn towers(treatment: Treatment) -> TrainSettings {
+    TrainSettings {
+        model: Model::TwoTower,
+        two_tower: TwoTowerSettings {
+            dimensions: 16,
+            words: false,
+            epochs: 30,
+            patience: 0,
+            learning_rate: 0.01,
+            dropout: 0.1,
+            batch: 128,
+            ..TwoTowerSettings::default()
+        },
+        treatment,
+        threads: 2,
+        ..TrainSettings::default()
+    }
+}
+
 fn quiet(_: TrainStep, _: usize, _: usize) {}
 
 fn bootstrap() -> BootstrapSettings {
@@ -115,6 +155,41 @@ fn reweighing_shows_the_hidden_kind_more_and_finds_nearly_as_much() {
     assert!(then > 2.0 * shown, "parity {shown} -> {then}");
     assert!(closed < gap / 1.5, "gap of recall {gap} -> {closed}");
     assert!(kept > 0.9 * ndcg, "NDCG {ndcg} -> {kept}");
+}
+
+#[test]
+fn reweighing_two_towers_shows_both_kinds_more_alike_and_finds_as_much() {
+    let data = world();
+    let groups = Groups::of_items(&data, "kind").unwrap();
+    let models = measured(&data, Some(&groups), &towers(Treatment::Reweighing)).unwrap();
+    let Effect { parity: [shown, then], ndcg: [ndcg, kept] } =
+        Effect::of(&models, [UNTREATED_TOWERS, "two_tower"]);
+    assert!(then > 3.0 * shown, "parity {shown} -> {then}");
+    assert!(kept > 0.95 * ndcg, "NDCG {ndcg} -> {kept}");
+}
+
+#[test]
+fn an_adversary_keeps_the_kind_out_of_the_vectors_of_two_towers() {
+    let data = world();
+    let groups = Groups::of_items(&data, "kind").unwrap();
+    let treatment = Treatment::GradientReversal { strength: 1.0, hidden: 16 };
+    let models = measured(&data, Some(&groups), &towers(treatment)).unwrap();
+    let Effect { parity: [shown, then], ndcg: [ndcg, kept] } =
+        Effect::of(&models, [UNTREATED_TOWERS, "two_tower"]);
+    assert!(then > 2.0 * shown, "parity {shown} -> {then}");
+    assert!(kept > 0.95 * ndcg, "NDCG {ndcg} -> {kept}");
+}
+
+#[test]
+fn an_adversary_keeps_the_kind_out_of_a_ranker() {
+    let data = world();
+    let groups = Groups::of_items(&data, "kind").unwrap();
+    let treatment = Treatment::GradientReversal { strength: 1.0, hidden: 16 };
+    let models = measured(&data, Some(&groups), &settings(RankerKind::Mlp, treatment)).unwrap();
+    let Effect { parity: [shown, then], ndcg: [ndcg, kept] } =
+        Effect::of(&models, [UNTREATED, "ranker"]);
+    assert!(then > 3.0 * shown, "parity {shown} -> {then}");
+    assert!(kept > 0.8 * ndcg, "NDCG {ndcg} -> {kept}");
 }
 
 #[test]

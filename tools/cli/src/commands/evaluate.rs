@@ -6,15 +6,17 @@ use std::path::PathBuf;
 
 use clap::Args;
 use noctule_core::release::Consumed;
-use noctule_trainer::evaluation::{EvaluationSettings, UserResult};
+use noctule_trainer::evaluation::UserResult;
 use noctule_trainer::export::TrainingRecord;
 use noctule_trainer::probes::ProbeSettings;
 use noctule_trainer::run::{Curve, Measuring, ModelRun, epoch_curves};
 use noctule_trainer::training::neural::EpochRecord;
-use noctule_trainer::training::{Labels, Session, TrainSettings, train_in};
+use noctule_trainer::training::{Labels, Session, train_in};
 use serde_json::json;
 
-use super::train::{Recipe, curve_text, epoch_text, metrics_text, split_rule, tell};
+use super::train::{
+    Recipe, curve_text, epoch_text, metrics_text, quantisation_text, split_rule, tell,
+};
 use crate::dataset;
 use crate::error::{Error, Result};
 use crate::output::Output;
@@ -114,28 +116,18 @@ pub(crate) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         seed: settings.seed,
         settings: json!(settings),
         split: split_rule(&settings),
-        evaluation: evaluation(&settings, exclude_seen),
+        evaluation: settings.evaluation(exclude_seen),
         bootstrap,
         retrained: model.retrained.as_ref(),
+        quantisation: model.quantisation,
     };
     let curves = (model.losses.as_slice(), model.curve.as_slice());
     let (folder, fairness) =
         write(&parts, measuring, curves, asked.run.probe, asked.run.run.as_deref())?;
     line(&format!("run in {}", folder.display()));
     let curve = curve_text(&model.curve, model.best_epoch);
-    output.print(&metrics, &(curve + &metrics_text(&metrics) + &fairness))
-}
-
-/// How the pipeline ranks.
-pub(crate) fn evaluation(settings: &TrainSettings, exclude_seen: bool) -> EvaluationSettings {
-    EvaluationSettings {
-        k: settings.k,
-        protocol: settings.protocol,
-        exclude_seen,
-        users_max: Some(settings.users_max),
-        seed: settings.seed,
-        threads: settings.threads,
-    }
+    let lost = model.quantisation.as_ref().map(quantisation_text).unwrap_or_default();
+    output.print(&metrics, &(curve + &metrics_text(&metrics) + &lost + &fairness))
 }
 
 /// Writes the folder of a run of the pipeline; gives it, and what is to be said of fairness.

@@ -11,6 +11,7 @@ pub(crate) mod doctor;
 pub(crate) mod evaluate;
 pub(crate) mod feedback;
 pub(crate) mod forget;
+pub(crate) mod import;
 pub(crate) mod inspect;
 pub(crate) mod night;
 pub(crate) mod pack;

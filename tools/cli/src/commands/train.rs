@@ -14,14 +14,15 @@ use noctule_trainer::export::train_to_directory_in;
 use noctule_trainer::probes::ProbeSettings;
 use noctule_trainer::run::Measuring;
 use noctule_trainer::split::SplitRule;
+use noctule_trainer::training::neural::DeviceChoice;
 use noctule_trainer::training::{
     Labels, Model, RetrainSettings, Session, TrainLayers, TrainSettings, TrainStep,
 };
 
 use self::ranker::{RankerName, TreatmentName};
-pub(super) use text::{curve_text, epoch_text, metrics_text};
+pub(super) use text::{curve_text, epoch_text, metrics_text, quantisation_text};
 
-use super::evaluate::{evaluation, write};
+use super::evaluate::write;
 use crate::dataset::{self, PLAN_FILE};
 use crate::error::{Error, Result};
 use crate::interrupt::Interrupt;
@@ -55,6 +56,8 @@ Examples:
   noctule train town --output model --fairness-group cuisine --treatment reweighing
   noctule train town --output model --settings settings.json --plan plan.json
   noctule train LastFM.txt --output model --architecture sasrec
+  noctule train town --output model --architecture two-tower --fairness-group cuisine \
+      --treatment gradient-reversal
   noctule train town --output new --architecture two-tower --warm-start model --train-layers last \
       --new-data-share 0.7
 
@@ -123,8 +126,8 @@ pub(crate) struct Recipe {
     #[arg(long, value_enum)]
     ranker: Option<RankerName>,
 
-    /// What is done about a ranker that serves the groups of --fairness-group unequally; the run
-    /// measures it without and with this.
+    /// What is done about two towers, or a ranker, that serve the groups of --fairness-group
+    /// unequally; the run measures them without and with this.
     #[arg(long, value_enum)]
     treatment: Option<TreatmentName>,
 
@@ -146,6 +149,10 @@ pub(crate) struct Recipe {
     /// Threads; they change no result.
     #[arg(long)]
     pub(crate) threads: Option<usize>,
+
+    /// Where networks are trained: cpu, cuda or cuda:N; cards need a build with --features cuda.
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<DeviceChoice>,
 }
 
 /// How a network is trained again.
@@ -245,6 +252,9 @@ impl Recipe {
         settings.treatment = self.treatment.map_or(set, |name| name.treatment(set));
         settings.seed = self.seed.unwrap_or(settings.seed);
         settings.threads = self.threads.unwrap_or(settings.threads);
+        settings.device = self.device.unwrap_or(settings.device);
+        // A device that is not there is told of before anything is read.
+        settings.device.open().map_err(Error::failed("choose the device"))?;
         Ok(settings)
     }
 }
@@ -303,9 +313,10 @@ pub(crate) fn run(asked: &Train, output: Output) -> Result<()> {
         seed: settings.seed,
         settings: serde_json::json!(settings),
         split: split_rule(&settings),
-        evaluation: evaluation(&settings, plan.consumed != Consumed::Keep),
+        evaluation: settings.evaluation(plan.consumed != Consumed::Keep),
         bootstrap,
         retrained: record.retrained.as_ref(),
+        quantisation: record.quantisation,
     };
     let folder = asked.run.run.clone().unwrap_or_else(|| asked.output.join("run"));
     let curves = (record.losses.as_slice(), record.curve.as_slice());

@@ -88,3 +88,73 @@ fn ctrl_c_leaves_a_checkpoint_from_which_the_towers_go_on_to_the_same_bytes() {
     assert!(model(&place) == whole);
     assert!(!place.path("model/checkpoint-fitting.safetensors").exists());
 }
+
+#[test]
+fn towers_are_measured_without_and_with_a_treatment_in_text_json_and_page() {
+    let place = Workplace::new();
+    place.write("settings.json", SETTINGS);
+    let kind = |item: usize| if item < 12 { "shown" } else { "hidden" };
+    let item = |item: usize| {
+        format!(
+            "{{\"id\":\"i{item}\",\"title\":\"\",\"attributes\":{{\"kind\":\"{}\"}}}}\n",
+            kind(item)
+        )
+    };
+    place.write("shop/catalogue.jsonl", &(0..24).map(item).collect::<String>());
+    let choice = |user: usize, at: usize| {
+        let item = if at % 4 == 3 { 12 } else { 0 } + (user * 5 + at * 7) % 12;
+        format!("u{user},i{item},{},,1\n", (at + 1) * 86_400_000)
+    };
+    let rows = (0..40).flat_map(|user| (0..8).map(move |at| choice(user, at)));
+    let header = "user,item,at_ms,context,weight\n".to_owned();
+    place.write("shop/interactions.csv", &(header + &rows.collect::<String>()));
+    let train = "train shop --architecture two-tower --settings settings.json --epochs 4 \
+                 --fairness-group kind --resamples 50";
+    let text = place.text(&format!("{train} --treatment reweighing --output model"));
+    for part in
+        ["two_tower before treatment ", "two_tower  ", "by kind, largest group", "int4 codes"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).unwrap();
+    let run: serde_json::Value = serde_json::from_str(&read("model/run/run.json")).unwrap();
+    let of = |name: &str| {
+        let models = run["models"].as_array().unwrap();
+        let model = models.iter().find(|model| model["report"]["name"] == name).unwrap();
+        model["report"]["fairness"]["parity"]["value"].as_f64().unwrap()
+    };
+    assert_ne!(of("two_tower before treatment"), of("two_tower"));
+    assert!(run["quantisation"]["int4"]["ndcg"].as_f64().unwrap() >= 0.0);
+    let page = read("model/run/run.html");
+    for part in ["two_tower before treatment", "What quantised items cost", "How alike items"] {
+        assert!(page.contains(part), "{part}");
+    }
+    place.text("pack --new-key key");
+    place.text("pack model --app shop --key key --output release");
+    let lineage = &place.json("inspect release")["lineage"]["quantisation"];
+    assert!(lineage.as_str().unwrap().contains("by int8 codes alone"), "{lineage}");
+    let reversal = format!("{train} --treatment gradient-reversal --output other");
+    let record = place.json(&reversal);
+    assert!(record["metrics"]["untreated"]["ndcg"].is_number(), "{record}");
+    // All epochs are run against an adversary, and it is no part of the model or of its weights.
+    assert!(record["curve"].as_array().unwrap().iter().all(|epoch| epoch["validation"].is_null()));
+    for file in ["other/model.safetensors", "other/weights.safetensors"] {
+        let bytes = std::fs::read(place.path(file)).unwrap();
+        assert!(!String::from_utf8_lossy(&bytes).contains("adversary"), "{file}");
+    }
+}
+
+#[test]
+fn a_card_that_this_build_cannot_use_is_refused_with_how_to_build() {
+    let place = Workplace::new();
+    place.write("kinds.txt", &kinds(9, 8));
+    let train = "train kinds.txt --architecture two-tower --output model --device";
+    if cfg!(feature = "cuda") {
+        return eprintln!("skipped: this build has the feature");
+    }
+    let error = place.failure(&format!("{train} cuda:1"));
+    assert!(error.contains("device cuda:1: this build has no support"), "{error}");
+    assert!(error.contains("--features cuda") && !place.path("model").exists(), "{error}");
+    let output = place.command(&format!("{train} gpu")).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+}

@@ -6,6 +6,7 @@ mod deltas;
 mod directories;
 mod flips;
 mod forms;
+mod imports;
 mod packing;
 mod pairs;
 mod parts;

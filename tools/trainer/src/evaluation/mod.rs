@@ -15,6 +15,7 @@ pub mod groups;
 pub mod measures;
 pub mod metrics;
 pub mod protocol;
+pub mod quantised;
 pub mod report;
 pub mod scorers;
 
@@ -28,5 +29,6 @@ pub use metrics::{Discount, ndcg_graded, reciprocal_rank};
 pub use protocol::{
     Evaluation, EvaluationSettings, Protocol, UserResult, evaluate, evaluate_users, summarise,
 };
+pub use quantised::{FormQuality, QuantisationLoss, VectorScorer, quantisation_loss};
 pub use report::{GroupReport, ModelReport, measure_model};
 pub use scorers::{Case, ContextPopularityScorer, FoldInScorer, PopularityScorer, Scorer};

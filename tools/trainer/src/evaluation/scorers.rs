@@ -2,6 +2,7 @@
 
 use noctule_core::model::{FoldIn, Workspace};
 
+use super::quantised::VectorScorer;
 use crate::Result;
 use crate::datasets::{Interaction, Interactions};
 use crate::training::{Popularity, Sparse};
@@ -106,6 +107,16 @@ impl Scorer for FoldInScorer<'_> {
             *score = dot(&vector, item);
         }
         Ok(())
+    }
+}
+
+impl VectorScorer for FoldInScorer<'_> {
+    fn user(&self, case: &Case<'_>) -> Result<Vec<f32>> {
+        self.user_vector(case.history, case.context)
+    }
+
+    fn items(&self) -> (&[f32], usize) {
+        (self.items, self.fold_in.dimensions())
     }
 }
 

@@ -9,6 +9,7 @@ mod fairness;
 mod figures;
 mod markup;
 mod origin;
+mod quantisation;
 mod run;
 mod study;
 

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::markup::{count, number, probability};
-use super::{Frame, fairness, figures, list, origin, page, percent_of};
+use super::{Frame, fairness, figures, list, origin, page, percent_of, quantisation};
 use crate::evaluation::Metric;
 use crate::run::{ModelRun, RunRecord};
 use crate::training::network::RetrainRecord;
@@ -35,6 +35,7 @@ pub fn run_page(record: &RunRecord) -> String {
     figures::comparisons(&mut sections, record);
     figures::groups(&mut sections, record);
     fairness::fairness(&mut sections, record);
+    quantisation::quantisation(&mut sections, record);
     figures::beyond(&mut sections, record);
     figures::curves(&mut sections, record);
     figures::reliability(&mut sections, record);

@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::datasets::DataStatistics;
 use crate::evaluation::{
     BootstrapSettings, Calibration, EvaluationSettings, ModelReport, PairedComparison,
+    QuantisationLoss,
 };
 use crate::probes::{RankerProbe, WordProbe};
 use crate::split::{Leak, SplitRule};
@@ -67,6 +68,9 @@ pub struct RunRecord {
     /// What a network was begun with and which weights were trained, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retrained: Option<RetrainRecord>,
+    /// What ranking by codes alone would cost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantisation: Option<QuantisationLoss>,
     /// What the ranker leans on, where that was asked for.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ranker_probe: Option<RankerProbe>,

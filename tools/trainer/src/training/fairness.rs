@@ -1,4 +1,4 @@
-//! Treatments of a ranker that serves groups unequally.
+//! Treatments of a model that serves groups unequally: of a ranker here, of two towers beside them.
 
 use std::collections::BTreeSet;
 
@@ -21,11 +21,11 @@ pub enum Treatment {
     #[default]
     None,
     /// Rows are weighted so that group and label are independent (Kamiran and Calders, KAIS 2012):
-    /// P(group) P(label) / P(group, label).
+    /// P(group) P(label) / P(group, label). Those of two towers are all pairs of user and item.
     Reweighing,
-    /// An adversary guesses the group from what the network's final sum reads, and the network
-    /// learns to mislead it by its reversed gradient (Beutel et al., FAT/ML 2017; Zhang et al.,
-    /// AIES 2018). For networks only.
+    /// An adversary guesses the group from what the network's final sum reads, or from the vectors
+    /// of the grouped side of two towers, and the network learns to mislead it by its reversed
+    /// gradient (Beutel et al., FAT/ML 2017; Zhang et al., AIES 2018). For networks only.
     GradientReversal {
         /// What the reversed gradient is multiplied with, above 0.
         strength: f64,

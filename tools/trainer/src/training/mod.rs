@@ -1,6 +1,7 @@
 //! Training: popularity, neighbours, EASE, factorisations with the ranker above them,
 //! SASRec and the two-tower.
 
+mod adversary;
 pub mod classical;
 pub mod examples;
 pub mod fairness;

@@ -23,7 +23,8 @@ use super::{
 use crate::clicks::Showings;
 use crate::datasets::Interactions;
 use crate::evaluation::{
-    ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer, Scorer,
+    ContextPopularityScorer, Evaluation, EvaluationSettings, FoldInScorer, PopularityScorer,
+    QuantisationLoss, Scorer, quantisation_loss,
 };
 use crate::split::{Split, leave_last_few_out};
 use crate::{Error, Result};
@@ -42,7 +43,7 @@ pub struct Metrics {
     /// The fold-in score alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fold_in: Option<Evaluation>,
-    /// The ranker before its treatment, where it has one.
+    /// The ranker or the two towers before their treatment, where they have one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub untreated: Option<Evaluation>,
     /// The ranker over all its features.
@@ -90,6 +91,9 @@ pub struct TrainedModel {
     pub retrained: Option<RetrainRecord>,
     /// All weights of a network, to begin another run with.
     pub weights: Option<Weights>,
+    /// What ranking by codes alone would cost; none without vectors, or where nothing is held out
+    /// for validation.
+    pub quantisation: Option<QuantisationLoss>,
     /// What was measured; none when no user has three events.
     pub metrics: Option<Metrics>,
 }
@@ -132,6 +136,9 @@ pub fn train_in(
         return Err(Error::setting("labels", "naive and debiased labels need feedback"));
     }
     check_treatment(settings, session)?;
+    // A card that is not there is told of before anything is read or fitted.
+    settings.device.open()?;
+    let session = &Session { device: settings.device, ..*session };
     if settings.model.is_network() {
         settings.check()?;
         check(data, plan)?;
@@ -153,11 +160,13 @@ fn check_treatment(settings: &TrainSettings, session: &Session<'_>) -> Result<()
     settings.treatment.check()?;
     match settings.treatment {
         Treatment::None => Ok(()),
-        _ if settings.model != Model::MatrixFactorization => {
-            refused("treats the ranker of a factorisation; this model has none")
+        _ if !matches!(settings.model, Model::MatrixFactorization | Model::TwoTower) => {
+            refused("treats two towers or the ranker of a factorisation; this model has none")
         }
         _ if session.groups.is_none() => refused("needs groups to treat (--fairness-group)"),
-        Treatment::GradientReversal { .. } if settings.ranker.kind == RankerKind::Linear => {
+        Treatment::GradientReversal { .. }
+            if settings.ranker.kind == RankerKind::Linear && settings.model != Model::TwoTower =>
+        {
             refused("a reversed gradient needs hidden layers: an mlp or a dcn_v2")
         }
         _ => Ok(()),
@@ -213,6 +222,7 @@ fn train_all(
             best_epoch: None,
             retrained: None,
             weights: None,
+            quantisation: None,
             metrics: run.measure(None)?,
         }),
         // A network goes its own way, in `train_in`; feedback does not teach it.
@@ -253,7 +263,7 @@ struct Run<'a> {
 impl Run<'_> {
     fn factorise(&self, all: &[u32], popularity: Popularity) -> Result<TrainedModel> {
         let ials = self.settings.ials();
-        let (learned, metrics) = self.rank_and_measure()?;
+        let (learned, quantisation, metrics) = self.rank_and_measure()?;
         let factors = self.fit(all, TrainStep::Refitting)?;
         let architecture = Architecture::MatrixFactorization {
             dimensions: ials.dimensions,
@@ -279,6 +289,7 @@ impl Run<'_> {
             best_epoch: None,
             retrained: None,
             weights: None,
+            quantisation,
             metrics,
         })
     }
@@ -291,10 +302,10 @@ impl Run<'_> {
 
     /// Fits on the training part, trains the ranker on the validation part or on feedback,
     /// measures on the rest.
-    fn rank_and_measure(&self) -> Result<(Learned, Option<Metrics>)> {
+    fn rank_and_measure(&self) -> Result<(Learned, Option<QuantisationLoss>, Option<Metrics>)> {
         let nothing = self.split.validation.is_empty() && self.feedback.is_none();
         if nothing || self.split.train.is_empty() {
-            return Ok((Learned::nothing(), None));
+            return Ok((Learned::nothing(), None, None));
         }
         let factors = self.fit(&self.split.train, TrainStep::Fitting)?;
         let fold_in = factors.fold_in(&self.settings.ials())?;
@@ -317,21 +328,19 @@ impl Run<'_> {
             let observer = self.session.observer;
             observer.ranker(&fitted, &learned.ranker, self.split, self.settings)?;
         }
-        Ok((learned, metrics))
+        let lost = quantisation_loss(&fold_in, data, self.split, &self.evaluation())?;
+        Ok((learned, lost, metrics))
+    }
+
+    fn evaluation(&self) -> EvaluationSettings {
+        self.settings.evaluation(self.plan.consumed != Consumed::Keep)
     }
 
     fn measure(&self, model: Option<Scorers<'_>>) -> Result<Option<Metrics>> {
         if self.split.test.is_empty() {
             return Ok(None);
         }
-        let settings = EvaluationSettings {
-            k: self.settings.k,
-            protocol: self.settings.protocol,
-            exclude_seen: self.plan.consumed != Consumed::Keep,
-            users_max: Some(self.settings.users_max),
-            seed: self.settings.seed,
-            threads: self.settings.threads,
-        };
+        let settings = self.evaluation();
         let mut done = 0;
         let untreated = model.and_then(|model| model.untreated);
         let total = if model.is_some() { 4 } else { 2 } + usize::from(untreated.is_some());

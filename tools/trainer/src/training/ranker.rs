@@ -6,7 +6,6 @@
 //!                                      RankerTask -> fit -> calibrate
 //! ```
 
-mod adversary;
 mod calibrate;
 mod labels;
 mod logistic;

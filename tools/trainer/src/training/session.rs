@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::examples::Fitted;
-use super::neural::EpochRecord;
+use super::neural::{DeviceChoice, EpochRecord};
 use super::{RankerModel, TrainSettings, TrainStep};
 use crate::Result;
 use crate::datasets::Interactions;
@@ -27,6 +27,8 @@ pub struct Session<'a> {
     pub measures_only: bool,
     /// The groups that a treatment of the ranker is for.
     pub groups: Option<&'a Groups>,
+    /// Where networks are trained.
+    pub device: DeviceChoice,
     /// Measures, and may keep what it measured.
     pub observer: &'a dyn Observer,
 }
@@ -44,6 +46,7 @@ impl<'a> Session<'a> {
             resume: false,
             measures_only: false,
             groups: None,
+            device: DeviceChoice::Cpu,
             observer: &Unobserved,
         }
     }

@@ -4,10 +4,11 @@ use noctule_core::base::limits::DIMENSIONS_MAX;
 use serde::{Deserialize, Serialize};
 
 use super::fairness::Treatment;
+use super::neural::DeviceChoice;
 use super::sasrec::SasrecSettings;
 use super::two_tower::{SoftmaxSettings, TwoTowerSettings};
 use super::{Labels, RankerSettings, RetrainSettings, WeakSettings, parallel};
-use crate::evaluation::Protocol;
+use crate::evaluation::{EvaluationSettings, Protocol};
 use crate::{Error, Result};
 
 /// The architecture to train.
@@ -170,6 +171,8 @@ pub struct TrainSettings {
     pub seed: u64,
     /// Threads; changes no result.
     pub threads: usize,
+    /// Where networks are trained: `cpu`, or `cuda` and `cuda:N` in a build with the feature.
+    pub device: DeviceChoice,
 }
 
 impl Default for TrainSettings {
@@ -194,11 +197,25 @@ impl Default for TrainSettings {
             protocol: Protocol::Full,
             seed: 1,
             threads: parallel::available(),
+            device: DeviceChoice::Cpu,
         }
     }
 }
 
 impl TrainSettings {
+    /// How the run ranks; `exclude_seen` where a plan lets nobody see what was chosen before.
+    #[must_use]
+    pub fn evaluation(&self, exclude_seen: bool) -> EvaluationSettings {
+        EvaluationSettings {
+            k: self.k,
+            protocol: self.protocol,
+            exclude_seen,
+            users_max: Some(self.users_max),
+            seed: self.seed,
+            threads: self.threads,
+        }
+    }
+
     /// The factorisation's settings with the seed and threads of this run.
     #[must_use]
     pub fn ials(&self) -> IalsSettings {

@@ -147,6 +147,7 @@ pub(super) fn run(asked: &Evaluate, output: Output) -> Result<()> {
         evaluation,
         bootstrap,
         retrained: None,
+        quantisation: None,
     };
     let mut record = parts.record(models, &measured)?;
     if asked.run.probe {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use noctule_trainer::clicks::ExaminationSource;
-use noctule_trainer::evaluation::Protocol;
+use noctule_trainer::evaluation::{Protocol, QuantisationLoss};
 use noctule_trainer::export::TrainingRecord;
+use noctule_trainer::training::network::UNTREATED_TOWERS;
 use noctule_trainer::training::neural::EpochRecord;
 use noctule_trainer::training::{Metrics, TrainStep, UNTREATED, WeakRecord};
 
@@ -46,6 +47,7 @@ pub(super) fn text(record: &TrainingRecord, directory: &Path) -> String {
     if let Some(metrics) = &record.metrics {
         text.push_str(&metrics_text(metrics));
     }
+    text.push_str(&record.quantisation.as_ref().map(quantisation_text).unwrap_or_default());
     text.push_str(&format!("model in {}\n", directory.display()));
     text
 }
@@ -90,11 +92,12 @@ pub(crate) fn curve_text(curve: &[EpochRecord], best: Option<usize>) -> String {
 
 /// What was measured, as a table.
 pub(crate) fn metrics_text(metrics: &Metrics) -> String {
+    let before = if metrics.two_tower.is_some() { UNTREATED_TOWERS } else { UNTREATED };
     let rows = [
         ("popularity", Some(&metrics.popularity)),
         ("context popularity", Some(&metrics.context_popularity)),
         ("fold-in", metrics.fold_in.as_ref()),
-        (UNTREATED, metrics.untreated.as_ref()),
+        (before, metrics.untreated.as_ref()),
         ("ranker", metrics.ranker.as_ref()),
         ("sasrec", metrics.sasrec.as_ref()),
         ("two_tower", metrics.two_tower.as_ref()),
@@ -106,7 +109,7 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
         if text.is_empty() {
             let (k, users) = (measured.k, grouped(measured.users as u64));
             text.push_str(&format!(
-                "on the last choice of {users} users, {}\n{:<23} {:>8} {:>8} {:>8}\n",
+                "on the last choice of {users} users, {}\n{:<26} {:>8} {:>8} {:>8}\n",
                 ranked_text(measured.protocol),
                 "",
                 format!("HR@{k}"),
@@ -115,10 +118,26 @@ pub(crate) fn metrics_text(metrics: &Metrics) -> String {
             ));
         }
         text.push_str(&format!(
-            "{name:<23} {:>8.4} {:>8.4} {:>8.4}\n",
+            "{name:<26} {:>8.4} {:>8.4} {:>8.4}\n",
             measured.hit_rate, measured.ndcg, measured.mrr
         ));
     }
+    text
+}
+
+/// What ranking by codes alone would cost.
+pub(crate) fn quantisation_text(lost: &QuantisationLoss) -> String {
+    let (k, users) = (lost.k, grouped(lost.users as u64));
+    let mut text = format!(
+        "items quantised, choices of validation of {users} users\n{:<23} {:>8} {:>10}\n",
+        "",
+        format!("NDCG@{k}"),
+        format!("recall@{k}")
+    );
+    for (name, form) in lost.forms() {
+        text.push_str(&format!("{name:<23} {:>8.4} {:>10.4}\n", form.ndcg, form.recall));
+    }
+    text.push_str("codes only choose what is re-scored: with f32 vectors nothing is lost\n");
     text
 }
 

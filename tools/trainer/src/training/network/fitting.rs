@@ -7,8 +7,11 @@ use serde::Serialize;
 use super::retrained::FIRST;
 use super::{NamedValues, Retraining, Trainable, TrainedNetwork, Weights};
 use crate::datasets::Interactions;
+use crate::evaluation::Groups;
+use crate::training::adversary::ADVERSARY;
+use crate::training::fairness::Treatment;
 use crate::training::neural::ops::numbers;
-use crate::training::neural::{FitSettings, Parameters, Run, fit};
+use crate::training::neural::{DeviceChoice, FitSettings, Parameters, Run, fit};
 use crate::training::{Session, TrainStep};
 use crate::{Error, Result};
 
@@ -27,6 +30,17 @@ pub struct Job<'a> {
     pub step: TrainStep,
     /// What it begins with.
     pub retraining: &'a Retraining,
+    /// What is done about groups that are served unequally, where two towers are fitted.
+    pub treated: Option<Treated<'a>>,
+}
+
+/// A treatment, and the groups that it is for.
+#[derive(Debug, Clone, Copy)]
+pub struct Treated<'a> {
+    /// The groups.
+    pub groups: &'a Groups,
+    /// The treatment.
+    pub treatment: Treatment,
 }
 
 impl<'a> Job<'a> {
@@ -34,7 +48,7 @@ impl<'a> Job<'a> {
     #[must_use]
     pub fn first(data: &'a Interactions, train: &'a [u32], validation: &'a [u32]) -> Self {
         let (contexts, step) = (0, TrainStep::Fitting);
-        Self { data, train, validation, contexts, step, retraining: &FIRST }
+        Self { data, train, validation, contexts, step, retraining: &FIRST, treated: None }
     }
 }
 
@@ -48,10 +62,12 @@ pub(crate) fn fit_network(
     (settings, threads): (&FitSettings, usize),
     session: &Session<'_>,
 ) -> Result<TrainedNetwork> {
+    task.parameters_mut().move_to(&session.device.open()?)?;
     let retrained = job.retraining.begin(task, job.data)?;
+    let fingerprint = &on_device(fingerprint, session.device);
     let threads = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
     let threads = threads.map_err(|error| Error::setting("threads", error.to_string()))?;
-    let checkpoint = session.checkpoints.map(|directory| checkpoint(directory, job.step));
+    let checkpoint = session.checkpoints.map(|directory| checkpoint(directory, job.checkpoint()));
     let run = Run {
         fingerprint,
         checkpoint: checkpoint.as_deref(),
@@ -62,7 +78,7 @@ pub(crate) fn fit_network(
         epoch: &|epoch, record| (session.epoch)(job.step, epoch, record),
     };
     let fitted = fit(task, settings, &run)?;
-    let all = released_values(task.parameters(), |_| true)?;
+    let all = released_values(task.parameters(), |name| !name.starts_with(ADVERSARY))?;
     let weights =
         Weights { tensors: all, words: task.words().to_vec(), newest_ms: job.newest_ms() };
     let (embedding, mut tensors) = task.released()?;
@@ -73,6 +89,14 @@ pub(crate) fn fit_network(
     }
     let (architecture, contexts) = (task.architecture(), job.contexts);
     Ok(TrainedNetwork { architecture, contexts, embedding, tensors, weights, retrained, fitted })
+}
+
+/// Other devices round otherwise: their checkpoints are of other runs.
+pub(crate) fn on_device(fingerprint: &str, device: DeviceChoice) -> String {
+    match device {
+        DeviceChoice::Cpu => fingerprint.to_owned(),
+        DeviceChoice::Cuda(_) => format!("{fingerprint} on cuda"),
+    }
 }
 
 /// The values of the weights whose names `is_released`.
@@ -88,9 +112,11 @@ pub(crate) fn released_values(
     Ok(tensors)
 }
 
-/// The file of the checkpoint of a step in `directory`.
-fn checkpoint(directory: &Path, step: TrainStep) -> PathBuf {
-    let name = if step == TrainStep::Refitting { "refitting" } else { "fitting" };
+/// Names of the fits of a run, for their checkpoints.
+const FITS: [&str; 3] = ["fitting", "fitting-treated", "refitting"];
+
+/// The file of the checkpoint of a fit in `directory`.
+fn checkpoint(directory: &Path, name: &str) -> PathBuf {
     directory.join(format!("checkpoint-{name}.safetensors"))
 }
 
@@ -99,8 +125,8 @@ fn checkpoint(directory: &Path, step: TrainStep) -> PathBuf {
 /// # Errors
 /// [`Error::File`].
 pub fn remove_checkpoints(directory: &Path) -> Result<()> {
-    for step in [TrainStep::Fitting, TrainStep::Refitting] {
-        let path = checkpoint(directory, step);
+    for name in FITS {
+        let path = checkpoint(directory, name);
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
                 return Err(Error::file(&path, "removing")(error));
@@ -112,6 +138,14 @@ pub fn remove_checkpoints(directory: &Path) -> Result<()> {
 }
 
 impl Job<'_> {
+    fn checkpoint(&self) -> &'static str {
+        match (self.step, self.treated) {
+            (TrainStep::Refitting, _) => FITS[2],
+            (_, Some(_)) => FITS[1],
+            (_, None) => FITS[0],
+        }
+    }
+
     /// When the newest event happened that is trained on or has been, where all have times.
     fn newest_ms(&self) -> Option<i64> {
         let times = self.train.iter().map(|index| self.data.events[*index as usize].at_ms);
@@ -131,6 +165,12 @@ impl Job<'_> {
             let at = event.at_ms.unwrap_or(i64::MIN);
             bytes.extend([event.user.to_le_bytes(), event.item.to_le_bytes()].concat());
             bytes.extend(at.to_le_bytes());
+        }
+        if let Some(Treated { groups, treatment }) = self.treated {
+            bytes.extend(format!("{treatment:?} {:?}", groups.side).bytes());
+            groups.of.iter().for_each(|group| {
+                bytes.extend(group.map_or(-1, i32::from).to_le_bytes());
+            });
         }
         for part in [self.train, self.validation] {
             bytes.extend((part.len() as u64).to_le_bytes());

@@ -18,10 +18,10 @@ mod weights;
 
 use noctule_core::release::Architecture;
 
-pub use fitting::{Job, remove_checkpoints};
-pub(super) use fitting::{fit_network, released_values};
+pub use fitting::{Job, Treated, remove_checkpoints};
+pub(super) use fitting::{fit_network, on_device, released_values};
 pub use mix::Mix;
-pub use pipeline::train_network;
+pub use pipeline::{UNTREATED_TOWERS, train_network};
 pub use retrained::{RetrainRecord, Retraining, unseen};
 pub use scorer::NetworkScorer;
 pub use validation::{HeldOut, Known};

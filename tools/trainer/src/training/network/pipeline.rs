@@ -5,10 +5,11 @@
 
 use noctule_core::release::{Consumed, Plan};
 
-use super::{Job, Retraining, TrainedNetwork, unseen};
+use super::{Job, Retraining, TrainedNetwork, Treated, unseen};
 use crate::datasets::Interactions;
-use crate::evaluation::{ContextPopularityScorer, EvaluationSettings, PopularityScorer, Scorer};
+use crate::evaluation::{ContextPopularityScorer, PopularityScorer, Scorer, quantisation_loss};
 use crate::split::{Split, leave_last_out};
+use crate::training::fairness::Treatment;
 use crate::training::sasrec::{SasrecSettings, fit_sasrec};
 use crate::training::two_tower::{TwoTowerSettings, fit_two_tower};
 use crate::training::{
@@ -16,6 +17,9 @@ use crate::training::{
     count_popularity,
 };
 use crate::{Error, Result};
+
+/// The name of two towers before their treatment, in reports.
+pub const UNTREATED_TOWERS: &str = "two_tower before treatment";
 
 /// Trains the network that `settings` name for a release, and measures it on each user's last
 /// event.
@@ -34,9 +38,18 @@ pub fn train_network(
     let split = unseen(data, leave_last_out(data), retraining.seen_until_ms());
     let (train, validation) = (split.train.as_slice(), split.validation.as_slice());
     let (step, retraining) = (TrainStep::Fitting, &retraining);
-    let job = Job { data, train, validation, contexts, step, retraining };
+    let job = Job { data, train, validation, contexts, step, retraining, treated: None };
+    let treatment = settings.treatment;
+    let treated = session.groups.filter(|_| treatment != Treatment::None);
+    let treated = treated.map(|groups| Treated { groups, treatment });
+    // Without it first, to tell what it did.
+    let untreated = treated.map(|_| fit(&job, settings, None, session)).transpose()?;
+    let job = Job { treated, ..job };
     let network = fit(&job, settings, None, session)?;
-    let metrics = measure(data, plan, &split, &network, settings, session)?;
+    let networks = (&network, untreated.as_ref());
+    let metrics = measure(data, plan, &split, networks, settings, session)?;
+    let of = settings.evaluation(plan.consumed != Consumed::Keep);
+    let quantisation = quantisation_loss(&network.scorer()?, data, &split, &of)?;
     let (curve, epoch) = (network.fitted.history.clone(), network.fitted.epoch);
     let all: Vec<u32> = (0..data.events.len() as u32).collect();
     let network = if settings.refits() && !session.measures_only {
@@ -62,6 +75,7 @@ pub fn train_network(
         best_epoch: (epoch > 0).then_some(epoch),
         retrained: (!settings.retraining.is_default()).then_some(network.retrained),
         weights: Some(network.weights),
+        quantisation,
         metrics,
     })
 }
@@ -94,24 +108,18 @@ fn measure(
     data: &Interactions,
     plan: &Plan,
     split: &Split,
-    network: &TrainedNetwork,
+    (network, untreated): (&TrainedNetwork, Option<&TrainedNetwork>),
     settings: &TrainSettings,
     session: &Session<'_>,
 ) -> Result<Option<Metrics>> {
     if split.test.is_empty() {
         return Ok(None);
     }
-    let of = EvaluationSettings {
-        k: settings.k,
-        protocol: settings.protocol,
-        exclude_seen: plan.consumed != Consumed::Keep,
-        users_max: Some(settings.users_max),
-        seed: settings.seed,
-        threads: settings.threads,
-    };
+    let of = settings.evaluation(plan.consumed != Consumed::Keep);
     let mut done = 0;
+    let total = 3 + usize::from(untreated.is_some());
     let mut measured = |name: &str, scorer: &dyn Scorer| {
-        (session.progress)(TrainStep::Measuring, done, 3);
+        (session.progress)(TrainStep::Measuring, done, total);
         done += 1;
         session.observer.measure(name, scorer, data, split, &of)
     };
@@ -120,14 +128,18 @@ fn measure(
     let in_context = ContextPopularityScorer { popularity: &shares };
     let popularity = measured("popularity", &PopularityScorer::new(data, &known))?;
     let context_popularity = measured("context popularity", &in_context)?;
+    let untreated = match untreated {
+        Some(network) => Some(measured(UNTREATED_TOWERS, &network.scorer()?)?),
+        None => None,
+    };
     let found = Some(measured(settings.model.name(), &network.scorer()?)?);
-    (session.progress)(TrainStep::Measuring, 3, 3);
+    (session.progress)(TrainStep::Measuring, total, total);
     let is = |model: Model| found.clone().filter(|_| settings.model == model);
     Ok(Some(Metrics {
         popularity,
         context_popularity,
         fold_in: None,
-        untreated: None,
+        untreated,
         ranker: None,
         sasrec: is(Model::Sasrec),
         two_tower: is(Model::TwoTower),

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::{Mix, Trainable, Warm};
 use crate::datasets::Interactions;
 use crate::split::Split;
+use crate::training::adversary::ADVERSARY;
 use crate::training::{RetrainSettings, TrainLayers};
 use crate::{Error, Result};
 
@@ -142,9 +143,13 @@ impl Retraining {
         let names: Vec<String> =
             task.parameters().iter().map(|(name, _)| name.to_owned()).collect();
         let by_name: Vec<&str> = names.iter().map(String::as_str).collect();
-        let trained = self.settings.train_layers.trained(&by_name, &task.last_layers())?;
+        let mut trained = self.settings.train_layers.trained(&by_name, &task.last_layers())?;
+        // Whatever is trained is trained against it.
+        let is_adversary = |name: &str| name.starts_with(ADVERSARY);
+        trained.iter_mut().zip(&by_name).for_each(|(is, name)| *is |= is_adversary(name));
         task.parameters_mut().train(&trained);
-        for (name, is_trained) in names.into_iter().zip(trained) {
+        let own = names.into_iter().zip(trained).filter(|(name, _)| !is_adversary(name));
+        for (name, is_trained) in own {
             if is_trained { &mut record.trained } else { &mut record.kept }.push(name);
         }
         Ok(record)

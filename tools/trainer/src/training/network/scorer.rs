@@ -7,7 +7,7 @@ use safetensors::tensor::{Dtype, TensorView};
 use super::NamedValues;
 use crate::datasets::Interaction;
 use crate::evaluation::scorers::dot;
-use crate::evaluation::{Case, Scorer};
+use crate::evaluation::{Case, Scorer, VectorScorer};
 use crate::training::Sparse;
 use crate::{Error, Result};
 
@@ -83,5 +83,15 @@ impl Scorer for NetworkScorer<'_> {
             *score = dot(&vector, item);
         }
         Ok(())
+    }
+}
+
+impl VectorScorer for NetworkScorer<'_> {
+    fn user(&self, case: &Case<'_>) -> Result<Vec<f32>> {
+        self.user_vector(case.history, case.context)
+    }
+
+    fn items(&self) -> (&[f32], usize) {
+        (self.embedding, self.dimensions)
     }
 }

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{EMBEDDING, NamedValues, WORDS};
 use crate::datasets::{FILE_BYTES_MAX, read_catalogue};
+use crate::training::adversary::ADVERSARY;
 use crate::training::neural::Parameters;
 use crate::{Error, Result};
 
@@ -182,6 +183,9 @@ impl Warm {
             words.iter().map(|word| own.get(word.as_str()).copied()).collect();
         let mut values = parameters.values()?;
         for ((name, var), to) in parameters.iter().zip(&mut values) {
+            if name.starts_with(ADVERSARY) {
+                continue;
+            }
             let from = self.weights.tensors.iter().find(|tensor| tensor.name == name);
             let Some(from) = from else {
                 let reason = format!(

@@ -12,7 +12,7 @@ use candle_nn::{Optimizer, ParamsAdamW};
 use rayon::prelude::*;
 
 use super::arithmetic::fast;
-use super::ops::{slice, slice_mut};
+use super::ops::{numbers, slice, slice_mut, tensor_on};
 
 /// Numbers that one thread works on at once.
 const BLOCK: usize = 1 << 14;
@@ -22,7 +22,9 @@ const BLOCK: usize = 1 << 14;
 pub struct Adam {
     vars: Vec<Var>,
     /// First and second moments of each weight.
-    pub(super) moments: Vec<[Vec<f32>; 2]>,
+    moments: Vec<[Vec<f32>; 2]>,
+    /// Those of weights on another device than the processor, once they were stepped.
+    held: Vec<Option<[Tensor; 2]>>,
     /// Steps that were taken.
     pub(super) steps: u64,
     settings: ParamsAdamW,
@@ -38,7 +40,9 @@ impl Optimizer for Adam {
     fn new(vars: Vec<Var>, settings: ParamsAdamW) -> candle_core::Result<Self> {
         let zeros = |var: &Var| [0, 1].map(|_| vec![0.0; var.elem_count()]);
         let moments = vars.iter().map(zeros).collect();
-        Ok(Self { vars, moments, steps: 0, settings, trained: Vec::new(), decays: Vec::new() })
+        let held = vec![None; vars.len()];
+        let (trained, decays) = (Vec::new(), Vec::new());
+        Ok(Self { vars, moments, held, steps: 0, settings, trained, decays })
     }
 
     fn step(&mut self, grads: &GradStore) -> candle_core::Result<()> {
@@ -46,7 +50,8 @@ impl Optimizer for Adam {
         let ParamsAdamW { lr, beta1, beta2, eps, weight_decay } = self.settings;
         let time = self.steps.min(i32::MAX as u64) as i32;
         let (first, second) = (1.0 - beta1.powi(time), 1.0 - beta2.powi(time));
-        for (at, (var, moments)) in self.vars.iter().zip(&mut self.moments).enumerate() {
+        let all = self.vars.iter().zip(&mut self.moments).zip(&mut self.held);
+        for (at, ((var, moments), held)) in all.enumerate() {
             let is_kept = self.trained.get(at) == Some(&false);
             let Some(grad) = grads.get(var).filter(|_| !is_kept) else { continue };
             let weight_decay = self.decays.get(at).copied().flatten().unwrap_or(weight_decay);
@@ -58,7 +63,11 @@ impl Optimizer for Adam {
                 epsilon: eps as f32,
                 decay: (1.0 - lr * weight_decay) as f32,
             };
-            var.inplace_op2(&contiguous(grad)?, &step)?;
+            if var.device().is_cpu() {
+                var.inplace_op2(&contiguous(grad)?, &step)?;
+            } else {
+                step.composed(var, grad, held)?;
+            }
         }
         Ok(())
     }
@@ -69,6 +78,26 @@ impl Optimizer for Adam {
 
     fn set_learning_rate(&mut self, rate: f64) {
         self.settings.lr = rate;
+    }
+}
+
+impl Adam {
+    /// First and second moments of each weight.
+    ///
+    /// # Errors
+    /// When they cannot be fetched from their device.
+    pub(super) fn moments(&self) -> candle_core::Result<Vec<[Vec<f32>; 2]>> {
+        let fetched = |(here, held): (&[Vec<f32>; 2], &Option<[Tensor; 2]>)| match held {
+            None => Ok(here.clone()),
+            Some([first, second]) => Ok([numbers(first)?.to_vec(), numbers(second)?.to_vec()]),
+        };
+        self.moments.iter().zip(&self.held).map(fetched).collect()
+    }
+
+    /// Goes on from these.
+    pub(super) fn set_moments(&mut self, moments: Vec<[Vec<f32>; 2]>) {
+        self.held = vec![None; moments.len()];
+        self.moments = moments;
     }
 }
 
@@ -87,6 +116,35 @@ struct Step<'m> {
 }
 
 impl Step<'_> {
+    /// The same of candle's operations, the moments kept on the weight's device.
+    fn composed(
+        &self,
+        var: &Var,
+        grad: &Tensor,
+        held: &mut Option<[Tensor; 2]>,
+    ) -> candle_core::Result<()> {
+        let [first, second] = match held.take() {
+            Some(held) => held,
+            None => {
+                let moments = self.moments.borrow();
+                let on = |values: &Vec<f32>| {
+                    tensor_on(values.clone(), var.shape().clone(), var.device())
+                };
+                [on(&moments[0])?, on(&moments[1])?]
+            }
+        };
+        let mixed = |old: &Tensor, new: &Tensor, beta: f32| {
+            old.affine(f64::from(beta), 0.0)? + new.affine(f64::from(1.0 - beta), 0.0)?
+        };
+        let first = mixed(&first, grad, self.betas[0])?;
+        let second = mixed(&second, &grad.sqr()?, self.betas[1])?;
+        let below = second.sqrt()?.affine(f64::from(self.root), f64::from(self.epsilon))?;
+        let step = first.affine(f64::from(self.rate), 0.0)?.div(&below)?;
+        var.set(&(var.affine(f64::from(self.decay), 0.0)? - step)?)?;
+        *held = Some([first, second]);
+        Ok(())
+    }
+
     #[inline(always)]
     fn block(
         [beta1, beta2]: [f32; 2],
@@ -136,8 +194,38 @@ impl InplaceOp2 for Step<'_> {
 mod tests {
     use candle_nn::AdamW;
 
-    use super::super::ops::{numbers, testing::some};
+    use super::super::ops::testing::some;
     use super::*;
+
+    #[test]
+    fn composed_steps_are_those_of_one_pass() {
+        let begin = some((7, 5), 1);
+        let var = || Var::from_tensor(&begin.copy().unwrap()).unwrap();
+        let (one, other, mut held) = (var(), var(), None);
+        let mut moments = [vec![0.1; 35], vec![0.2; 35]];
+        let mut begun = moments.clone();
+        for seed in 2..9 {
+            let grad = some((7, 5), seed);
+            let step = |moments| Step {
+                moments: RefCell::new(moments),
+                betas: [0.9, 0.999],
+                rate: 0.05,
+                root: 1.5,
+                epsilon: 1e-8,
+                decay: 0.99,
+            };
+            one.inplace_op2(&grad, &step(&mut moments)).unwrap();
+            step(&mut begun).composed(&other, &grad, &mut held).unwrap();
+        }
+        let alike = |a: &[f32], b: &Tensor| {
+            let b = numbers(b).unwrap();
+            a.iter().zip(b.iter()).for_each(|(a, b)| assert!((a - b).abs() < 1e-6, "{a} {b}"));
+        };
+        alike(&numbers(&one).unwrap(), &other);
+        let [first, second] = held.unwrap();
+        alike(&moments[0], &first);
+        alike(&moments[1], &second);
+    }
 
     #[test]
     fn steps_are_those_of_candle() {

@@ -101,7 +101,7 @@ impl Checkpoint {
     ) -> Result<Self> {
         (state.format, state.steps) = (FORMAT, adam.steps);
         let weights = parameters.values()?;
-        Ok(Self { state, weights, moments: adam.moments.clone(), best: best.cloned() })
+        Ok(Self { state, weights, moments: adam.moments()?, best: best.cloned() })
     }
 
     /// Writes the checkpoint to `path`; until that is done, the one before it stays.
@@ -195,7 +195,8 @@ impl Checkpoint {
     /// [`Error::Tensor`].
     pub(super) fn restore(&self, parameters: &Parameters, adam: &mut Adam) -> Result<()> {
         parameters.set(&self.weights)?;
-        (adam.moments, adam.steps) = (self.moments.clone(), self.state.steps);
+        adam.set_moments(self.moments.clone());
+        adam.steps = self.state.steps;
         Ok(())
     }
 }

@@ -231,6 +231,13 @@ impl Fit<'_> {
 fn not_finite<'p>(parameters: &'p Parameters, grads: &GradStore) -> Result<Option<&'p str>> {
     for (name, var) in parameters.iter() {
         let Some(grad) = grads.get(var) else { continue };
+        if !grad.device().is_cpu() {
+            // Zero times what is not finite is no number.
+            if grad.affine(0.0, 0.0)?.sum_all()?.to_scalar::<f32>()? != 0.0 {
+                return Ok(Some(name));
+            }
+            continue;
+        }
         let grad = grad.contiguous()?;
         let grad = numbers(&grad)?;
         let is_finite = grad.par_chunks(1 << 14).all(|chunk| {

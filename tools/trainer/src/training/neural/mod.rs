@@ -15,6 +15,7 @@
 pub mod adam;
 pub(crate) mod arithmetic;
 pub mod checkpoint;
+pub mod device;
 pub mod fit;
 pub mod ops;
 pub mod parameters;
@@ -24,6 +25,7 @@ mod tests;
 
 pub use adam::Adam;
 pub use checkpoint::Checkpoint;
+pub use device::DeviceChoice;
 pub use fit::{EpochRecord, FitSettings, Fitted, Place, Run, Task, fit};
 pub use parameters::Parameters;
 pub use random::{Dropout, Key};

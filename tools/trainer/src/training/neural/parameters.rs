@@ -1,8 +1,8 @@
 //! The weights of a network by name.
 
-use candle_core::{Tensor, Var};
+use candle_core::{Device, Tensor, Var};
 
-use super::ops::{numbers, tensor};
+use super::ops::{numbers, tensor, tensor_on};
 use crate::{Error, Result};
 
 /// Weights by name, in the order in which they were added.
@@ -91,7 +91,26 @@ impl Parameters {
     /// [`Error::Tensor`] when the values do not fill the weights.
     pub fn set(&self, values: &[Vec<f32>]) -> Result<()> {
         for (var, values) in self.vars.iter().zip(values) {
-            var.set(&tensor(values.clone(), var.shape().clone())?)?;
+            var.set(&tensor_on(values.clone(), var.shape().clone(), var.device())?)?;
+        }
+        Ok(())
+    }
+
+    /// The device that the weights are on.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.vars.first().map_or(Device::Cpu, |var| var.device().clone())
+    }
+
+    /// Moves all weights to `device`.
+    ///
+    /// # Errors
+    /// [`Error::Tensor`] when it has no room for them.
+    pub fn move_to(&mut self, device: &Device) -> Result<()> {
+        if !self.device().same_device(device) {
+            for var in &mut self.vars {
+                *var = Var::from_tensor(&var.to_device(device)?)?;
+            }
         }
         Ok(())
     }

@@ -3,9 +3,7 @@
 use candle_core::Tensor;
 use noctule_core::base::SeededRandom;
 use noctule_core::model::{Ranker, Recommender};
-use noctule_core::release::{
-    Architecture, Calibration, Nonlinearity, RankerDesign, RankerKind, Structure,
-};
+use noctule_core::release::{Architecture, Calibration, RankerDesign, RankerKind, Structure};
 use safetensors::tensor::{Dtype, TensorView};
 
 use crate::training::network::NamedValues;
@@ -95,20 +93,8 @@ impl Network {
         self.parameters.decay(shrinkage, is_layer);
     }
 
-    /// Adds a layer that is no part of the ranker.
-    pub(super) fn add_layer(
-        &mut self,
-        name: &str,
-        [outputs, inputs]: [usize; 2],
-        key: Key,
-    ) -> Result<()> {
-        let weight = normal(key, outputs * inputs, inputs);
-        self.parameters.add(&format!("{name}.weight"), &[outputs, inputs], weight)?;
-        self.parameters.add(&format!("{name}.bias"), &[outputs], vec![0.0; outputs])
-    }
-
     /// The sums of the layer `name` over `rows`, its bias added, put through what is behind it.
-    pub(super) fn layer(&self, name: &str, rows: &Tensor, then: Bias) -> Result<Tensor> {
+    fn layer(&self, name: &str, rows: &Tensor, then: Bias) -> Result<Tensor> {
         let weight = self.parameters.get(&format!("{name}.weight"))?;
         let to_add = self.parameters.get(&format!("{name}.bias"))?;
         Ok(bias(&rows.matmul(&weight.t()?)?, to_add, then)?)
@@ -289,6 +275,3 @@ fn load(design: &RankerDesign, features: usize, tensors: &[NamedValues]) -> Resu
     let file = safetensors::serialize(views, None).map_err(broken)?;
     Ok(Recommender::load(&file, &architecture(design, features), 1, 0)?.ranker)
 }
-
-/// Between the layers of the adversary, which is no part of what is shipped.
-pub(super) const ADVERSARY_ACTIVATION: Nonlinearity = Nonlinearity::Relu;

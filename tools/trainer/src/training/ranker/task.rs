@@ -4,12 +4,12 @@ use candle_core::Tensor;
 use noctule_core::base::SeededRandom;
 use rayon::prelude::*;
 
-use super::adversary::Adversary;
 use super::labels::RowLabel;
 use super::network::{Network, Scale};
 use super::settings::NetworkSettings;
 use crate::Result;
-use crate::training::neural::ops::{numbers, tensor, with_gradients};
+use crate::training::adversary::Adversary;
+use crate::training::neural::ops::{numbers, tensor_on, with_gradients};
 use crate::training::neural::{Key, Parameters, Place, Task};
 
 /// Rows that are scored at once outside training.
@@ -67,7 +67,8 @@ impl<'a> RankerTask<'a> {
     fn gathered(&self, which: &[u32]) -> Result<Tensor> {
         let row = |row: &u32| &self.rows[*row as usize * self.features..][..self.features];
         let values: Vec<f32> = which.iter().flat_map(row).copied().collect();
-        Ok(tensor(values, (which.len(), self.features))?)
+        let device = self.network.parameters.device();
+        Ok(tensor_on(values, (which.len(), self.features), &device)?)
     }
 
     fn batch(&mut self, place: Place) -> Vec<u32> {
@@ -123,9 +124,9 @@ impl Task for RankerTask<'_> {
         let share = if divisor > 0.0 { 1.0 / divisor } else { 0.0 };
         let loss: f64 = losses.iter().map(|(loss, _)| loss * share).sum();
         let slopes = losses.iter().map(|(_, slope)| (slope * share) as f32).collect();
-        let slopes = tensor(slopes, (batch.len(), 1))?;
+        let slopes = tensor_on(slopes, (batch.len(), 1), sums.device())?;
         let (of_other, other, more) = match &self.adversary {
-            Some(adversary) => adversary.step(&self.network, &last, &batch)?,
+            Some(adversary) => adversary.step(&self.network.parameters, &last, &batch)?,
             None => {
                 let bias = self.network.parameters.get("ranker.bias")?;
                 (bias.zeros_like()?, bias.clone(), 0.0)

@@ -7,14 +7,15 @@ use noctule_core::base::digest::sha256_hex;
 use noctule_core::base::{Seed, SeededRandom};
 use noctule_core::release::{RankerDesign, RankerKind};
 
-use super::adversary::Adversary;
 use super::calibrate::calibrate;
 use super::labels::{LabelledRows, RowLabel};
 use super::logistic::logistic;
 use super::network::{Network, RankerNetwork, Scale};
 use super::settings::RankerSettings;
 use super::task::{Material, RankerTask};
+use crate::training::adversary::Adversary;
 use crate::training::fairness::{RowGroups, Treatment};
+use crate::training::network::on_device;
 use crate::training::neural::{Run, fit};
 use crate::training::{Session, TrainStep};
 use crate::{Error, Result};
@@ -69,7 +70,7 @@ pub fn train_network(
         weights.shrink(shrinkage);
     }
     if let Some(adversary) = &adversary {
-        adversary.add_to(&mut weights, design.last_width(features), run.seed)?;
+        adversary.add_to(&mut weights.parameters, design.last_width(features), run.seed)?;
     }
     let seed = run.seed;
     let material = Material {
@@ -102,7 +103,9 @@ fn run_fit(
 ) -> Result<crate::training::neural::Fitted> {
     let threads = rayon::ThreadPoolBuilder::new().num_threads(run.threads).build();
     let threads = threads.map_err(|error| Error::setting("threads", error.to_string()))?;
-    let (fingerprint, session) = (fingerprint(rows, settings, run)?, run.session);
+    let session = run.session;
+    let fingerprint = on_device(&fingerprint(rows, settings, run)?, session.device);
+    task.network.parameters.move_to(&session.device.open()?)?;
     let checkpoint = session.checkpoints.map(|directory| checkpoint(directory, run.name));
     let surroundings = Run {
         fingerprint: &fingerprint,
@@ -161,7 +164,7 @@ pub(super) fn held_out(labels: &[RowLabel], share: f64, seed: u64) -> (Vec<u32>,
 fn adversary<'a>(run: &RankerRun<'a>) -> Option<Adversary<'a>> {
     let Treatment::GradientReversal { strength, hidden } = run.treatment else { return None };
     let groups = run.groups?;
-    Some(Adversary { of: &groups.of, groups: groups.count, strength, hidden })
+    Some(Adversary { of: (&groups.of).into(), groups: groups.count, strength, hidden })
 }
 
 /// The file of a ranker's checkpoint in `directory`.

@@ -20,6 +20,7 @@ mod tests;
 
 pub use batches::{Packed, Sequences};
 pub use loss::{Batch, Drawing, Loss, Sampling};
+pub(crate) use loss::{mean, weight};
 pub use network::Network;
 pub use pipeline::fit_sasrec;
 pub use settings::SasrecSettings;

@@ -90,6 +90,7 @@ impl SasrecTask {
             packed: &packed,
             sequences: &self.sequences,
             key: key("negatives"),
+            weights: None,
         };
         self.settings.loss.of(&batch, &self.drawing)
     }

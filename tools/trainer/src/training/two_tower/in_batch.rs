@@ -2,13 +2,15 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
+use candle_core::{CpuStorage, D, InplaceOp1, Layout, Tensor};
+use candle_nn::ops::log_softmax;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::Result;
 use crate::training::neural::arithmetic::{add_scaled, exponentials, fast};
-use crate::training::neural::ops::{numbers, slice_mut, tensor, with_gradients};
+use crate::training::neural::ops::{numbers, slice_mut, tensor, tensor_on, with_gradients};
+use crate::training::sasrec::{mean, weight};
 
 /// How scores are corrected for how often their items come up in a batch.
 ///
@@ -34,44 +36,39 @@ pub enum Correction {
 /// the very choice of r does not count.
 ///
 /// `rows` are user vectors \[rows, d\], `targets` their choices among the item vectors `table`
-/// \[items, d\].
+/// \[items, d\]; with `weights`, each row counts for so much.
 ///
 /// # Errors
 /// [`crate::Error::Tensor`] when shapes do not fit.
 pub fn in_batch(
     (rows, table): (&Tensor, &Tensor),
     targets: &[u32],
-    shares: &[f64],
+    (shares, weights): (&[f64], Option<&[f32]>),
     correction: Correction,
 ) -> Result<Tensor> {
     let ((count, d), items) = (rows.dims2()?, table.dim(0)?);
+    let offsets = offsets(targets, shares, correction);
+    if !rows.device().is_cpu() {
+        return composed((rows, table), (targets, &offsets), weights, correction);
+    }
     let part = rows.detach();
     let chosen: Vec<f32> = {
         let table = numbers(table)?;
         targets.iter().flat_map(|item| &table[*item as usize * d..][..d]).copied().collect()
     };
     let chosen = tensor(chosen, (count, d))?;
-    let others = count.saturating_sub(1).max(1) as f64;
-    let offset = |item: &u32| {
-        let share = shares.get(*item as usize).copied().unwrap_or_default().max(f64::MIN_POSITIVE);
-        match correction {
-            Correction::None => 0.0,
-            Correction::All => share.ln() as f32,
-            Correction::Drawn => (others * share).ln() as f32,
-        }
-    };
-    let offsets: Vec<f32> = targets.iter().map(offset).collect();
     let scores = part.matmul(&chosen.t()?)?;
     let softmax = Softmax {
         targets,
         offsets: &offsets,
         is_choice_left: correction == Correction::Drawn,
-        share: 1.0 / count.max(1) as f32,
+        weights,
         losses: Mutex::default(),
     };
     scores.inplace_op1(&softmax)?;
     let losses = softmax.losses.into_inner().unwrap_or_else(PoisonError::into_inner);
-    let mean = losses.iter().map(|loss| f64::from(*loss)).sum::<f64>() / count.max(1) as f64;
+    let loss = |(row, loss): (usize, &f32)| f64::from(*loss) * f64::from(weight(weights, row));
+    let mean = losses.iter().enumerate().map(loss).sum::<f64>() / count.max(1) as f64;
     let of_rows = scores.matmul(&chosen)?;
     let of_chosen = scores.t()?.matmul(&part)?;
     let of_chosen = numbers(&of_chosen)?;
@@ -89,6 +86,46 @@ pub fn in_batch(
     Ok(with_gradients(mean as f32, (rows, of_rows), of_table)?)
 }
 
+/// What is taken from the score of each column.
+fn offsets(targets: &[u32], shares: &[f64], correction: Correction) -> Vec<f32> {
+    let others = targets.len().saturating_sub(1).max(1) as f64;
+    let offset = |item: &u32| {
+        let share = shares.get(*item as usize).copied().unwrap_or_default().max(f64::MIN_POSITIVE);
+        match correction {
+            Correction::None => 0.0,
+            Correction::All => share.ln() as f32,
+            Correction::Drawn => (others * share).ln() as f32,
+        }
+    };
+    targets.iter().map(offset).collect()
+}
+
+/// The same of candle's operations, for devices on which ours have no kernel.
+fn composed(
+    (rows, table): (&Tensor, &Tensor),
+    (targets, offsets): (&[u32], &[f32]),
+    weights: Option<&[f32]>,
+    correction: Correction,
+) -> Result<Tensor> {
+    let (count, device) = (targets.len(), rows.device());
+    let own = if correction == Correction::Drawn { 0.0 } else { 1.0 };
+    let taken = (0..count * count).map(|at| {
+        let (row, column) = (at / count, at % count);
+        match (row == column, targets[row] == targets[column]) {
+            (true, _) => own * offsets[column],
+            (_, true) => f32::INFINITY,
+            (_, false) => offsets[column],
+        }
+    });
+    let taken = tensor_on(taken.collect(), (count, count), device)?;
+    let chosen = table.index_select(&Tensor::new(targets, device)?, 0)?;
+    let scores = (rows.matmul(&chosen.t()?)? - taken)?;
+    let shares = log_softmax(&scores, D::Minus1)?;
+    let own: Vec<u32> = (0..count as u32).collect();
+    let own = shares.gather(&Tensor::new(own, device)?.unsqueeze(1)?, 1)?.squeeze(1)?;
+    mean(&own.neg()?, weights)
+}
+
 /// Replaces a row of scores by the derivative of its loss, and finds the loss.
 struct Softmax<'a> {
     targets: &'a [u32],
@@ -96,7 +133,8 @@ struct Softmax<'a> {
     offsets: &'a [f32],
     /// Whether nothing is taken from the score of a row's own choice.
     is_choice_left: bool,
-    share: f32,
+    /// What each row counts for.
+    weights: Option<&'a [f32]>,
     losses: Mutex<Vec<f32>>,
 }
 
@@ -111,9 +149,10 @@ impl Softmax<'_> {
         }
         scores[row] = own;
         let (top, whole) = exponentials(scores);
-        let scale = self.share / whole;
+        let share = weight(self.weights, row) / self.targets.len() as f32;
+        let scale = share / whole;
         scores.iter_mut().for_each(|score| *score *= scale);
-        scores[row] -= self.share;
+        scores[row] -= share;
         whole.ln() + top - own
     }
 }

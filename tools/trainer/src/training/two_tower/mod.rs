@@ -18,6 +18,7 @@ mod softmax;
 mod task;
 #[cfg(test)]
 mod tests;
+mod treatment;
 
 pub use examples::Examples;
 pub use in_batch::{Correction, in_batch};

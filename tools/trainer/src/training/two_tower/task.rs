@@ -5,6 +5,7 @@ use noctule_core::base::Seed;
 use noctule_core::release::Architecture;
 
 use super::network::TOWER;
+use super::treatment::TowerTreatment;
 use super::{Examples, TowerLoss, Towers, TwoTowerSettings, in_batch};
 use crate::training::Session;
 use crate::training::network::{
@@ -28,6 +29,7 @@ pub struct TwoTowerTask {
     sequences: Sequences,
     drawing: Drawing,
     held_out: HeldOut,
+    treatment: Option<TowerTreatment>,
     order: Option<(usize, Vec<(u32, u32)>)>,
 }
 
@@ -38,7 +40,7 @@ impl TwoTowerTask {
     /// # Errors
     /// [`Error::Setting`]; [`Error::Data`] without events.
     pub fn new(job: &Job<'_>, settings: &TwoTowerSettings) -> Result<Self> {
-        let towers = Towers::new(settings, job.data, job.contexts)?;
+        let mut towers = Towers::new(settings, job.data, job.contexts)?;
         let examples = Examples::new(job.data, job.train, job.contexts, settings);
         if examples.all().is_empty() {
             return Err(Error::data("there is no choice to learn from"));
@@ -54,6 +56,11 @@ impl TwoTowerTask {
         let is_known = |user| !examples.of(user).is_empty();
         let users_max = settings.validation_users;
         let held_out = HeldOut::new(job.data, job.validation, is_known, users_max, seed);
+        let treatment =
+            job.treated.map(|treated| TowerTreatment::new(treated, &examples)).transpose()?;
+        if let Some(treatment) = &treatment {
+            treatment.add_to(towers.parameters_mut(), settings.dimensions, settings.seed)?;
+        }
         let (shares, settings) = (examples.shares(), settings.clone());
         Ok(Self {
             towers,
@@ -64,6 +71,7 @@ impl TwoTowerTask {
             sequences,
             drawing,
             held_out,
+            treatment,
             order: None,
         })
     }
@@ -134,22 +142,36 @@ impl Task for TwoTowerTask {
         let histories = self.examples.before(&batch);
         let users = self.towers.users(&items, histories, Some(key("user dropout")))?;
         let rows = users.affine(1.0 / f64::from(self.settings.temperature), 0.0)?;
-        match (self.settings.loss, self.settings.loss.drawn()) {
+        let who: Vec<u32> = batch.iter().map(|choice| choice.0).collect();
+        let treatment = self.treatment.as_ref();
+        let weights = treatment.and_then(|treatment| treatment.weights(&who, &targets));
+        let weights = weights.as_deref();
+        let loss = match (self.settings.loss, self.settings.loss.drawn()) {
             (TowerLoss::InBatch { correction }, _) => {
-                in_batch((&rows, &items), &targets, &self.shares, correction)
+                in_batch((&rows, &items), &targets, (&self.shares, weights), correction)
             }
             (_, Some(loss)) => {
                 let packed = Packed { targets, ..Packed::default() };
                 let (sequences, key) = (&self.sequences, key("negatives"));
                 let (rows, table, packed) = (&rows, &items, &packed);
-                loss.of(&Batch { rows, table, packed, sequences, key }, &self.drawing)
+                loss.of(&Batch { rows, table, packed, sequences, key, weights }, &self.drawing)
             }
             (_, None) => Err(Error::setting("loss", "is none of the towers'")),
-        }
+        }?;
+        let Some(treatment) = treatment else { return Ok(loss) };
+        // In the units of scores: what moves these may be a tenth of a vector of length 1.
+        let scaled = items.affine(1.0 / f64::from(self.settings.temperature), 0.0)?;
+        let (read, key) = ((&rows, who.as_slice()), key("adversary"));
+        let more = treatment.loss(self.towers.parameters(), read, &scaled, key)?;
+        Ok(more.map_or_else(|| Ok(loss.clone()), |more| &loss + more)?)
     }
 
-    /// NDCG@10.
+    /// NDCG@10. Under an adversary nothing is measured, and all epochs are run: the best ones would
+    /// be those before it has learned.
     fn validate(&mut self) -> Result<Option<f64>> {
+        if self.treatment.as_ref().is_some_and(TowerTreatment::has_adversary) {
+            return Ok(None);
+        }
         let chosen = |user| self.examples.chosen(user);
         self.held_out.ndcg(self.examples.items(), chosen, |users| self.scores(users))
     }

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 
 use super::super::arithmetic::{dot, fast, padded, softmax, weighted_sum};
 use super::super::random::Dropout;
-use super::{numbers, result, slice, tensor};
+use super::{numbers, plain, result, slice, tensor};
 
 /// How rows attend.
 #[derive(Debug, Clone)]
@@ -40,6 +40,9 @@ pub fn attention(rows: &Tensor, asked: Attention) -> Result<Tensor> {
     let whole = begins.first() == Some(&0) && begins.last() == Some(&count) && begins.is_sorted();
     if asked.heads == 0 || !d.is_multiple_of(asked.heads) || 3 * d != width || !whole {
         bail!("{} heads and {} sequences of rows of {width}", asked.heads, begins.len());
+    }
+    if !rows.device().is_cpu() {
+        return plain::attention(rows, &asked);
     }
     rows.apply_op1(Op { asked, d, shares: Mutex::default() })
 }

@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::super::arithmetic::{exp, fast};
 use super::super::random::Dropout;
-use super::{BLOCK_ROWS, numbers, result, slice, tensor, total};
+use super::{BLOCK_ROWS, numbers, plain, result, slice, tensor, total};
 
 /// What a layer's sums are put through; none leaves them.
 pub type Activation = Option<Nonlinearity>;
@@ -29,6 +29,9 @@ struct BiasOnto(Bias);
 /// When the widths differ.
 pub fn bias(rows: &Tensor, bias: &Tensor, then: Bias) -> Result<Tensor> {
     check(rows, bias)?;
+    if !rows.device().is_cpu() {
+        return plain::bias(None, rows, bias, then);
+    }
     rows.apply_op2(bias, then)
 }
 
@@ -40,6 +43,9 @@ pub fn bias_onto(around: &Tensor, rows: &Tensor, bias: &Tensor, then: Bias) -> R
     check(rows, bias)?;
     if around.shape() != rows.shape() {
         bail!("{:?} is not added to {:?}", rows.shape(), around.shape());
+    }
+    if !rows.device().is_cpu() {
+        return plain::bias(Some(around), rows, bias, then);
     }
     rows.apply_op3(bias, around, BiasOnto(then))
 }

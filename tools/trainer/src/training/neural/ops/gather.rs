@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::super::arithmetic::{add_scaled, fast};
 use super::super::random::Dropout;
-use super::{BLOCK_ROWS, numbers, result, slice, tensor};
+use super::{BLOCK_ROWS, numbers, plain, result, slice, tensor};
 
 struct Gather {
     items: Vec<u32>,
@@ -29,6 +29,9 @@ pub fn gather(
     let beyond = |of: &[u32], rows: usize| of.iter().any(|index| *index as usize >= rows);
     if d != width || items.len() != positions.len() || beyond(&items, n) || beyond(&positions, p) {
         bail!("rows of tables of {n} x {d} and {p} x {width} do not fit");
+    }
+    if !table.device().is_cpu() {
+        return plain::gather((table, items), (position, positions), scale, dropout);
     }
     table.apply_op2(position, Gather { items, positions, scale, dropout })
 }

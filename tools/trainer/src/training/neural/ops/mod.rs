@@ -1,11 +1,13 @@
 //! Operations of a transformer with derivatives of their own, over rows that lie packed: sequences
-//! one behind the other, without padding.
+//! one behind the other, without padding. They run on the processor; on any other device each is
+//! composed of candle's operations instead.
 
 mod attention;
 mod bias;
 mod gather;
 mod known;
 mod norm;
+mod plain;
 mod pool;
 mod unit;
 
@@ -19,38 +21,49 @@ pub use unit::unit;
 
 use std::ops::{Deref, Range};
 
-use candle_core::{CpuStorage, Error, Layout, Result, Shape, Storage, StorageRef, Tensor, bail};
+use candle_core::{
+    CpuStorage, Device, Error, Layout, Result, Shape, Storage, StorageRef, Tensor, bail,
+};
 
 /// Rows that one thread works on at once; sums over rows are taken by these blocks, in order, so
 /// that they are the same for any number of threads.
 pub(crate) const BLOCK_ROWS: usize = 128;
 
 /// The numbers of a tensor, as they lie in memory.
-pub(crate) struct Numbers<'a> {
-    storage: StorageRef<'a>,
-    range: Range<usize>,
+pub(crate) enum Numbers<'a> {
+    /// In that of the processor.
+    Here(StorageRef<'a>, Range<usize>),
+    /// Fetched from another device.
+    Fetched(Vec<f32>),
 }
 
 impl Deref for Numbers<'_> {
     type Target = [f32];
 
     fn deref(&self) -> &[f32] {
-        match &*self.storage {
-            Storage::Cpu(CpuStorage::F32(values)) => &values[self.range.clone()],
-            // `numbers` lets nothing else through.
-            _ => &[],
+        match self {
+            Self::Here(storage, range) => match &**storage {
+                Storage::Cpu(CpuStorage::F32(values)) => &values[range.clone()],
+                // `numbers` lets nothing else through.
+                _ => &[],
+            },
+            Self::Fetched(values) => values,
         }
     }
 }
 
-/// Borrows the numbers of a tensor of the processor, one row behind the other.
+/// The numbers of a tensor, one row behind the other: borrowed from the processor, copied from
+/// another device.
 pub(crate) fn numbers(tensor: &Tensor) -> Result<Numbers<'_>> {
+    if !tensor.device().is_cpu() {
+        return Ok(Numbers::Fetched(tensor.flatten_all()?.to_vec1()?));
+    }
     let (storage, layout) = tensor.storage_and_layout();
     if !matches!(&*storage, Storage::Cpu(CpuStorage::F32(_))) {
-        bail!("a tensor of 32-bit numbers of the processor is needed");
+        bail!("a tensor of 32-bit numbers is needed");
     }
     let (from, until) = contiguous(layout)?;
-    Ok(Numbers { storage, range: from..until })
+    Ok(Numbers::Here(storage, from..until))
 }
 
 /// The same of what a forward pass is given.
@@ -79,7 +92,16 @@ fn result(values: Vec<f32>, shape: impl Into<Shape>) -> Result<(CpuStorage, Shap
 
 /// A tensor of the processor.
 pub(crate) fn tensor(values: Vec<f32>, shape: impl Into<Shape>) -> Result<Tensor> {
-    Tensor::from_vec(values, shape.into(), &candle_core::Device::Cpu)
+    tensor_on(values, shape, &Device::Cpu)
+}
+
+/// A tensor of `device`.
+pub(crate) fn tensor_on(
+    values: Vec<f32>,
+    shape: impl Into<Shape>,
+    device: &Device,
+) -> Result<Tensor> {
+    Tensor::from_vec(values, shape.into(), device)
 }
 
 /// Adds up parts of a sum over rows, in order.

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor, bail};
 use rayon::prelude::*;
 
 use super::super::arithmetic::{dot, fast, sum};
-use super::{BLOCK_ROWS, numbers, result, slice, tensor, total};
+use super::{BLOCK_ROWS, numbers, plain, result, slice, tensor, total};
 
 struct Norm {
     epsilon: f32,
@@ -18,6 +18,9 @@ pub fn norm(rows: &Tensor, weight: &Tensor, bias: &Tensor, epsilon: f32) -> Resu
     let (_, d) = rows.dims2()?;
     if weight.dims1()? != d || bias.dims1()? != d {
         bail!("a norm of rows of {d} has other widths");
+    }
+    if !rows.device().is_cpu() {
+        return plain::norm(rows, weight, bias, epsilon);
     }
     rows.apply_op3(weight, bias, Norm { epsilon })
 }

@@ -5,7 +5,7 @@ use rayon::prelude::*;
 
 use super::super::arithmetic::{add_scaled, fast};
 use super::super::random::Dropout;
-use super::{BLOCK_ROWS, numbers, result, slice, tensor};
+use super::{BLOCK_ROWS, numbers, plain, result, slice, tensor};
 
 /// Which rows of a table each mean is of, and what follows it.
 #[derive(Debug, Clone, Default)]
@@ -76,6 +76,9 @@ pub fn pool(table: &Tensor, pool: Pool) -> Result<Tensor> {
         && pool.others.len() == rows * pool.extra();
     if !fits || d == 0 || pool.items.iter().any(|item| *item as usize >= n) {
         bail!("{rows} means do not fit a table of {n} x {d}");
+    }
+    if !table.device().is_cpu() {
+        return plain::pool(table, &pool);
     }
     table.apply_op1(pool)
 }

@@ -4,7 +4,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 use rayon::prelude::*;
 
 use super::super::arithmetic::{add_scaled, dot, fast};
-use super::{BLOCK_ROWS, numbers, result, slice, tensor};
+use super::{BLOCK_ROWS, numbers, plain, result, slice, tensor};
 
 struct Unit;
 
@@ -14,6 +14,9 @@ struct Unit;
 /// When `rows` are no rows.
 pub fn unit(rows: &Tensor) -> Result<Tensor> {
     rows.dims2()?;
+    if !rows.device().is_cpu() {
+        return plain::unit(rows);
+    }
     rows.apply_op1(Unit)
 }
 

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{CpuStorage, InplaceOp1, InplaceOp2, Layout, Tensor};
 use rayon::prelude::*;
 
-use super::{Batch, SCORES_MAX};
+use super::{Batch, SCORES_MAX, weight};
 use crate::Result;
 use crate::training::neural::arithmetic::{exponentials, fast};
 use crate::training::neural::ops::{numbers, slice, slice_mut, tensor, with_gradients};
@@ -21,10 +21,15 @@ pub(super) fn loss(batch: &Batch<'_>) -> Result<Tensor> {
         let part = rows.narrow(0, begin, step.min(count - begin))?;
         let scores = part.matmul(&table.t()?)?;
         let targets = &batch.packed.targets[begin..begin + part.dim(0)?];
-        let softmax = Softmax { targets, share: 1.0 / count as f32, losses: Mutex::default() };
+        let row_weight = |at| weight(batch.weights, begin + at) / count as f32;
+        let shares: Vec<f32> = (0..targets.len()).map(row_weight).collect();
+        let softmax = Softmax { targets, shares: &shares, losses: Mutex::default() };
         scores.inplace_op1(&softmax)?;
         let losses = softmax.losses.into_inner().unwrap_or_else(PoisonError::into_inner);
-        sum += losses.iter().map(|loss| f64::from(*loss)).sum::<f64>();
+        let weighted = |(at, loss): (usize, &f32)| {
+            f64::from(*loss) * f64::from(weight(batch.weights, begin + at))
+        };
+        sum += losses.iter().enumerate().map(weighted).sum::<f64>();
         of_rows.extend_from_slice(&numbers(&scores.matmul(&table)?)?);
         add(&mut of_table, scores.t()?.matmul(&part)?)?;
     }
@@ -35,10 +40,10 @@ pub(super) fn loss(batch: &Batch<'_>) -> Result<Tensor> {
 }
 
 /// Replaces a row of scores by the derivative of its loss: its softmax, less 1 at the target, times
-/// the share of a row in the mean.
+/// the share of the row in the mean.
 struct Softmax<'a> {
     targets: &'a [u32],
-    share: f32,
+    shares: &'a [f32],
     losses: Mutex<Vec<f32>>,
 }
 
@@ -50,20 +55,21 @@ impl InplaceOp1 for Softmax<'_> {
     fn cpu_fwd(&self, storage: &mut CpuStorage, layout: &Layout) -> candle_core::Result<()> {
         let scores = slice_mut(storage, layout)?;
         let items = scores.len() / self.targets.len().max(1);
-        let rows = scores.par_chunks_exact_mut(items.max(1)).zip(self.targets);
-        let losses = rows.map(|(row, target)| {
+        let of = self.targets.par_iter().zip(self.shares);
+        let rows = scores.par_chunks_exact_mut(items.max(1)).zip(of);
+        let losses = rows.map(|(row, (target, share))| {
             let target = *target as usize;
             let score = row[target];
             let (top, whole) = fast(
                 #[inline(always)]
                 || {
                     let (top, whole) = exponentials(row);
-                    let scale = self.share / whole;
+                    let scale = share / whole;
                     row.iter_mut().for_each(|value| *value *= scale);
                     (top, whole)
                 },
             );
-            row[target] -= self.share;
+            row[target] -= share;
             whole.ln() + top - score
         });
         let losses = losses.collect();

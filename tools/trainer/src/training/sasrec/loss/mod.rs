@@ -2,9 +2,11 @@
 
 mod full;
 mod pairs;
+mod plain;
 mod sampled;
 
 use candle_core::Tensor;
+pub(crate) use plain::mean;
 use serde::{Deserialize, Serialize};
 
 use super::{Packed, Sequences};
@@ -69,6 +71,14 @@ pub struct Batch<'a> {
     pub sequences: &'a Sequences,
     /// Source of the draws.
     pub key: Key,
+    /// What each row counts for in a softmax; 1 without.
+    pub weights: Option<&'a [f32]>,
+}
+
+/// What row `row` counts for.
+#[inline(always)]
+pub(crate) fn weight(weights: Option<&[f32]>, row: usize) -> f32 {
+    weights.and_then(|weights| weights.get(row)).copied().unwrap_or(1.0)
 }
 
 impl Loss {
@@ -77,14 +87,42 @@ impl Loss {
     /// # Errors
     /// [`crate::Error::Tensor`] when shapes do not fit.
     pub fn of(&self, batch: &Batch<'_>, drawing: &Drawing) -> Result<Tensor> {
-        match *self {
-            Self::CrossEntropy => full::loss(batch),
-            Self::SampledSoftmax { negatives, .. } => sampled::loss(batch, negatives, drawing),
-            Self::Gbce { negatives, t } => {
-                let others = batch.sequences.items().saturating_sub(1).max(1);
-                pairs::loss(batch, negatives, beta(negatives, others, t))
+        if batch.rows.device().is_cpu() {
+            self.ours(batch, drawing)
+        } else {
+            self.composed(batch, drawing)
+        }
+    }
+
+    /// By operations of our own, which run on the processor.
+    fn ours(&self, batch: &Batch<'_>, drawing: &Drawing) -> Result<Tensor> {
+        match (*self, self.pairs(batch)) {
+            (Self::SampledSoftmax { negatives, .. }, _) => sampled::loss(batch, negatives, drawing),
+            (_, Some((negatives, beta))) => pairs::loss(batch, negatives, beta),
+            (_, None) => full::loss(batch),
+        }
+    }
+
+    /// Of operations of candle's, which run everywhere.
+    fn composed(&self, batch: &Batch<'_>, drawing: &Drawing) -> Result<Tensor> {
+        match (*self, self.pairs(batch)) {
+            (Self::SampledSoftmax { negatives, .. }, _) => {
+                plain::sampled(batch, negatives, drawing)
             }
-            Self::Bce => pairs::loss(batch, 1, 1.0),
+            (_, Some((negatives, beta))) => {
+                plain::pairs(batch, &pairs::drawn(batch, negatives), beta)
+            }
+            (_, None) => plain::full(batch),
+        }
+    }
+
+    /// Items drawn for each row, and the power of the positive part, of a loss of pairs.
+    fn pairs(&self, batch: &Batch<'_>) -> Option<(usize, f32)> {
+        let others = batch.sequences.items().saturating_sub(1).max(1);
+        match *self {
+            Self::Gbce { negatives, t } => Some((negatives, beta(negatives, others, t))),
+            Self::Bce => Some((1, 1.0)),
+            Self::CrossEntropy | Self::SampledSoftmax { .. } => None,
         }
     }
 }

@@ -20,8 +20,7 @@ pub(super) fn loss(batch: &Batch<'_>, negatives: usize, beta: f32) -> Result<Ten
     let ((count, d), items) = (batch.rows.dims2()?, batch.table.dim(0)?);
     let (rows, table) = (numbers(batch.rows)?, numbers(batch.table)?);
     let owner = owners(&batch.packed.begins);
-    let pairs =
-        Pairs { batch, rows: &rows, table: &table, owner: &owner, d, items, negatives, beta };
+    let pairs = Pairs { batch, rows: &rows, table: &table, owner: &owner, d, negatives, beta };
     let blocks: Vec<usize> = (0..count).step_by(ROWS).collect();
     let blocks = blocks.into_par_iter();
     let blocks: Vec<Block> = blocks.map(|from| pairs.block(from, ROWS.min(count - from))).collect();
@@ -48,6 +47,29 @@ pub(super) fn loss(batch: &Batch<'_>, negatives: usize, beta: f32) -> Result<Ten
     Ok(with_gradients(mean, of_rows, (batch.table, tensor(of_table, (items, d))?))?)
 }
 
+/// The items that are drawn for each row, one row behind the other.
+pub(super) fn drawn(batch: &Batch<'_>, negatives: usize) -> Vec<u32> {
+    let owner = owners(&batch.packed.begins);
+    let rows = owner.iter().enumerate();
+    let draws = rows.flat_map(|(row, owner)| (0..negatives).map(move |n| (row, *owner, n)));
+    draws.map(|(row, owner, number)| draw(batch, owner, row, number)).collect()
+}
+
+/// The item that is drawn for a row of the sequence `owner`.
+fn draw(batch: &Batch<'_>, owner: u32, row: usize, number: usize) -> u32 {
+    let chosen = batch.sequences.chosen(batch.packed.users[owner as usize]);
+    let key = batch.key.part(row as u64).part(number as u64);
+    let draw = |attempt: u64| key.part(attempt).below(batch.sequences.items()) as u32;
+    let mut item = draw(0);
+    for attempt in 1..DRAWS_MAX {
+        if chosen.binary_search(&item).is_err() {
+            break;
+        }
+        item = draw(attempt);
+    }
+    item
+}
+
 /// The sequence of each row.
 fn owners(begins: &[usize]) -> Vec<u32> {
     let lengths = begins.windows(2).map(|pair| pair[1] - pair[0]);
@@ -60,7 +82,6 @@ struct Pairs<'a> {
     table: &'a [f32],
     owner: &'a [u32],
     d: usize,
-    items: usize,
     negatives: usize,
     beta: f32,
 }
@@ -94,7 +115,7 @@ impl Pairs<'_> {
                     let score = dot(values, vector(target));
                     put(target, self.beta * softplus(-score), self.beta * (sigmoid(score) - 1.0));
                     for number in 0..self.negatives {
-                        let item = self.draw(row, number);
+                        let item = draw(self.batch, self.owner[row], row, number);
                         let score = dot(values, vector(item));
                         put(item, softplus(score), sigmoid(score));
                     }
@@ -102,20 +123,5 @@ impl Pairs<'_> {
             },
         );
         block
-    }
-
-    fn draw(&self, row: usize, number: usize) -> u32 {
-        let user = self.batch.packed.users[self.owner[row] as usize];
-        let chosen = self.batch.sequences.chosen(user);
-        let key = self.batch.key.part(row as u64).part(number as u64);
-        let draw = |attempt: u64| key.part(attempt).below(self.items) as u32;
-        let mut item = draw(0);
-        for attempt in 1..DRAWS_MAX {
-            if chosen.binary_search(&item).is_err() {
-                break;
-            }
-            item = draw(attempt);
-        }
-        item
     }
 }

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use candle_core::{CpuStorage, InplaceOp1, Layout, Tensor};
 use rayon::prelude::*;
 
-use super::{Batch, Drawing, SCORES_MAX};
+use super::{Batch, Drawing, SCORES_MAX, weight};
 use crate::Result;
 use crate::training::neural::arithmetic::{add_scaled, dot, exp, exponentials, fast};
 use crate::training::neural::ops::{numbers, slice_mut, tensor, with_gradients};
@@ -37,6 +37,8 @@ pub(super) fn loss(batch: &Batch<'_>, negatives: usize, drawing: &Drawing) -> Re
             expected: &expected,
             rows: &values,
             table: &table,
+            weights: batch.weights,
+            first: begin,
             share: 1.0 / count as f32,
             found: Mutex::default(),
         };
@@ -49,7 +51,7 @@ pub(super) fn loss(batch: &Batch<'_>, negatives: usize, drawing: &Drawing) -> Re
             #[inline(always)]
             || {
                 for (row, (loss, slope)) in found.iter().enumerate() {
-                    sum += f64::from(*loss);
+                    sum += f64::from(*loss) * f64::from(weight(batch.weights, begin + row));
                     let target = targets[row] as usize * d;
                     add_scaled(&mut part_of_rows[row * d..][..d], *slope, &table[target..][..d]);
                     add_scaled(&mut of_table[target..][..d], *slope, &values[row * d..][..d]);
@@ -74,6 +76,10 @@ struct Softmax<'a> {
     expected: &'a [f32],
     rows: &'a [f32],
     table: &'a [f32],
+    /// What each row of the batch counts for.
+    weights: Option<&'a [f32]>,
+    /// The first of these rows.
+    first: usize,
     share: f32,
     found: Mutex<Vec<(f32, f32)>>,
 }
@@ -96,11 +102,12 @@ impl Softmax<'_> {
         // What stands at -infinity gets the least exponential there is, and counts for nothing.
         let (top, others) = exponentials(scores);
         let lift = top.max(choice);
-        let (factor, weight) = (exp(top - lift), exp(choice - lift));
-        let whole = others * factor + weight;
-        let scale = self.share * factor / whole;
+        let (factor, own) = (exp(top - lift), exp(choice - lift));
+        let whole = others * factor + own;
+        let share = self.share * weight(self.weights, self.first + row);
+        let scale = share * factor / whole;
         scores.iter_mut().for_each(|score| *score *= scale);
-        (whole.ln() + lift - choice, self.share * (weight / whole - 1.0))
+        (whole.ln() + lift - choice, share * (own / whole - 1.0))
     }
 }
 

@@ -21,11 +21,25 @@ fn sequences() -> Sequences {
 
 /// A loss with its gradients of rows and table.
 fn computed(loss: &Loss, rows: &Tensor, table: &Tensor, key: Key) -> (f32, Vec<f32>, Vec<f32>) {
+    computed_by((rows, table), key, None, &|batch, drawing| loss.of(batch, drawing), loss)
+}
+
+type Compute<'a> = &'a dyn Fn(&Batch<'_>, &Drawing) -> Result<Tensor>;
+
+/// The same by one of its ways of computing, rows counting for `weights`.
+fn computed_by(
+    (rows, table): (&Tensor, &Tensor),
+    key: Key,
+    weights: Option<&[f32]>,
+    compute: Compute<'_>,
+    loss: &Loss,
+) -> (f32, Vec<f32>, Vec<f32>) {
     let (rows, table) = (Var::from_tensor(rows).unwrap(), Var::from_tensor(table).unwrap());
     let sequences = sequences();
     let packed = sequences.to_learn(&[0, 1], 10);
-    let batch = Batch { rows: &rows, table: &table, packed: &packed, sequences: &sequences, key };
-    let value = loss.of(&batch, &Drawing::new(loss, &sequences)).unwrap();
+    let (packed, sequences) = (&packed, &sequences);
+    let batch = Batch { rows: &rows, table: &table, packed, sequences, key, weights };
+    let value = compute(&batch, &Drawing::new(loss, sequences)).unwrap();
     let grads = value.backward().unwrap();
     let of = |var: &Var| numbers(grads.get(var).unwrap()).unwrap().to_vec();
     (value.to_scalar::<f32>().unwrap(), of(&rows), of(&table))
@@ -70,6 +84,59 @@ fn gradients_of_every_loss_agree_with_differences() {
     }
 }
 
+fn assert_alike(a: &(f32, Vec<f32>, Vec<f32>), b: &(f32, Vec<f32>, Vec<f32>), what: &Loss) {
+    assert!((a.0 - b.0).abs() < 1e-5, "{what:?}: {} {}", a.0, b.0);
+    for (a, b) in a.1.iter().zip(&b.1).chain(a.2.iter().zip(&b.2)) {
+        assert!((a - b).abs() < 1e-5, "{what:?}: {a} {b}");
+    }
+}
+
+#[test]
+fn composed_of_candles_operations_every_loss_is_the_same() {
+    let (rows, table) = inputs();
+    let weights = [2.0, 0.5, 0.0, 1.0, 1.5];
+    for loss in [
+        Loss::CrossEntropy,
+        Loss::Bce,
+        Loss::Gbce { negatives: 3, t: 0.75 },
+        Loss::SampledSoftmax { negatives: 4, sampling: Sampling::Uniform },
+        Loss::SampledSoftmax { negatives: 1, sampling: Sampling::Popularity { exponent: 0.75 } },
+    ] {
+        let is_pairs = matches!(loss, Loss::Bce | Loss::Gbce { .. });
+        for weights in [None, Some(&weights[..])].into_iter().take(2 - usize::from(is_pairs)) {
+            for run in 0..5 {
+                let (both, key) = ((&rows, &table), Key::new(5, "negatives").part(run));
+                let ours: Compute<'_> = &|batch, drawing| loss.ours(batch, drawing);
+                let ours = computed_by(both, key, weights, ours, &loss);
+                let composed: Compute<'_> = &|batch, drawing| loss.composed(batch, drawing);
+                assert_alike(&ours, &computed_by(both, key, weights, composed, &loss), &loss);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_row_counts_for_its_weight() {
+    let ((rows, table), key) = (inputs(), Key::new(5, "negatives"));
+    for loss in
+        [Loss::CrossEntropy, Loss::SampledSoftmax { negatives: 4, sampling: Sampling::Uniform }]
+    {
+        let of = |weights: [f32; 5]| {
+            let compute: Compute<'_> = &|batch, drawing| loss.of(batch, drawing);
+            computed_by((&rows, &table), key, Some(&weights), compute, &loss)
+        };
+        let (first, rest) = (of([1.0, 0.0, 0.0, 0.0, 0.0]), of([0.0, 1.0, 1.0, 1.0, 1.0]));
+        let mixed = of([3.0, 0.5, 0.5, 0.5, 0.5]);
+        let sum = |first: &[f32], rest: &[f32]| -> Vec<f32> {
+            first.iter().zip(rest).map(|(first, rest)| 3.0 * first + 0.5 * rest).collect()
+        };
+        let expected =
+            (3.0 * first.0 + 0.5 * rest.0, sum(&first.1, &rest.1), sum(&first.2, &rest.2));
+        assert_alike(&mixed, &expected, &loss);
+        assert!(first.0 > 0.1 && rest.0 > 0.1);
+    }
+}
+
 #[test]
 fn cross_entropy_is_that_of_candle() {
     let (rows, table) = inputs();
@@ -105,7 +172,7 @@ fn what_is_drawn_stands_for_the_whole_catalogue_on_average() {
             .map(|run| {
                 let (rows, table, packed, sequences) = (&one, &table, &packed, &sequences);
                 let key = Key::new(9, "runs").part(run);
-                let batch = Batch { rows, table, packed, sequences, key };
+                let batch = Batch { rows, table, packed, sequences, key, weights: None };
                 let value = loss.of(&batch, &drawing).unwrap().to_scalar::<f32>().unwrap();
                 f64::from(value).exp()
             })

@@ -35,7 +35,7 @@ fn computed(
 ) -> (f32, Vec<f32>, Vec<f32>) {
     let (rows, table) = (Var::from_tensor(rows).unwrap(), Var::from_tensor(table).unwrap());
     let both = (rows.as_tensor(), table.as_tensor());
-    let loss = in_batch(both, targets, shares, correction).unwrap();
+    let loss = in_batch(both, targets, (shares, None), correction).unwrap();
     let grads = loss.backward().unwrap();
     let of = |var: &Var| numbers(grads.get(var).unwrap()).unwrap().to_vec();
     (loss.to_scalar().unwrap(), of(&rows), of(&table))
@@ -61,6 +61,36 @@ fn gradients_agree_with_differences() {
                 let expected = (moved(1e-2) - moved(-1e-2)) / 2e-2;
                 let off = (f64::from(found[at]) - expected).abs();
                 assert!(off < 1e-3, "{correction:?} {which} {at}: {} {expected}", found[at]);
+            }
+        }
+    }
+}
+
+#[test]
+fn composed_of_candles_operations_the_loss_is_the_same_and_rows_count_for_their_weights() {
+    let (rows, table, targets) = (some((5, D), 1), some((ITEMS, D), 2), [3, 0, 3, 7, 1]);
+    let weights = [2.0, 0.5, 0.0, 1.0, 1.5];
+    for correction in [Correction::None, Correction::All, Correction::Drawn] {
+        for weights in [None, Some(&weights[..])] {
+            let of = |is_composed: bool| {
+                let (rows, table) =
+                    (Var::from_tensor(&rows).unwrap(), Var::from_tensor(&table).unwrap());
+                let both = (rows.as_tensor(), table.as_tensor());
+                let loss = if is_composed {
+                    let offsets = offsets(&targets, &skewed(), correction);
+                    composed(both, (&targets, &offsets), weights, correction).unwrap()
+                } else {
+                    in_batch(both, &targets, (&skewed(), weights), correction).unwrap()
+                };
+                let grads = loss.backward().unwrap();
+                let mut all = vec![loss.to_scalar::<f32>().unwrap()];
+                for var in [&rows, &table] {
+                    all.extend(numbers(grads.get(var).unwrap()).unwrap().iter());
+                }
+                all
+            };
+            for (at, (ours, composed)) in of(false).iter().zip(of(true)).enumerate() {
+                assert!((ours - composed).abs() < 1e-5, "{correction:?} {at}: {ours} {composed}");
             }
         }
     }

@@ -1,21 +1,26 @@
-//! An adversary that guesses a row's group from what the ranker has made of it, behind a reversed
+//! An adversary that guesses a row's group from what a network has made of it, behind a reversed
 //! gradient (Ganin and Lempitsky, ICML 2015; Beutel et al., FAT/ML 2017; Zhang et al., AIES 2018).
 
+use std::borrow::Cow;
+
 use candle_core::Tensor;
+use noctule_core::base::SeededRandom;
+use noctule_core::release::Nonlinearity;
 
-use super::network::{ADVERSARY_ACTIVATION, Network};
+use super::neural::ops::{Bias, bias, numbers, tensor_on};
+use super::neural::{Key, Parameters};
 use crate::Result;
-use crate::training::neural::Key;
-use crate::training::neural::ops::{Bias, numbers, tensor};
 
+/// What the names of its weights begin with; they are no part of what is shipped.
+pub(super) const ADVERSARY: &str = "adversary.";
 /// The names of its layers.
 const LAYERS: [&str; 2] = ["adversary.0", "adversary.1"];
 
 /// The groups that are guessed.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Adversary<'a> {
     /// The group of each row; rows of no group are not guessed.
-    pub(super) of: &'a [Option<u16>],
+    pub(super) of: Cow<'a, [Option<u16>]>,
     /// Number of groups.
     pub(super) groups: usize,
     /// What the reversed gradient is multiplied with.
@@ -25,24 +30,36 @@ pub(super) struct Adversary<'a> {
 }
 
 impl Adversary<'_> {
-    /// Adds its layers to `network`, whose final sum reads `width` values.
-    pub(super) fn add_to(&self, network: &mut Network, width: usize, seed: u64) -> Result<()> {
+    /// Adds its layers to a network, of whose rows it reads `width` values.
+    pub(super) fn add_to(&self, to: &mut Parameters, width: usize, seed: u64) -> Result<()> {
         let key = Key::new(seed, "adversary weights");
-        network.add_layer(LAYERS[0], [self.hidden, width], key.part(0))?;
-        network.add_layer(LAYERS[1], [self.groups, self.hidden], key.part(1))
+        let sizes = [[self.hidden, width], [self.groups, self.hidden]];
+        for ((name, [outputs, inputs]), number) in LAYERS.into_iter().zip(sizes).zip(0..) {
+            let mut random = SeededRandom::new(key.part(number).seed());
+            let scale = 1.0 / (inputs as f64).sqrt();
+            let weight = (0..outputs * inputs).map(|_| (scale * random.normal()) as f32).collect();
+            to.add(&format!("{name}.weight"), &[outputs, inputs], weight)?;
+            to.add(&format!("{name}.bias"), &[outputs], vec![0.0; outputs])?;
+        }
+        Ok(())
     }
 
-    /// Its loss on a batch whose last layer is `last`: the gradient of its log-odds, these, and the
-    /// mean cross-entropy.
+    /// Its loss on a batch of which the network has made `last`: the gradient of its log-odds,
+    /// these, and the mean cross-entropy.
     pub(super) fn step(
         &self,
-        network: &Network,
+        parameters: &Parameters,
         last: &Tensor,
         batch: &[u32],
     ) -> Result<(Tensor, Tensor, f64)> {
-        let then = Bias { activation: Some(ADVERSARY_ACTIVATION), dropout: None };
-        let between = network.layer(LAYERS[0], &reverse(last, self.strength)?, then)?;
-        let odds = network.layer(LAYERS[1], &between, Bias::default())?;
+        let layer = |name: &str, rows: &Tensor, then: Bias| -> Result<Tensor> {
+            let weight = parameters.get(&format!("{name}.weight"))?;
+            let to_add = parameters.get(&format!("{name}.bias"))?;
+            Ok(bias(&rows.matmul(&weight.t()?)?, to_add, then)?)
+        };
+        let then = Bias { activation: Some(Nonlinearity::Relu), dropout: None };
+        let between = layer(LAYERS[0], &reverse(last, self.strength)?, then)?;
+        let odds = layer(LAYERS[1], &between, Bias::default())?;
         let (mut loss, mut slopes) = (0.0, vec![0.0f32; batch.len() * self.groups]);
         let known = batch.iter().filter(|row| self.of[**row as usize].is_some()).count().max(1);
         let share = 1.0 / known as f64;
@@ -60,7 +77,7 @@ impl Adversary<'_> {
             loss += share * (sum.ln() - f64::from(odds[group] - largest));
         }
         drop(values);
-        let slopes = tensor(slopes, (batch.len(), self.groups))?;
+        let slopes = tensor_on(slopes, (batch.len(), self.groups), odds.device())?;
         Ok((slopes, odds, loss))
     }
 }
@@ -74,6 +91,7 @@ fn reverse(rows: &Tensor, strength: f64) -> Result<Tensor> {
 mod tests {
     use candle_core::Var;
 
+    use super::super::neural::ops::tensor;
     use super::*;
 
     #[test]

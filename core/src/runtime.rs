@@ -23,8 +23,7 @@ mod trust;
 mod versions;
 mod widget;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 pub use activation::Releases;
 pub use config::Config;
@@ -35,6 +34,8 @@ pub use status::{DeliveryStatus, Status};
 pub use widget::WidgetStatus;
 
 use crate::base::ids::check_app;
+use crate::base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{CancelToken, Error, GeoPoint, Profile, Result, WeekMinute};
 use crate::consent::DataConsent;
 use crate::delivery::Session;
@@ -46,7 +47,7 @@ use crate::release::rows::{self as releases, Installed};
 use crate::release::{Experiment, Plan, Policy};
 use crate::serving::{RecommendRequest, Recommendations, Shelf, Snapshot, Today};
 use crate::slates::rows as slates;
-use crate::store::{Identity, Store};
+use crate::store::{Identity, Store, place};
 
 /// One profile: a directory with its database, its releases and its slates.
 ///
@@ -146,13 +147,20 @@ impl Noctule {
         // opening tries again.
         let _ = erase::finish_scrub(&store);
         let now_ms = config.clock.now_ms();
-        let mark = store.mark();
+        let (mark, place) = (store.mark(), store.place());
         let identity = store.write("opening the profile", |transaction| {
             if store.was_suspected() {
                 events::remove_unreadable(transaction)?;
             }
             recorder::rows::go_on_behind(transaction, mark)?;
-            Identity::load_or_create(transaction, config.seed, now_ms)
+            let identity = Identity::load_or_create(transaction, config.seed, now_ms)?;
+            if !place::has_changed(transaction, place)? {
+                return Ok(identity);
+            }
+            // A restored copy: the first one may go on under the pseudonym that both had.
+            let identity = identity.rotate(transaction, config.seed, now_ms)?;
+            recorder::rows::begin_anew(transaction)?;
+            Ok(identity)
         })?;
         versions::agree(&store, &config.directory)?;
         widget::settle(&store, &config)?;
@@ -344,6 +352,9 @@ impl std::fmt::Debug for Noctule {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(all(test, shuttle))]
+mod schedules;
 
 #[cfg(test)]
 mod tests;

@@ -14,6 +14,7 @@
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `planted` | are obvious bugs noticed by the tests that should? |
 //! | `bars` | do the promises of reliability hold at their full counts? |
+//! | `sanitise` | do loom, shuttle, Miri and the sanitisers see what tests do not? |
 //! | `schemathesis` | does the collector keep to the description of its interface? |
 //! | `size` | is the library for phones as small as agreed? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
@@ -33,6 +34,7 @@ mod planted;
 mod policy;
 mod python;
 mod readers;
+mod sanitise;
 mod schemathesis;
 mod servers;
 mod size;
@@ -65,6 +67,7 @@ Usage: cargo dev TASK
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
   bars [R-NN...]      the promises of reliability at their full counts (long)
+  sanitise [PART...]  schedules, miri, thread, address: races and unsafe code, with a nightly (long)
   schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   size                the stripped library for phones against its budget, crate by crate
   size --write        makes what it is now the budget
@@ -98,6 +101,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["readers"] => readers::run(&workspace),
         ["planted", numbers @ ..] => planted::run(&workspace, numbers),
         ["bars", names @ ..] => bars::run(&workspace, names),
+        ["sanitise", parts @ ..] => sanitise::run(&workspace, parts),
         ["schemathesis"] => schemathesis::run(&workspace),
         ["size"] => Ok(size::run(&workspace)?.is_fine()),
         ["size", "--write"] => size::write(&workspace),

@@ -41,7 +41,7 @@ fn of(_: &File) -> Option<Place> {
 }
 
 /// Key of the place among the values of which there is one.
-const KEY: &str = "place";
+const KEY: &str = "file_number";
 
 /// Whether the profile was at another place before than at `now`, which is kept from here on. One of
 /// which nothing was kept, or nothing is known now, is where it was.

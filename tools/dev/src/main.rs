@@ -7,6 +7,7 @@
 //! | `policy` | are licences, sources, versions and what ships to phones as agreed? |
 //! | `bench` | how fast is it on this machine? |
 //! | `python` | builds the library and its Python bindings into `target/python` |
+//! | `wheel` | packs replay and the reading of feedback for notebooks, and tests the wheel |
 //! | `kotlin` | do the facade and the workers of `android/` do on the JVM what they should? |
 //! | `swift` | do the facade and the night of `ios/` do on Linux what they should? |
 //! | `align` | can a library be loaded on phones with pages of 16 kB? |
@@ -42,10 +43,12 @@ mod steps;
 mod swift;
 mod test;
 mod tidy;
+mod wheel;
 mod world;
 
 use std::process::ExitCode;
 
+use bindings::Profile;
 use cargo::Workspace;
 use error::{Error, Result};
 
@@ -58,6 +61,7 @@ Usage: cargo dev TASK
   policy --write      brings tools/dev/policy.json up to date; leaves reasons for you to write
   bench [NAME...]     runs the benchmarks whose name contains NAME; all without one
   python              builds the library and its Python bindings into target/python
+  wheel [debug]       a Python wheel for notebooks in target/wheel, installed and tested
   kotlin              the Kotlin of android/ on the JVM, against the real library
   kotlin measure      what calls over the Kotlin boundary cost
   swift [TEST]        the Swift package of ios/ on Linux, against the real library; as root it
@@ -111,6 +115,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["swift"] => Ok(swift::run(&workspace, None)?.is_fine()),
         ["swift", test] => Ok(swift::run(&workspace, Some(test))?.is_fine()),
         ["align", files @ ..] => align::run(files),
+        ["wheel"] => Ok(wheel::run(&workspace, Profile::Release)?.is_fine()),
+        ["wheel", "debug"] => Ok(wheel::run(&workspace, Profile::Debug)?.is_fine()),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

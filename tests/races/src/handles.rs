@@ -36,7 +36,7 @@ pub struct Told {
     pub recorded: u64,
 }
 
-/// Runs `rounds` races in `threads` threads on profiles in `scratch`.
+/// Runs `rounds` races in `threads` threads on new profiles in `scratch`.
 ///
 /// # Panics
 /// When a call fails in a way that it should not, and when a profile is still held in the end.
@@ -89,8 +89,13 @@ fn races(table: &Table, rounds: u64, mut random: SeededRandom) -> Told {
 
 fn with_profile(table: &Table, at: usize, dice: usize, told: &mut Told) {
     let place = &table.profiles[at];
-    match dice {
-        0..3 => match Profile::open(config(&table.directories[at], None)) {
+    if (3..5).contains(&dice) {
+        return drop(put(place, None));
+    }
+    match held(place).filter(|_| dice >= 3) {
+        Some(profile) => with_open(table, at, dice, &profile, told),
+        // Also where one is open, or being opened by another thread.
+        None => match Profile::open(config(&table.directories[at], None)) {
             Ok(profile) => {
                 told.opened += 1;
                 drop(put(place, Some(profile)));
@@ -98,35 +103,35 @@ fn with_profile(table: &Table, at: usize, dice: usize, told: &mut Told) {
             Err(RecommenderError::AlreadyRunning { .. }) => told.refused += 1,
             Err(error) => panic!("{error:?}"),
         },
-        3..5 => drop(put(place, None)),
-        _ => {
-            let Some(profile) = held(place) else { return };
-            let answer = match dice {
-                5 | 6 => {
-                    profile.close();
-                    // It stays closed, whoever asks: nothing opens a handle again.
-                    assert_eq!(profile.status().unwrap_err(), RecommenderError::Closed);
-                    Ok(())
-                }
-                7..16 => profile.record(vec![click()]).map(|receipt| {
-                    assert!(receipt.stored);
-                    table.recorded[at].fetch_add(1, Ordering::SeqCst);
-                }),
-                16..20 => {
-                    let token = held(&table.tokens[at]).unwrap_or_default();
-                    profile.run_night(&token).map(drop)
-                }
-                20..26 => profile.status().map(drop),
-                _ => profile.recommend(home()).map(drop),
-            };
-            match answer {
-                Ok(()) => {}
-                Err(RecommenderError::Closed | RecommenderError::AlreadyRunning { .. }) => {
-                    told.refused += 1;
-                }
-                Err(error) => panic!("{error:?}"),
-            }
+    }
+}
+
+fn with_open(table: &Table, at: usize, dice: usize, profile: &Profile, told: &mut Told) {
+    let answer = match dice {
+        5 | 6 => {
+            profile.close();
+            // It stays closed, whoever asks: nothing opens a handle again.
+            assert_eq!(profile.status().unwrap_err(), RecommenderError::Closed);
+            drop(put(&table.profiles[at], None));
+            Ok(())
         }
+        7..16 => profile.record(vec![click()]).map(|receipt| {
+            assert!(receipt.stored);
+            table.recorded[at].fetch_add(1, Ordering::SeqCst);
+        }),
+        16..20 => {
+            let token = held(&table.tokens[at]).unwrap_or_default();
+            profile.run_night(&token).map(drop)
+        }
+        20..26 => profile.status().map(drop),
+        _ => profile.recommend(home()).map(drop),
+    };
+    match answer {
+        Ok(()) => {}
+        Err(RecommenderError::Closed | RecommenderError::AlreadyRunning { .. }) => {
+            told.refused += 1;
+        }
+        Err(error) => panic!("{error:?}"),
     }
 }
 

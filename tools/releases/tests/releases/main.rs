@@ -10,3 +10,4 @@ mod packing;
 mod pairs;
 mod parts;
 mod savings;
+mod starter;

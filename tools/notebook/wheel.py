@@ -1,6 +1,6 @@
 """Packs a folder as a wheel: `wheel.py FOLDER VERSION OUT`, with the package `noctule` in FOLDER.
 
-A wheel is a zip with a folder of metadata: https://packaging.python.org/specifications/binary-distribution-format
+A wheel is a zip with a folder of metadata: see "Binary distribution format" of packaging.python.org.
 """
 
 import base64

@@ -110,7 +110,8 @@ fn schedules_of_recording_a_night_and_a_suspension_lose_no_event_and_hold_no_loc
         let noctule = place.open();
         let before = recorded(&noctule);
         let record = |noctule: &Noctule| {
-            u64::from(done(noctule.record(&[click()]))) + u64::from(done(noctule.record(&[click()])))
+            u64::from(done(noctule.record(&[click()])))
+                + u64::from(done(noctule.record(&[click()])))
         };
         let recorders = [spawn(&noctule, record), spawn(&noctule, record)];
         let cancel = CancelToken::new();

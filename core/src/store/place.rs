@@ -43,8 +43,8 @@ fn of(_: &File) -> Option<Place> {
 /// Key of the place among the values of which there is one.
 const KEY: &str = "file_number";
 
-/// Whether the profile was at another place before than at `now`, which is kept from here on. One of
-/// which nothing was kept, or nothing is known now, is where it was.
+/// Whether the profile was at another place before than at `now`, which is kept from here on. One
+/// of which nothing was kept, or nothing is known now, is where it was.
 ///
 /// # Errors
 /// [`Error::Storage`](crate::Error::Storage), [`Error::StorageFull`](crate::Error::StorageFull).
@@ -62,8 +62,7 @@ pub fn has_changed(transaction: &Transaction<'_>, now: Option<Place>) -> Result<
 /// Whether both are the same place: what one of them does not tell is no difference.
 fn is_same(one: &Place, other: &Place) -> bool {
     let untold = [0; 8];
-    one[..8] == other[..8]
-        && (one[8..] == other[8..] || one[8..] == untold || other[8..] == untold)
+    one[..8] == other[..8] && (one[8..] == other[8..] || one[8..] == untold || other[8..] == untold)
 }
 
 #[cfg(test)]

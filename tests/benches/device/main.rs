@@ -9,10 +9,10 @@ mod rows;
 
 use std::time::{Duration, Instant};
 
-use noctule_core::{Config, Noctule};
 use noctule_core::base::{ItemId, SurfaceId};
 use noctule_core::feedback::{Durability, EventKind, FeedbackEvent};
 use noctule_core::serving::{RecommendRequest, Tier};
+use noctule_core::{Config, Noctule};
 use noctule_tests::phone::{Phone, config};
 use noctule_tests::town::{NOW_MS, Town};
 

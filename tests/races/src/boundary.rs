@@ -121,9 +121,8 @@ impl Token {
     /// A clone for a call to take.
     fn taken(&self) -> Handle {
         // SAFETY: the object lives as long as this hold on it.
-        let clone = |s: &mut _| unsafe {
-            uniffi_noctule_ffi_fn_clone_canceltoken(self.0.clone(), s)
-        };
+        let clone =
+            |s: &mut _| unsafe { uniffi_noctule_ffi_fn_clone_canceltoken(self.0.clone(), s) };
         call(clone).expect("it cannot fail")
     }
 
@@ -190,9 +189,8 @@ impl Profile {
     /// A clone for a call to take.
     fn taken(&self) -> Handle {
         // SAFETY: the object lives as long as this hold on it.
-        let clone = |s: &mut _| unsafe {
-            uniffi_noctule_ffi_fn_clone_recommender(self.0.clone(), s)
-        };
+        let clone =
+            |s: &mut _| unsafe { uniffi_noctule_ffi_fn_clone_recommender(self.0.clone(), s) };
         call(clone).expect("it cannot fail")
     }
 

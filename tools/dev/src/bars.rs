@@ -155,7 +155,7 @@ const BARS: [Bar; 22] = [
     },
     Bar {
         name: "R-36",
-        promise: "100,000 races of handles in eight threads over the boundary, ten minutes of calls",
+        promise: "100,000 races of handles in 8 threads over the boundary, 10 minutes of calls",
         judged: true,
         asks: &[("NOCTULE_RACES", "100000"), ("NOCTULE_MIXED_SECONDS", "600")],
         test: (&["--test", "races"], &["handles_that", "mixed_calls"]),

@@ -1,8 +1,8 @@
-//! `cargo dev sanitise`: concurrency and unsafe code, looked at by tools that see what tests do not.
+//! `cargo dev sanitise`: threads and unsafe code, looked at by tools that see what tests do not.
 //!
 //! | part | what it runs |
 //! |---|---|
-//! | `schedules` | locks and atomics of the core under loom, every order, and whole profiles under shuttle, orders drawn |
+//! | `schedules` | locks of the core under loom, in every order; whole profiles under shuttle |
 //! | `miri` | the unsafe code of the core, interpreted: the portable kernels, then those of AVX2 |
 //! | `thread` | eight threads over the boundary under ThreadSanitizer, SQLite included |
 //! | `address` | the same under AddressSanitizer, which in the end looks for what was never freed |

@@ -16,9 +16,10 @@ const ACTION: &str = "pack a starter";
 /// needs no network.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-It reads what `noctule pack` reads. Sign it with a key that the app knows as one of its trusted keys,
-add the folder to the app, and let StarterRelease of the Android or iOS library install it. Its line
-is called as the release's with -starter behind it; any release that is delivered takes its place.
+It reads what `noctule pack` reads. Sign it with a key that the app knows as one of its trusted
+keys, add the folder to the app, and let StarterRelease of the Android or iOS library install it.
+Its line is called as the release's with -starter behind it; any release that is delivered takes
+its place.
 
 Examples:
   noctule starter model --key release.key --output starter

@@ -35,7 +35,11 @@ const HOMES: [Home; 4] = [
         ],
         anywhere: &["/benches/"],
     },
-    Home { names: &["uniffi", "uniffi_bindgen"], places: &["ffi/", "tests/races/", "tools/notebook/"], anywhere: &[] },
+    Home {
+        names: &["uniffi", "uniffi_bindgen"],
+        places: &["ffi/", "tests/races/", "tools/notebook/"],
+        anywhere: &[],
+    },
 ];
 
 /// The only places with unsafe code: the kernels, the memory map, tiles of matrix products,

@@ -52,7 +52,8 @@ def rates(table, by=("arm", "context")):
     by = list(by)
     key = ["installation", "day", "surface", "context", "item"]
     taken, named = set(), set()
-    for row in table.filter(pc.field("kind") == "conversion").select([*key, "generation"]).to_pylist():
+    conversions = table.filter(pc.field("kind") == "conversion").select([*key, "generation"])
+    for row in conversions.to_pylist():
         one = tuple(row[name] for name in key)
         (taken if row["generation"] is None else named).add((one, row["generation"]))
     groups = {}

@@ -47,7 +47,7 @@ use crate::release::rows::{self as releases, Installed};
 use crate::release::{Experiment, Plan, Policy};
 use crate::serving::{RecommendRequest, Recommendations, Shelf, Snapshot, Today};
 use crate::slates::rows as slates;
-use crate::store::{Identity, Store, place};
+use crate::store::{Identity, Store};
 
 /// One profile: a directory with its database, its releases and its slates.
 ///
@@ -147,21 +147,15 @@ impl Noctule {
         // opening tries again.
         let _ = erase::finish_scrub(&store);
         let now_ms = config.clock.now_ms();
-        let (mark, place) = (store.mark(), store.place());
+        let mark = store.mark();
         let identity = store.write("opening the profile", |transaction| {
             if store.was_suspected() {
                 events::remove_unreadable(transaction)?;
             }
             recorder::rows::go_on_behind(transaction, mark)?;
-            let identity = Identity::load_or_create(transaction, config.seed, now_ms)?;
-            if !place::has_changed(transaction, place)? {
-                return Ok(identity);
-            }
-            // A restored copy: the first one may go on under the pseudonym that both had.
-            let identity = identity.rotate(transaction, config.seed, now_ms)?;
-            recorder::rows::begin_anew(transaction)?;
-            Ok(identity)
+            Identity::load_or_create(transaction, config.seed, now_ms)
         })?;
+        let identity = pseudonym::notice_copy(&store, &config, identity)?;
         versions::agree(&store, &config.directory)?;
         widget::settle(&store, &config)?;
         // Before anything of the release is touched: it may be what ends the process.

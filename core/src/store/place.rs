@@ -6,7 +6,7 @@
 
 use std::fs::File;
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use super::{Store, meta};
 use crate::base::Result;
@@ -43,24 +43,26 @@ fn of(_: &File) -> Option<Place> {
 /// Key of the place among the values of which there is one.
 const KEY: &str = "file_number";
 
-/// Whether the profile was at another place before than at `now`, which is kept from here on. One
-/// of which nothing was kept, or nothing is known now, is where it was.
+/// What is kept of where the profile lay.
+///
+/// # Errors
+/// [`Error::Storage`](crate::Error::Storage).
+pub fn kept(connection: &Connection) -> Result<Option<Place>> {
+    let kept = meta::get(connection, KEY)?;
+    Ok(kept.map(|bytes| Place::try_from(bytes).unwrap_or_default()))
+}
+
+/// Keeps where it lies.
 ///
 /// # Errors
 /// [`Error::Storage`](crate::Error::Storage), [`Error::StorageFull`](crate::Error::StorageFull).
-pub fn has_changed(transaction: &Transaction<'_>, now: Option<Place>) -> Result<bool> {
-    let Some(now) = now else { return Ok(false) };
-    let known = meta::get(transaction, KEY)?;
-    let known = known.map(|bytes| Place::try_from(bytes).unwrap_or_default());
-    if known.is_some_and(|known| is_same(&known, &now)) {
-        return Ok(false);
-    }
-    meta::put(transaction, KEY, &now)?;
-    Ok(known.is_some())
+pub fn keep(transaction: &Transaction<'_>, place: &Place) -> Result<()> {
+    meta::put(transaction, KEY, place)
 }
 
 /// Whether both are the same place: what one of them does not tell is no difference.
-fn is_same(one: &Place, other: &Place) -> bool {
+#[must_use]
+pub fn is_same(one: &Place, other: &Place) -> bool {
     let untold = [0; 8];
     one[..8] == other[..8] && (one[8..] == other[8..] || one[8..] == untold || other[8..] == untold)
 }

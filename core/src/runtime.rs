@@ -23,8 +23,7 @@ mod trust;
 mod versions;
 mod widget;
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 
 pub use activation::Releases;
 pub use config::Config;
@@ -35,6 +34,8 @@ pub use status::{DeliveryStatus, Status};
 pub use widget::WidgetStatus;
 
 use crate::base::ids::check_app;
+use crate::base::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{CancelToken, Error, GeoPoint, Profile, Result, WeekMinute};
 use crate::consent::DataConsent;
 use crate::delivery::Session;
@@ -154,6 +155,7 @@ impl Noctule {
             recorder::rows::go_on_behind(transaction, mark)?;
             Identity::load_or_create(transaction, config.seed, now_ms)
         })?;
+        let identity = pseudonym::notice_copy(&store, &config, identity)?;
         versions::agree(&store, &config.directory)?;
         widget::settle(&store, &config)?;
         // Before anything of the release is touched: it may be what ends the process.
@@ -344,6 +346,9 @@ impl std::fmt::Debug for Noctule {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(all(test, shuttle))]
+mod schedules;
 
 #[cfg(test)]
 mod tests;

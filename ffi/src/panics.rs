@@ -96,6 +96,7 @@ mod tests {
         vec![
             call("open", |_| Recommender::open(config("/tmp".as_ref())).map(drop)),
             call("install_release", |r| r.install_release("nowhere").map(drop)),
+            call("install_starter", |r| r.install_starter("nowhere").map(drop)),
             call("rollback", |r| r.rollback().map(drop)),
             call("releases", |r| r.releases().map(drop)),
             call("set_place", |r| r.set_place(None)),

@@ -84,6 +84,16 @@ impl Recommender {
         guarded(|| Ok(self.noctule.install_release(Path::new(path))?.into()))
     }
 
+    /// Installs the release in the directory `path`, which ships in the app, where the profile has
+    /// none yet, and says whether it did. It counts when one of `trusted_keys` has signed it, also
+    /// with a `trusted_root`.
+    ///
+    /// # Errors
+    /// As `install_release`; the profile then has no release, as before.
+    pub fn install_starter(&self, path: &str) -> Result<bool> {
+        guarded(|| Ok(self.noctule.install_starter(Path::new(path))?))
+    }
+
     /// Goes back to the previous release and gives its name. The active one is not tried again on
     /// this device. May take seconds.
     ///

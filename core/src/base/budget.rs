@@ -1,10 +1,11 @@
 //! What a night may spend, and how it is stopped.
 
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::sync::Mutex;
+use super::sync::atomic::{AtomicBool, Ordering};
 use super::{Error, Result, usage};
 
 /// Bytes of the reason that comes with a cancellation.
@@ -247,6 +248,10 @@ impl<'a> Spending<'a> {
         usage::private_bytes().saturating_sub(self.began_memory)
     }
 }
+
+#[cfg(all(test, loom))]
+#[path = "budget_schedules.rs"]
+mod schedules;
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,10 @@ use std::fs::File;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+#[cfg(not(miri))]
 use memmap2::Mmap;
+#[cfg(miri)]
+use whole::Mmap;
 
 use super::limits::RELEASE_BYTES_MAX;
 use super::{Error, Refusal, Result};
@@ -184,6 +187,62 @@ impl MappedFile {
 
     fn refused(&self, refusal: Refusal) -> Error {
         Error::refused(name_of(&self.path), refusal)
+    }
+}
+
+/// Miri maps no files: there a file is read whole into memory as aligned as a page, so that it can
+/// check what is done with the bytes.
+#[cfg(miri)]
+mod whole {
+    use std::fs::File;
+    use std::io::{Read, Result};
+    use std::ops::Deref;
+
+    use super::PAGE;
+
+    #[repr(align(4096))]
+    #[derive(Debug, Clone, Copy)]
+    struct Page([u8; 4096]);
+
+    #[derive(Debug)]
+    pub(super) struct Mmap {
+        pages: Vec<Page>,
+        length: usize,
+    }
+
+    impl Mmap {
+        /// # Safety
+        /// None is asked for: it is that of the mapping.
+        pub(super) unsafe fn map(mut file: &File) -> Result<Self> {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            let mut pages = vec![Page([0; 4096]); bytes.len().next_multiple_of(PAGE) / 4096];
+            for (page, part) in pages.iter_mut().zip(bytes.chunks(4096)) {
+                page.0[..part.len()].copy_from_slice(part);
+            }
+            Ok(Self { pages, length: bytes.len() })
+        }
+
+        /// # Safety
+        /// As [`Self::map`].
+        pub(super) unsafe fn unchecked_advise_range(
+            &self,
+            _: memmap2::UncheckedAdvice,
+            begin: usize,
+            length: usize,
+        ) -> Result<()> {
+            assert!(begin.is_multiple_of(PAGE) && begin + length <= self.length);
+            Ok(())
+        }
+    }
+
+    impl Deref for Mmap {
+        type Target = [u8];
+
+        fn deref(&self) -> &[u8] {
+            // SAFETY: the pages lie side by side without gaps and hold at least `length` bytes.
+            unsafe { std::slice::from_raw_parts(self.pages.as_ptr().cast(), self.length) }
+        }
     }
 }
 

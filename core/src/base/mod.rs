@@ -26,6 +26,7 @@ pub mod random;
 pub mod refusal;
 pub mod replace;
 pub mod replay_refusal;
+pub(crate) mod sync;
 pub mod tensors;
 pub mod transfer;
 pub mod trust_refusal;

@@ -31,7 +31,7 @@ pub mod values;
 pub mod verify;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 pub use crate::base::{dtype, tensors};
 pub use activation::{Activation, Probation, RefusedRelease, RevertReason, Reverted};

@@ -1,10 +1,10 @@
 //! What the user allows: settled when the profile is opened, changed later.
 
-use std::sync::MutexGuard;
 use std::time::{Duration, Instant};
 
 use super::erase::{ERASURE_PENDING, SCRUB_PENDING, finish_pending};
 use super::{Config, Noctule, lock};
+use crate::base::sync::{MutexGuard, wait};
 use crate::base::{Error, Result};
 use crate::consent::DataConsent;
 use crate::consent::rows::{self, Stored};
@@ -142,7 +142,7 @@ impl Noctule {
         loop {
             match self.begin_work() {
                 Err(Error::AlreadyRunning { .. }) if begun.elapsed() < patience => {
-                    std::thread::sleep(LOOK_EVERY);
+                    wait(LOOK_EVERY);
                 }
                 other => return other,
             }

@@ -6,6 +6,7 @@ use std::sync::{Arc, TryLockError};
 use super::Noctule;
 use super::trust::{check_same, digest_of};
 use crate::base::digest::sha256_hex;
+use crate::base::sync::MutexGuard;
 use crate::base::{Error, Refusal, Result};
 use crate::night::{
     GoOn, LoadedRelease, SequenceParts, SlateMaker, Treatment, WorkItem, coming_day, night_of,
@@ -51,6 +52,37 @@ impl Noctule {
         self.install(staged, stage_owned)
     }
 
+    /// Installs the release in `directory`, which ships in the app, where the profile has none yet,
+    /// and says whether it did: so that the first slate needs no network. Whatever is delivered
+    /// later takes its place as that of any release.
+    ///
+    /// It counts when one of [`super::Config::trusted_keys`] has signed it, also in a profile whose
+    /// other releases a repository vouches for: metadata that lie in an app have expired long
+    /// before the app is opened for the first time. Everything else is verified as of any release.
+    ///
+    /// # Errors
+    /// As [`Self::install_release`]; the profile then has no release, as before.
+    pub fn install_starter(&self, directory: &Path) -> Result<bool> {
+        let _working = self.begin_work()?;
+        self.check_open()?;
+        if !self.state().installed.is_empty() {
+            return Ok(false);
+        }
+        self.check_not_given_up(directory)?;
+        let seen = self.store.read(releases::seen)?;
+        let trust = self.trust_in_keys(self.config.clock.now_ms());
+        self.activate(&stage(directory, &self.releases_dir(), &trust.having_seen(&seen))?)?;
+        Ok(true)
+    }
+
+    fn trust_in_keys(&self, now_ms: i64) -> Trust<'_> {
+        let app = &self.config.app;
+        match self.config.allow_unsigned_for_development {
+            true => Trust::unsigned_for_development(app, now_ms),
+            false => Trust::signed_by(app, &self.config.trusted_keys, now_ms),
+        }
+    }
+
     fn install(
         &self,
         directory: &Path,
@@ -64,10 +96,8 @@ impl Noctule {
         let target = target.transpose()?;
         let trust = if let Some(target) = &target {
             Trust::of_manifest(app, digest_of(target)?, now_ms)
-        } else if self.config.allow_unsigned_for_development {
-            Trust::unsigned_for_development(app, now_ms)
         } else {
-            Trust::signed_by(app, &self.config.trusted_keys, now_ms)
+            self.trust_in_keys(now_ms)
         };
         // Read after the metadata, which may have changed what counts as seen.
         let seen = self.store.read(releases::seen)?;
@@ -208,17 +238,14 @@ impl Noctule {
         }
     }
 
-    pub(super) fn begin_work(&self) -> Result<std::sync::MutexGuard<'_, ()>> {
+    pub(super) fn begin_work(&self) -> Result<MutexGuard<'_, ()>> {
         match self.working.try_lock() {
             Ok(guard) => Ok(guard),
             Err(TryLockError::WouldBlock) => {
                 Err(Error::AlreadyRunning { what: "a night or an installation" })
             }
-            Err(TryLockError::Poisoned(poisoned)) => {
-                self.working.clear_poison();
-                // The lock is ours already: taking it again would wait for ever.
-                Ok(poisoned.into_inner())
-            }
+            // A panic of an earlier night left nothing half-changed behind this lock.
+            Err(TryLockError::Poisoned(poisoned)) => Ok(poisoned.into_inner()),
         }
     }
 

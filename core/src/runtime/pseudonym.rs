@@ -1,10 +1,10 @@
-//! Another pseudonym every so many days.
+//! Another pseudonym every so many days, and for a profile that is a copy.
 
 use super::erase::SCRUB_PENDING;
 use super::{Config, Noctule, lock};
 use crate::base::{Error, Result};
 use crate::feedback::recorder;
-use crate::store::{meta, pseudonyms};
+use crate::store::{Identity, Store, meta, place, pseudonyms};
 use crate::upload::QueueState;
 
 /// Refuses a rotation that cannot be meant.
@@ -12,6 +12,33 @@ pub(super) fn check(config: &Config) -> Result<()> {
     match config.rotate_pseudonym_days {
         Some(0) => Err(Error::invalid("rotate_pseudonym_days", "is 0, at least 1 is needed")),
         _ => Ok(()),
+    }
+}
+
+/// The identity of a profile that is being opened. When its directory is another one than before it
+/// is a restored copy, and the first one may go on under the pseudonym that both had, so this one
+/// takes another. What was recorded before stays under the old one: whoever sends it, it counts
+/// once.
+///
+/// Where that cannot be written nothing can be recorded either, and the next opening tries again.
+pub(super) fn notice_copy(store: &Store, config: &Config, identity: Identity) -> Result<Identity> {
+    let Some(now) = store.place() else { return Ok(identity) };
+    let kept = store.read(place::kept)?;
+    if kept.is_some_and(|kept| place::is_same(&kept, &now)) {
+        return Ok(identity);
+    }
+    let noticed = store.write("noticing where the profile lies", |transaction| {
+        place::keep(transaction, &now)?;
+        if kept.is_none() {
+            return Ok(identity);
+        }
+        let next = identity.rotate(transaction, config.seed, config.clock.now_ms())?;
+        recorder::rows::begin_anew(transaction)?;
+        Ok(next)
+    });
+    match noticed {
+        Err(Error::StorageFull { .. } | Error::ReadOnly { .. }) => Ok(identity),
+        noticed => noticed,
     }
 }
 

@@ -1,9 +1,11 @@
 //! Holding no lock while the system freezes the process.
 
+use std::sync::TryLockError;
 use std::time::{Duration, Instant};
 
 use super::{Noctule, lock};
 use crate::base::Result;
+use crate::base::sync::wait;
 use crate::consent::rows::{self as consents, Stored};
 use crate::feedback::{recorder, rows as events};
 use crate::release::rows as releases;
@@ -30,11 +32,12 @@ impl Noctule {
         self.check_open()?;
         let begun = Instant::now();
         // A night that ends by itself can still say so in its journal.
-        while self.working.try_lock().is_err() && begun.elapsed() < PATIENCE {
+        let is_working = || matches!(self.working.try_lock(), Err(TryLockError::WouldBlock));
+        while is_working() && begun.elapsed() < PATIENCE {
             if let Some(night) = &*lock(&self.night) {
                 night.cancel_because("suspended");
             }
-            std::thread::sleep(LOOK_EVERY);
+            wait(LOOK_EVERY);
         }
         self.store.suspend()
     }

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard};
+use std::sync::{Arc, PoisonError};
 
 use super::forgetting::without_forgotten;
 use super::{EmptyReason, RecommendRequest, Recommendations, RecommendedItem, Tier, Today};
+use crate::base::sync::{RwLock, RwLockReadGuard};
 use crate::base::{ContextId, WeekMinute};
 use crate::release::{Consumed, Plan};
 use crate::slates::{Slate, SlateKey, Slot, Unmet};

@@ -1,5 +1,9 @@
 //! Behaviour of the shelf.
 
+#[cfg(loom)]
+#[path = "schedules.rs"]
+mod schedules;
+
 use std::sync::Arc;
 
 use super::*;

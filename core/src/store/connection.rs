@@ -1,8 +1,7 @@
 //! The one connection of a profile.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::AtomicBool;
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
@@ -11,6 +10,8 @@ use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 use super::lock::DirectoryLock;
 use super::suspension::Suspension;
 use super::{mark, migrations, rescue};
+use crate::base::sync::atomic::AtomicBool;
+use crate::base::sync::{Mutex, MutexGuard};
 use crate::base::{Error, Result};
 
 /// The database of one profile directory.

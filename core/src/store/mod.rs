@@ -12,6 +12,7 @@ mod lock;
 mod mark;
 pub mod meta;
 mod migrations;
+pub mod place;
 pub mod pseudonyms;
 mod rescue;
 mod rescue_rows;

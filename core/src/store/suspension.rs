@@ -1,7 +1,6 @@
 //! Letting go of the database for a time, so that a process that the system freezes holds no lock.
 
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::sync::{PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -9,6 +8,8 @@ use rusqlite::{Connection, ErrorCode, InterruptHandle};
 
 use super::Store;
 use super::connection::{Open, Opened};
+use crate::base::sync::atomic::{AtomicU8, Ordering};
+use crate::base::sync::{Mutex, MutexGuard, wait};
 use crate::base::{Error, Result};
 
 /// A transaction that is under way may end by itself for so long; then its statements are
@@ -134,7 +135,7 @@ impl Store {
                     handle.interrupt();
                 }
             }
-            std::thread::sleep(LOOK_EVERY);
+            wait(LOOK_EVERY);
         }
     }
 }

@@ -102,6 +102,11 @@ public final class Noctule: NoctuleProtocol, Sendable {
     }
 
     @discardableResult
+    public func installStarter(_ directory: URL) async throws(NoctuleError) -> Bool {
+        try await changing(long) { try $0.installStarter(path: directory.path) }
+    }
+
+    @discardableResult
     public func rollback() async throws(NoctuleError) -> ReleaseName {
         try await changing(long) { try $0.rollback() }
     }

@@ -67,6 +67,11 @@ public protocol NoctuleProtocol: AnyObject, Sendable {
     @discardableResult
     func installRelease(_ directory: URL) async throws(NoctuleError) -> Noctule.ReleaseName
 
+    /// Installs the release in `directory`, which ships in the app, where the profile has none yet;
+    /// gives whether it did. ``StarterRelease`` takes it from the app's bundle.
+    @discardableResult
+    func installStarter(_ directory: URL) async throws(NoctuleError) -> Bool
+
     /// Goes back to the release before.
     @discardableResult
     func rollback() async throws(NoctuleError) -> Noctule.ReleaseName

@@ -216,6 +216,10 @@ public final class FakeNoctule: NoctuleProtocol, @unchecked Sendable {
         return try changing { _ in Noctule.ReleaseName(name: name, version: 1) }
     }
 
+    public func installStarter(_ directory: URL) async throws(NoctuleError) -> Bool {
+        try unlessFailing { _ in false }
+    }
+
     public func rollback() async throws(NoctuleError) -> Noctule.ReleaseName {
         try unlessFailing { _ in }
         throw .invalidInput(field: "release", reason: "there is no previous release")

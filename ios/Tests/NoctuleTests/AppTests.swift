@@ -20,6 +20,19 @@ final class AppTests: ProfileTest {
         await host.close()
     }
 
+    func testTheFullReleaseTakesThePlaceOfAStarterAndTheNextNightServesIt() async throws {
+        let host = try host()
+        try await StarterRelease.install(host, World.starter)
+        let noctule = try await host.noctule()
+        let first = try noctule.home()
+        XCTAssertEqual(first.items.count, World.slots)
+        XCTAssertEqual(first.release, "town-starter@1")
+        try await noctule.installRelease(World.release)
+        try await noctule.runNight()
+        XCTAssertEqual(try noctule.home().release, "town@1")
+        await host.close()
+    }
+
     func testAStarterReleaseThatIsMissingIsATypedError() async throws {
         let host = try host()
         let error = await errorOf { () throws(NoctuleError) in

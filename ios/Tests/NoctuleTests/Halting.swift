@@ -79,6 +79,10 @@ final class Halting: NoctuleProtocol, @unchecked Sendable {
         try await real.installRelease(directory)
     }
 
+    func installStarter(_ directory: URL) async throws(NoctuleError) -> Bool {
+        try await real.installStarter(directory)
+    }
+
     func rollback() async throws(NoctuleError) -> Noctule.ReleaseName {
         try await real.rollback()
     }

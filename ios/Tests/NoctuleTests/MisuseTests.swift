@@ -35,6 +35,7 @@ final class MisuseTests: ProfileTest {
             ("exportReplay", { n throws(NoctuleError) in
                 _ = try await n.exportReplay(text, context: text, consent: .given) }),
             ("installRelease", { n throws(NoctuleError) in try await n.installRelease(place) }),
+            ("installStarter", { n throws(NoctuleError) in try await n.installStarter(place) }),
             ("rollback", { n throws(NoctuleError) in try await n.rollback() }),
             ("releases", { n throws(NoctuleError) in _ = try await n.releases() }),
             ("schedule", { n throws(NoctuleError) in

@@ -11,6 +11,7 @@ enum World {
     static let folder = path("NOCTULE_WORLD")
     static let command = path("NOCTULE_COMMAND")
     static let release = folder.appendingPathComponent("release")
+    static let starter = folder.appendingPathComponent("starter")
     static let shelf = folder.appendingPathComponent("shelf")
 
     static func key() throws -> String {

@@ -9,10 +9,10 @@ mod rows;
 
 use std::time::{Duration, Instant};
 
-use noctule_core::Noctule;
 use noctule_core::base::{ItemId, SurfaceId};
 use noctule_core::feedback::{Durability, EventKind, FeedbackEvent};
 use noctule_core::serving::{RecommendRequest, Tier};
+use noctule_core::{Config, Noctule};
 use noctule_tests::phone::{Phone, config};
 use noctule_tests::town::{NOW_MS, Town};
 
@@ -47,7 +47,9 @@ fn main() {
     noctule.close();
     let first = first_answers(&open);
 
-    let report = Report { warm, first, synced, unsynced };
+    let first_run = first_runs(scratch.path(), &config);
+
+    let report = Report { warm, first, first_run, synced, unsynced };
     if json { report.print_json() } else { report.print() }
 }
 
@@ -95,6 +97,21 @@ fn first_answers(open: &dyn Fn() -> Noctule) -> Vec<Duration> {
     })
 }
 
+/// From nothing to the first slate, with a starter of 500 items that ships in the app.
+fn first_runs(scratch: &std::path::Path, config: &Config) -> Vec<Duration> {
+    let starter = Town { items: 500, version: 2, ..Town::default() }.pack(scratch);
+    let request = request();
+    let mut number = 0;
+    timed(50, || {
+        number += 1;
+        let directory = scratch.join(format!("first-{number}"));
+        let noctule = Noctule::open(Config { directory, ..config.clone() }).unwrap();
+        assert!(noctule.install_starter(&starter).unwrap());
+        assert_eq!(noctule.recommend(&request).unwrap().items.len(), SLOTS);
+        noctule.close();
+    })
+}
+
 /// Times of `record` and of the bare insert, taken in turn on the same disk.
 fn record(noctule: &Noctule, scratch: &std::path::Path, durability: Durability) -> Pair {
     let screen: Vec<FeedbackEvent> = (0..SCREEN)
@@ -128,6 +145,7 @@ type Pair = (Vec<Duration>, Vec<Duration>);
 struct Report {
     warm: Vec<Duration>,
     first: Vec<Duration>,
+    first_run: Vec<Duration>,
     synced: Pair,
     unsynced: Pair,
 }
@@ -150,6 +168,7 @@ impl Report {
         for (name, times) in [
             ("recommend, 20 slots, warm", &self.warm),
             ("open a profile, first answer, close", &self.first),
+            ("first run: new profile, starter, first slate", &self.first_run),
             ("record one screen of 20, against loss of power", &self.synced.0),
             ("the same 20 rows bare into SQLite, synced", &self.synced.1),
             ("record one screen of 20, against the process's end", &self.unsynced.0),
@@ -171,6 +190,7 @@ impl Report {
         let value = serde_json::json!({
             "recommend_warm_us": both(&self.warm),
             "open_first_answer_us": both(&self.first),
+            "first_run_us": both(&self.first_run),
             "record_screen_us": both(&self.synced.0),
             "bare_insert_us": both(&self.synced.1),
             "record_rate_against_bare": rate_against_bare(&self.synced),

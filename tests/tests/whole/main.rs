@@ -43,6 +43,7 @@ mod retention;
 mod rows;
 mod scheduled;
 mod spoiled;
+mod starter;
 mod suspension;
 mod switching;
 mod threads;

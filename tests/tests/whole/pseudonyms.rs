@@ -8,6 +8,7 @@ use noctule_core::upload::{Network, Transfer, UploadRequest};
 use noctule_tests::collector::{acknowledgement, delivered, lines};
 use noctule_tests::phone::event;
 use noctule_tests::town::{DAY_MS, NOW_MS};
+use noctule_tests::volume::copy_tree;
 use noctule_tests::{Phone, Town};
 
 use crate::erasure::{bytes_of, holds_somewhere};
@@ -147,6 +148,36 @@ fn what_is_forgotten_is_told_in_the_numbers_of_its_pseudonym() {
     finish(&phone, &behind);
     likes(&phone, &["h"]);
     assert!(lines(&upload(&phone))[0].get("dropped_ranges").is_none(), "told already");
+}
+
+#[test]
+fn a_restored_copy_is_another_installation_and_what_was_recorded_before_counts_once() {
+    let scratch = tempfile::tempdir().unwrap();
+    let (place, restored) = (scratch.path().join("profile"), scratch.path().join("restored"));
+    let phone = Phone::open(&place);
+    likes(&phone, &["item-1", "item-2"]);
+    let before = phone.status().unwrap().installation;
+    phone.close();
+    copy_tree(&place, &restored);
+    // The first one goes on as it was, also under another name.
+    std::fs::rename(&place, scratch.path().join("moved")).unwrap();
+    let first = Phone::open(&scratch.path().join("moved"));
+    assert_eq!(first.status().unwrap().installation, before);
+    let second = Phone::open(&restored);
+    assert_ne!(second.status().unwrap().installation, before);
+    likes(&second, &["item-3"]);
+    likes(&first, &["item-4"]);
+    // Both send what was recorded before, with the same numbers; then each its own.
+    let (one, other) = (told(&upload(&first)), told(&upload(&second)));
+    assert_eq!((&one.0, &other.0), (&before.to_string(), &before.to_string()));
+    assert_eq!(one.3[..2], other.3[..]);
+    finish(&second, &upload(&second));
+    let own = told(&upload(&second));
+    assert_ne!(own.0, before.to_string());
+    assert_eq!((own.1, own.3.len()), (1, 1));
+    // It stays what it has become.
+    let again = second.status().unwrap().installation;
+    assert_eq!(second.reopen().status().unwrap().installation, again);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use clap::{Parser, Subcommand};
 use crate::commands::{
     answers, audit, checks, collect, compare, data, delta, doctor, evaluate, feedback, forget,
     import, inspect, night, pack, recommend, record, registry, replay, report, retrain_study,
-    simulate, train, trust, update, verify,
+    simulate, starter, train, trust, update, verify,
 };
 use crate::demo;
 
@@ -58,6 +58,7 @@ pub(crate) enum Command {
     Pack(pack::Pack),
     /// Write what changed between two releases.
     Delta(delta::Delta),
+    Starter(starter::Starter),
     /// Verify a release as a phone would, and put its checks to it.
     Verify(verify::Verify),
     /// Run the checks of a release, or draft some.

@@ -62,6 +62,7 @@ fn dispatch(arguments: &Arguments) -> Result<(), Error> {
         Command::Import(asked) => commands::import::run(asked, output),
         Command::Pack(asked) => commands::pack::run(asked, output),
         Command::Delta(asked) => commands::delta::run(asked, output),
+        Command::Starter(asked) => commands::starter::run(asked, output),
         Command::Verify(asked) => commands::verify::run(asked, output),
         Command::Checks(asked) => commands::checks::run(asked, output),
         Command::Trust(asked) => commands::trust::run(asked, output),

@@ -23,7 +23,7 @@ const WHOLE: &[&str] = &["--test", "whole"];
 const FAULTS: &[&str] = &["--test", "faults"];
 const COLLECTOR: &[&str] = &["--test", "collector"];
 
-const BARS: [Bar; 21] = [
+const BARS: [Bar; 22] = [
     Bar {
         name: "R-01",
         promise: "2,000 kills of both sides with a bad network: nothing lost, nothing doubled",
@@ -152,6 +152,13 @@ const BARS: [Bar; 21] = [
         judged: true,
         asks: &[],
         test: (COLLECTOR, &["full::", "full_disk"]),
+    },
+    Bar {
+        name: "R-36",
+        promise: "100,000 races of handles in 8 threads over the boundary, 10 minutes of calls",
+        judged: true,
+        asks: &[("NOCTULE_RACES", "100000"), ("NOCTULE_MIXED_SECONDS", "600")],
+        test: (&["--test", "races"], &["handles_that", "mixed_calls"]),
     },
     Bar {
         name: "R-43",

@@ -54,15 +54,24 @@ impl Built {
         workspace: &Workspace,
         profile: Profile,
     ) -> Result<std::result::Result<Self, Outcome>> {
+        Self::library_of(workspace, profile, LIBRARY)
+    }
+
+    /// The same of another package that holds an exported library.
+    pub(crate) fn library_of(
+        workspace: &Workspace,
+        profile: Profile,
+        (package, name): (&str, &str),
+    ) -> Result<std::result::Result<Self, Outcome>> {
         let metadata = workspace.metadata(true)?;
         let Some(generator) = generator(&metadata) else {
             return Ok(Err(skipped("no package in ffi has a binary that generates bindings")));
         };
-        let mut build = workspace.cargo(&["build", "--locked", "-p", LIBRARY.0, "--lib"]);
+        let mut build = workspace.cargo(&["build", "--locked", "-p", package, "--lib"]);
         if !succeeds(build.args(profile.flag()))? {
             return Ok(Err(Outcome::from_success(false)));
         }
-        let library = library_path(&metadata.target_directory, profile);
+        let library = library_path(&metadata.target_directory, profile, name);
         Ok(Ok(Self { target: metadata.target_directory, library, generator }))
     }
 
@@ -136,9 +145,9 @@ fn generator(metadata: &Metadata) -> Option<Generator> {
     None
 }
 
-fn library_path(target: &Path, profile: Profile) -> PathBuf {
+fn library_path(target: &Path, profile: Profile, name: &str) -> PathBuf {
     use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-    target.join(profile.folder()).join(format!("{DLL_PREFIX}{}{DLL_SUFFIX}", LIBRARY.1))
+    target.join(profile.folder()).join(format!("{DLL_PREFIX}{name}{DLL_SUFFIX}"))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 //! | `policy` | are licences, sources, versions and what ships to phones as agreed? |
 //! | `bench` | how fast is it on this machine? |
 //! | `python` | builds the library and its Python bindings into `target/python` |
+//! | `wheel` | packs replay and the reading of feedback for notebooks, and tests the wheel |
 //! | `kotlin` | do the facade and the workers of `android/` do on the JVM what they should? |
 //! | `swift` | do the facade and the night of `ios/` do on Linux what they should? |
 //! | `align` | can a library be loaded on phones with pages of 16 kB? |
@@ -14,6 +15,7 @@
 //! | `readers` | do DuckDB, pandas and Spark count feedback as `noctule feedback` does? |
 //! | `planted` | are obvious bugs noticed by the tests that should? |
 //! | `bars` | do the promises of reliability hold at their full counts? |
+//! | `sanitise` | do loom, shuttle, Miri and the sanitisers see what tests do not? |
 //! | `schemathesis` | does the collector keep to the description of its interface? |
 //! | `size` | is the library for phones as small as agreed? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
@@ -33,6 +35,7 @@ mod planted;
 mod policy;
 mod python;
 mod readers;
+mod sanitise;
 mod schemathesis;
 mod servers;
 mod size;
@@ -40,10 +43,12 @@ mod steps;
 mod swift;
 mod test;
 mod tidy;
+mod wheel;
 mod world;
 
 use std::process::ExitCode;
 
+use bindings::Profile;
 use cargo::Workspace;
 use error::{Error, Result};
 
@@ -56,6 +61,7 @@ Usage: cargo dev TASK
   policy --write      brings tools/dev/policy.json up to date; leaves reasons for you to write
   bench [NAME...]     runs the benchmarks whose name contains NAME; all without one
   python              builds the library and its Python bindings into target/python
+  wheel [debug]       a Python wheel for notebooks in target/wheel, installed and tested
   kotlin              the Kotlin of android/ on the JVM, against the real library
   kotlin measure      what calls over the Kotlin boundary cost
   swift [TEST]        the Swift package of ios/ on Linux, against the real library; as root it
@@ -65,6 +71,7 @@ Usage: cargo dev TASK
   readers             feedback as DuckDB, pandas and Spark read it, from PyPI
   planted [N...]      plants obvious bugs one by one; the tests are to find them (half an hour)
   bars [R-NN...]      the promises of reliability at their full counts (long)
+  sanitise [PART...]  schedules, miri, thread, address: races and unsafe code, with a nightly (long)
   schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   size                the stripped library for phones against its budget, crate by crate
   size --write        makes what it is now the budget
@@ -98,6 +105,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["readers"] => readers::run(&workspace),
         ["planted", numbers @ ..] => planted::run(&workspace, numbers),
         ["bars", names @ ..] => bars::run(&workspace, names),
+        ["sanitise", parts @ ..] => sanitise::run(&workspace, parts),
         ["schemathesis"] => schemathesis::run(&workspace),
         ["size"] => Ok(size::run(&workspace)?.is_fine()),
         ["size", "--write"] => size::write(&workspace),
@@ -107,6 +115,8 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["swift"] => Ok(swift::run(&workspace, None)?.is_fine()),
         ["swift", test] => Ok(swift::run(&workspace, Some(test))?.is_fine()),
         ["align", files @ ..] => align::run(files),
+        ["wheel"] => Ok(wheel::run(&workspace, Profile::Release)?.is_fine()),
+        ["wheel", "debug"] => Ok(wheel::run(&workspace, Profile::Debug)?.is_fine()),
         ["python"] => Ok(python::run(&workspace)?.is_fine()),
         [] | ["help" | "--help" | "-h"] => {
             println!("{HELP}");

@@ -33,7 +33,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-fn python_answers() -> bool {
+pub(crate) fn python_answers() -> bool {
     let mut command = Command::new("python3");
     command.arg("--version").stdout(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())

@@ -32,6 +32,7 @@ pub(crate) fn make(noctule: &Path, world: &Path) -> Result<bool> {
         "pack --new-key keys/online.key",
         "pack model --app town --version 1 --key release.key --output release",
         "pack model --app town --version 2 --key release.key --output release-2",
+        "starter model --items 60 --key release.key --output starter",
         "trust init ceremony --key root=release.key.pub --key targets=keys/targets.key.pub \
          --key snapshot=keys/online.key.pub --key timestamp=keys/online.key.pub",
         "trust sign ceremony/metadata/1.root.json --key release.key",

@@ -118,6 +118,11 @@ pub fn pack_from_directory(
     out: &Path,
     now_ms: i64,
 ) -> Result<Packed> {
+    pack(&read_input(source, now_ms)?, key, out)
+}
+
+/// What [`pack_from_directory`] packs.
+pub(crate) fn read_input(source: &Path, now_ms: i64) -> Result<PackInput> {
     let description: Description = read_json(&source.join(DESCRIPTION_FILE), DESCRIPTION_FILE)?;
     let (architecture, mut lineage) = match description.architecture {
         Some(architecture) => (architecture, BTreeMap::new()),
@@ -136,7 +141,7 @@ pub fn pack_from_directory(
     }
     let model = read_model(source, &architecture, description.plan.contexts.len())?;
     let created_ms = description.created_ms.unwrap_or(now_ms);
-    let input = PackInput {
+    Ok(PackInput {
         app: description.app,
         name: description.name,
         version: description.version,
@@ -156,8 +161,7 @@ pub fn pack_from_directory(
         checks: read_checks(source)?,
         health: sample::read(source)?,
         lineage,
-    };
-    pack(&input, key, out)
+    })
 }
 
 /// Reads the JSON document at `path`, which errors call `name`.

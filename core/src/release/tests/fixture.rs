@@ -12,7 +12,7 @@ use crate::release::{
     SIGNATURE_FILE, TensorEntry, TensorLayout, Trust,
 };
 
-pub(super) const NOW_MS: i64 = 1_790_000_000_000;
+pub(crate) const NOW_MS: i64 = 1_790_000_000_000;
 pub(super) const HOUR_MS: i64 = 3_600_000;
 
 /// A tensor as it is to be written: name, dtype, shape, bytes.
@@ -46,12 +46,12 @@ pub(super) fn f32s(values: &[f32]) -> Vec<u8> {
 }
 
 /// What a release is made of; the fields are there to be spoilt.
-pub(super) struct Fixture {
+pub(crate) struct Fixture {
     /// The items, one JSON object a line.
     pub(super) catalogue: String,
     pub(super) items: Vec<Tensor>,
     pub(super) model: Vec<Tensor>,
-    pub(super) manifest: Manifest,
+    pub(crate) manifest: Manifest,
     /// Raw bytes of files that do not come from the fields above.
     pub(super) raw: BTreeMap<&'static str, Vec<u8>>,
     /// Changes the text of the manifest before it is signed.
@@ -60,7 +60,7 @@ pub(super) struct Fixture {
 }
 
 /// Three items, two dimensions, two contexts.
-pub(super) fn fixture() -> Fixture {
+pub(crate) fn fixture() -> Fixture {
     let item = |id: &str| format!("{{\"id\":\"{id}\",\"title\":\"{id}\"}}\n");
     let manifest = serde_json::json!({
         "format": 1, "app": "town", "release": {"name": "town", "version": 3},
@@ -159,7 +159,7 @@ impl Fixture {
     }
 
     /// The release in a new directory.
-    pub(super) fn on_disk(&self) -> OnDisk {
+    pub(crate) fn on_disk(&self) -> OnDisk {
         let directory = tempfile::tempdir().unwrap();
         self.write(directory.path());
         OnDisk { directory, key: fixture().key.verifying_key().to_bytes() }
@@ -172,13 +172,13 @@ impl Fixture {
 }
 
 /// A release on disk and the key that the device trusts.
-pub(super) struct OnDisk {
+pub(crate) struct OnDisk {
     directory: tempfile::TempDir,
-    key: [u8; 32],
+    pub(crate) key: [u8; 32],
 }
 
 impl OnDisk {
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.directory.path()
     }
 

@@ -3,7 +3,7 @@
 mod bad_input;
 mod chunks;
 mod containers;
-mod fixture;
+pub(crate) mod fixture;
 mod forms;
 mod hostile;
 mod installation;

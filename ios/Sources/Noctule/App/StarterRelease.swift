@@ -6,8 +6,9 @@ public enum StarterRelease {
     /// Installs the folder `name` of `bundle` where the profile has no release yet; true when it
     /// did.
     ///
-    /// The folder is what `noctule pack` made, added to the app as a folder reference: its files
-    /// have to keep their names and their bytes.
+    /// The folder is what `noctule starter` made, added to the app as a folder reference: its files
+    /// have to keep their names and their bytes. It counts when one of the trusted keys of the
+    /// configuration has signed it, also in a profile that follows a repository.
     @discardableResult
     public static func install(
         _ host: NoctuleHost,
@@ -26,10 +27,7 @@ public enum StarterRelease {
     public static func install(_ host: NoctuleHost, _ folder: URL)
         async throws(NoctuleError) -> Bool {
         try await host.work { noctule throws(NoctuleError) in
-            let active = try await noctule.releases().active
-            guard active == nil else { return false }
-            try await noctule.installRelease(folder)
-            return true
+            try await noctule.installStarter(folder)
         }
     }
 }

@@ -23,6 +23,7 @@ pub(crate) mod replay;
 pub(crate) mod report;
 pub(crate) mod retrain_study;
 pub(crate) mod simulate;
+pub(crate) mod starter;
 pub(crate) mod train;
 pub(crate) mod trust;
 pub(crate) mod update;

@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 
 use crate::parts::{NOW_MS, key, plan_json};
 
-type Tensor = (&'static str, safetensors::Dtype, Vec<usize>, Vec<u8>);
+pub(crate) type Tensor = (&'static str, safetensors::Dtype, Vec<usize>, Vec<u8>);
 
-fn f32(name: &'static str, shape: &[usize], values: &[f32]) -> Tensor {
+pub(crate) fn f32(name: &'static str, shape: &[usize], values: &[f32]) -> Tensor {
     let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
     (name, safetensors::Dtype::F32, shape.to_vec(), bytes)
 }
 
-fn write(path: &Path, tensors: &[Tensor]) {
+pub(crate) fn write(path: &Path, tensors: &[Tensor]) {
     let views = tensors.iter().map(|(name, dtype, shape, bytes)| {
         (*name, TensorView::new(*dtype, shape.clone(), bytes).unwrap())
     });
     std::fs::write(path, safetensors::serialize(views, None).unwrap()).unwrap();
 }
 
-fn architecture(features: &[&str]) -> Value {
+pub(crate) fn architecture(features: &[&str]) -> Value {
     json!({"name": "matrix_factorization", "dimensions": 2, "unobserved_weight": 0.1,
         "regularization": 0.1, "regularization_exponent": 1.0, "context_weight": 1.0,
         "ranker_features": features})

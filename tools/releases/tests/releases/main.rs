@@ -11,3 +11,4 @@ mod packing;
 mod pairs;
 mod parts;
 mod savings;
+mod starter;

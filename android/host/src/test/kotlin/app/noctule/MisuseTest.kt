@@ -47,6 +47,7 @@ class MisuseTest : ProfileTest() {
         "exportTo" to { it.exportTo(File(scratch, text)) },
         "exportReplay" to { it.exportReplay(text, text, Consent.GIVEN) },
         "installRelease" to { it.installRelease(File(scratch, text)) },
+        "installStarter" to { it.installStarter(File(scratch, text)) },
         "rollback" to { it.rollback() },
         "releases" to { it.releases() },
         "schedule" to { it.schedule(conditions) },

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Timeout
 object World {
     val directory = File(System.getProperty("noctule.world"))
     val release = File(directory, "release")
+    val starter = File(directory, "starter")
     val key: String = File(directory, "release.key.pub").readText().trim()
     val root: ByteArray = File(directory, "ceremony/metadata/1.root.json").readBytes()
     val shelf = File(directory, "shelf")

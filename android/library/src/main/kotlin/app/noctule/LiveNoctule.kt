@@ -68,6 +68,9 @@ internal class LiveNoctule private constructor(
     override suspend fun installRelease(directory: File) =
         changing(long) { it.installRelease(directory.path) }
 
+    override suspend fun installStarter(directory: File) =
+        changing(long) { it.installStarter(directory.path) }
+
     override suspend fun rollback() = changing(long) { it.rollback() }
 
     override suspend fun releases() = call(short) { it.releases() }

@@ -68,6 +68,12 @@ interface Noctule : AutoCloseable {
     /** Verifies the release in [directory], copies it and makes it the active one. */
     suspend fun installRelease(directory: File): Outcome<ReleaseName>
 
+    /**
+     * Installs the release in [directory], which ships in the app, where the profile has none yet;
+     * gives whether it did. `app.noctule.android.StarterRelease` takes it from the app's assets.
+     */
+    suspend fun installStarter(directory: File): Outcome<Boolean>
+
     /** Goes back to the release before. */
     suspend fun rollback(): Outcome<ReleaseName>
 

@@ -14,6 +14,7 @@ import app.noctule.DataConsent
 import app.noctule.Noctule
 import app.noctule.NoctuleError
 import app.noctule.android.AndroidDevice
+import app.noctule.android.StarterRelease
 import app.noctule.android.NoctuleDebugActivity
 import app.noctule.android.catchUp
 import app.noctule.onFailed
@@ -32,7 +33,7 @@ class MainActivity : ComponentActivity() {
                     app.noctuleHost.noctule()
                         .onFailed { failed = it }
                         .onOk {
-                            app.installStarter(it)
+                            StarterRelease.install(app, app.noctuleHost)
                             noctule = it
                             app.noctuleHost.catchUp(AndroidDevice(app))
                         }

@@ -193,6 +193,9 @@ class FakeNoctule(
     override suspend fun installRelease(directory: File): Outcome<ReleaseName> =
         unlessFailing { ReleaseName(directory.name, 1uL) }
 
+    override suspend fun installStarter(directory: File): Outcome<Boolean> =
+        unlessFailing { false }
+
     override suspend fun rollback(): Outcome<ReleaseName> =
         Outcome.Failed(NoctuleError.InvalidInput("release", "there is no previous release"))
 

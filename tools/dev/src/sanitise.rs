@@ -28,11 +28,11 @@ const RACES: (&str, &str) = ("NOCTULE_RACES", "20000");
 /// Schedules of whole profiles, of each test; 100,000 is the bar.
 const SCHEDULES: (&str, &str) = ("NOCTULE_SCHEDULES", "2000");
 
-/// Tests of the core with the code that is unsafe, or reads bytes from outside for it.
+/// Tests of the core and its kernels with the code that is unsafe, or reads bytes from outside for it.
 const UNSAFE: [&str; 7] = [
     "base::map",
-    "model::product",
-    "scoring::kernels",
+    "product::tests",
+    "integer::tests",
     "scoring::codes",
     "scoring::item_matrix",
     "widget::tests",
@@ -115,7 +115,16 @@ fn miri(workspace: &Workspace) -> Result<bool> {
     let mut fine = true;
     for features in ["", "-Ctarget-feature=+avx2,+fma"] {
         let mut test = nightly(workspace, "miri")?;
-        test.args(["miri", "test", "--locked", "-p", "noctule-core", "--lib"]);
+        test.args([
+            "miri",
+            "test",
+            "--locked",
+            "-p",
+            "noctule-core",
+            "-p",
+            "noctule-kernels",
+            "--lib",
+        ]);
         test.arg("--target-dir").arg(folder(workspace, "miri")?).arg("--").args(UNSAFE);
         SLOW.iter().for_each(|slow| {
             test.args(["--skip", slow]);

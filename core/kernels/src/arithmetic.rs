@@ -1,7 +1,7 @@
 //! What stands between two matrix products: sums, exponentials, norms. Plain loops in eight lanes,
 //! which compilers turn into vector instructions.
 
-const LANES: usize = 8;
+use crate::lanes::{Eight, LANES};
 
 /// 1.5 * 2^23: added to a number and taken away again, it rounds to an integer.
 const ROUND: f32 = 12_582_912.0;
@@ -43,14 +43,15 @@ pub fn sum(values: &[f32]) -> f32 {
 }
 
 /// The sum of products, in eight lanes.
+#[must_use]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let mut lanes = [0.0; LANES];
+    let mut sums = Eight::zeros();
     for (a, b) in a.iter().zip(b) {
-        for ((lane, a), b) in lanes.iter_mut().zip(a).zip(b) {
-            *lane += a * b;
-        }
+        sums = sums.plus_product(Eight::load(a), Eight::load(b));
     }
+    let mut lanes = [0.0; LANES];
+    sums.store(&mut lanes);
     total(lanes) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
@@ -103,8 +104,10 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> V
 
 /// Replaces each value that is less than 0 by 0; what is no number stays.
 pub fn relu(values: &mut [f32]) {
+    let (eights, rest) = values.as_chunks_mut::<LANES>();
+    eights.iter_mut().for_each(|eight| Eight::load(eight).relu().store(eight));
     // False for NaN, which stays.
-    values.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+    rest.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
 }
 
 /// Replaces each value x by x times the normal distribution function of x (Hendrycks and Gimpel,

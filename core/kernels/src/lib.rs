@@ -11,7 +11,7 @@
 //! - [`cholesky`]: small positive-definite systems in double precision.
 //!
 //! # Unsafe code
-//! [`integer`] and [`product`] have vector instructions behind safe functions that check lengths
+//! [`integer`], [`product`] and `lanes` have vector instructions behind safe functions that check lengths
 //! and the processor's features; each block says why it holds.
 
 pub mod arithmetic;
@@ -19,6 +19,7 @@ pub mod cholesky;
 mod error;
 pub mod exact;
 pub mod integer;
+mod lanes;
 pub mod product;
 #[cfg(test)]
 mod testing;

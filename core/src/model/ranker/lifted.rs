@@ -6,13 +6,14 @@
 
 use super::{ROWS_AT_ONCE, Ranker};
 use crate::base::{Error, Result};
+use crate::model::dense::Dense;
 
 impl Ranker {
     /// Values of a lifted row: those of a row of features when the ranker begins with nothing that
     /// is linear.
     #[must_use]
     pub fn lifted_width(&self) -> usize {
-        self.network.front().map_or(self.features, |front| front.outputs())
+        self.network.front().map_or(self.features, Dense::outputs)
     }
 
     /// Rows of features, lifted.

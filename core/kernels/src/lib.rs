@@ -14,6 +14,11 @@
 //! [`integer`], [`product`] and `lanes` have vector instructions behind safe functions that check lengths
 //! and the processor's features; each block says why it holds.
 
+#![cfg_attr(
+    test,
+    allow(clippy::disallowed_methods, reason = "a test may compare with the platform's functions")
+)]
+
 pub mod arithmetic;
 pub mod cholesky;
 mod error;

@@ -76,11 +76,7 @@ fn main() {
             say(&format!("kernel {}", Kernel::fastest().name()));
             published(Path::new(scratch)).iter().for_each(|line| say(line));
         }
-        // For a process of another build, which trusts this key.
-        ["release", parent] => {
-            say(&Town::default().pack(Path::new(parent)).display().to_string());
-            say(&Town::key().public().0.map(|byte| format!("{byte:02x}")).concat());
-        }
+        ["release", parent] => release(Path::new(parent)),
         ["kernels"] => Kernel::available().iter().for_each(|kernel| say(kernel.name())),
         ["night", directory, slates] => night(Path::new(directory), slates.parse().unwrap()),
         ["work", directory, releases, seed, now_ms] => {
@@ -98,6 +94,12 @@ fn main() {
         }
         _ => panic!("unknown arguments {args:?}"),
     }
+}
+
+/// Makes a release for a process of another build, and says who signed it.
+fn release(parent: &Path) {
+    say(&Town::default().pack_today(parent).display().to_string());
+    say(&Town::key().public().to_string());
 }
 
 /// Records and sends until something happens to it, or nothing is left.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use noctule_core::base::{Seed, SeededRandom};
+use noctule_core::base::{Clock, Seed, SeededRandom, SystemClock};
 use noctule_core::catalogue::Item;
 use noctule_core::release::{Architecture, Plan, RankerDesign};
 use noctule_releases::{
@@ -126,6 +126,17 @@ impl Town {
     pub fn pack(&self, parent: &Path) -> PathBuf {
         let out = parent.join(self.version.to_string());
         pack(&self.input(), &Self::key(), &out).unwrap();
+        out
+    }
+
+    /// The same, valid by the clock of this machine: for those that cannot set their own.
+    #[must_use]
+    pub fn pack_today(&self, parent: &Path) -> PathBuf {
+        let out = parent.join(self.version.to_string());
+        let created_ms = SystemClock::default().now_ms() - DAY_MS;
+        let expires_ms = created_ms + 30 * DAY_MS;
+        let input = PackInput { created_ms, expires_ms, ..self.input() };
+        pack(&input, &Self::key(), &out).unwrap();
         out
     }
 

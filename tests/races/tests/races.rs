@@ -26,9 +26,9 @@ fn handles_that_eight_threads_make_use_close_and_free_lose_no_event_and_hold_no_
 #[test]
 fn mixed_calls_of_eight_threads_between_suspensions_are_right_to_the_event() {
     let scratch = tempfile::tempdir().unwrap();
-    let release = Town::default().pack(scratch.path());
+    let release = Town::default().pack_today(scratch.path());
     let time = Duration::from_secs(asked("NOCTULE_MIXED_SECONDS", 2));
-    let key: String = Town::key().public().0.iter().map(|byte| format!("{byte:02x}")).collect();
+    let key = Town::key().public().to_string();
     let told = mixed::run(scratch.path(), release.to_str().unwrap(), &key, time);
     println!("{told:?}");
     assert!(told.nights > 0 && told.suspensions > 0 && told.refused > 0, "{told:?}");

@@ -347,8 +347,8 @@ fn debiased_clicks_teach_an_mlp_what_unbiased_labels_teach() {
     }
 }
 
-/// With one cross layer and slates drawn as `temperature` says. The shrinkage was chosen in the towns
-/// of seeds 201 to 205, on narrow slates.
+/// With one cross layer and slates drawn as `temperature` says. The shrinkage was chosen in the
+/// towns of seeds 201 to 205, on narrow slates.
 fn cross_network(temperature: f64, days: u32) -> Asked {
     let shrinkage = Some(1.0);
     let network = NetworkSettings { cross_layers: 1, shrinkage, ..NetworkSettings::default() };

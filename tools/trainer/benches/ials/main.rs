@@ -1,17 +1,17 @@
 //! iALS by each of its solvers against ALS of implicit: time to the same quality.
 //!
-//! `cargo dev bench ials` (`cargo bench --package noctule-trainer --bench ials -- Beauty` for one of
-//! its data sets); the data are looked for where `NOCTULE_DATA` points, else in
-//! `shared/data` beside the workspace. The peer is `peer.py` beside this file, run by the Python of
+//! `cargo dev bench ials`, or `cargo bench --package noctule-trainer --bench ials -- Beauty` for
+//! one of its data sets; the data are looked for where `NOCTULE_DATA` points, else in `shared/data`
+//! beside the workspace. The peer is `peer.py` beside this file, run by the Python of
 //! `target/peers` (made when it is not there: `pip install numpy scipy implicit`), or by that which
 //! `NOCTULE_PEERS` names. All have the same events, vectors of the same length, threads, and the
-//! same loss but for the weight of an observed pair, which implicit takes for 1 more. Lists come from
-//! the trained vectors of users and items, and seen items are left out.
+//! same loss but for the weight of an observed pair, which implicit takes for 1 more. Lists come
+//! from the trained vectors of users and items, and seen items are left out.
 //!
-//! Quality is NDCG@10 of the validation events of some users, after each of a few numbers of epochs.
-//! The bar is 99 % of the best that implicit reaches by conjugate gradients. Time is that of an epoch
-//! (runs interleaved, the least of three) times the epochs to the bar: of the clock, and of the
-//! processor, which other work on the machine does not lengthen.
+//! Quality is NDCG@10 of the validation events of some users, after each of a few numbers of
+//! epochs. The bar is 99 % of the best that implicit reaches by conjugate gradients. Time is that
+//! of an epoch (runs interleaved, the least of three) times the epochs to the bar: of the clock,
+//! and of the processor, which other work on the machine does not lengthen.
 
 use std::error::Error;
 use std::path::{Path, PathBuf};

@@ -2,9 +2,9 @@
 
     python peer.py FOLDER EPOCHS DIMENSIONS CONFIDENCE REGULARIZATION THREADS cg|exact
 
-FOLDER holds pairs (little-endian u32 of user and item). EPOCHS are one or more, with commas, the last
-the most: after each, users-EPOCH.f32 and items-EPOCH.f32 are written. Prints one line of JSON with the
-seconds of the fit, of the clock and of the processor.
+FOLDER holds pairs (little-endian u32 of user and item). EPOCHS are one or more, with commas, the
+last the most: after each, users-EPOCH.f32 and items-EPOCH.f32 are written. Prints one line of JSON
+with the seconds of the fit, of the clock and of the processor.
 """
 import json
 import os

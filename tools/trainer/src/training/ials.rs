@@ -12,9 +12,9 @@
 //!
 //! Each half of an epoch solves one side exactly with the fold-in of the core, the very code that
 //! runs on the device, or lowers the loss from where the epoch before left it: by some steps of
-//! conjugate gradients ([`IalsSolver::ConjugateGradients`]; Takács, Pilászy and Tikk, RecSys 2011) or
-//! block by block of coordinates ([`IalsSolver::Blocks`]; iALS++, Rendle, Krichene, Zhang and Koren,
-//! 2021), which are faster the longer the vectors are.
+//! conjugate gradients ([`IalsSolver::ConjugateGradients`]; Takács, Pilászy and Tikk, RecSys 2011)
+//! or block by block of coordinates ([`IalsSolver::Blocks`]; iALS++, Rendle, Krichene, Zhang and
+//! Koren, 2021), which are faster the longer the vectors are.
 
 mod blocks;
 mod conjugate;

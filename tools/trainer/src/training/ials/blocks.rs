@@ -155,13 +155,14 @@ fn part<const B: usize>(vector: &[f32], begin: usize) -> [f32; B] {
 #[inline(always)]
 fn product<const B: usize>(a: &[f32; B], b: &[f32; B]) -> f32 {
     let mut lanes = [0.0; B];
-    for i in 0..B {
-        lanes[i] = a[i] * b[i];
+    for (lane, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
+        *lane = a * b;
     }
     let mut width = B / 2;
     while width > 0 {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
+        let (low, high) = lanes.split_at_mut(width);
+        for (low, high) in low.iter_mut().zip(&*high) {
+            *low += high;
         }
         width /= 2;
     }
@@ -200,8 +201,8 @@ fn solve<const B: usize>(a: &mut [[f32; B]; B], b: &mut [f32; B]) -> bool {
     }
     for k in (0..B).rev() {
         let mut left = b[k];
-        for i in k + 1..B {
-            left = (-a[k][i]).mul_add(b[i], left);
+        for (u, x) in a[k][k + 1..].iter().zip(&b[k + 1..]) {
+            left = (-u).mul_add(*x, left);
         }
         b[k] = left / a[k][k];
     }

@@ -1,5 +1,5 @@
-//! Conjugate gradients (Takács, Pilászy and Tikk, "Applications of the conjugate gradient method for
-//! implicit feedback collaborative filtering", RecSys 2011).
+//! Conjugate gradients (Takács, Pilászy and Tikk, "Applications of the conjugate gradient method
+//! for implicit feedback collaborative filtering", RecSys 2011).
 //!
 //! For a row x with observations (y_k, w_k), A = w0 G + sum w y yᵀ + ridge I and b = sum w y, some
 //! steps of conjugate gradients go from the x of the epoch before towards A⁻¹ b. A is never made:

@@ -4,8 +4,8 @@ use super::labels::RowLabel;
 
 /// Rounds of expectation maximisation over what was looked at, each with one step of Newton.
 const ROUNDS: usize = 30;
-/// Weight of the squared norm of the weights, for each unit of the labels' weight: features that are
-/// one another's sum then have one answer.
+/// Weight of the squared norm of the weights, for each unit of the labels' weight: features that
+/// are one another's sum then have one answer.
 const RIDGE: f64 = 1e-4;
 /// How far a weight moves in one round, at most.
 const STEP_MAX: f64 = 2.0;

@@ -57,14 +57,17 @@ pub(crate) fn run(asked: &Import, output: Output) -> Result<()> {
 fn text(imported: &Imported) -> String {
     let mut text = String::new();
     for ImportedTensor { name, shape, from } in &imported.tensors {
-        let from: Vec<String> =
-            from.iter().map(|(name, dtype)| format!("{name} {dtype}")).collect();
+        // Names come from outside, and stand on a terminal.
+        let named = |(name, dtype): &(String, String)| format!("{} {dtype}", name.escape_debug());
+        let from: Vec<String> = from.iter().map(named).collect();
         let from = if from.is_empty() { "one value".to_owned() } else { from.join(", ") };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{name:<32} {:<14} from {from}", format!("{shape:?}"));
     }
     if !imported.unused.is_empty() {
-        let _ = writeln!(text, "not used: {}", imported.unused.join(", "));
+        let unused: Vec<String> =
+            imported.unused.iter().map(|name| name.escape_debug().to_string()).collect();
+        let _ = writeln!(text, "not used: {}", unused.join(", "));
     }
     let (architecture, items) = (&imported.architecture, grouped(imported.items as u64));
     let _ = writeln!(text, "{architecture} over {items} items in {}", imported.directory.display());

@@ -68,7 +68,8 @@ impl<'a> Weights<'a> {
     }
 
     fn some_names(&self) -> String {
-        let names: Vec<String> = self.names().take(NAMES_SHOWN).map(shortened).collect();
+        let shown = |name: &str| shortened(name).escape_debug().to_string();
+        let names: Vec<String> = self.names().take(NAMES_SHOWN).map(shown).collect();
         let more = self.layout.len() - names.len();
         let rest = if more > 0 { format!(" and {more} more") } else { String::new() };
         names.join(", ") + &rest

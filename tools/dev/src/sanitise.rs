@@ -28,7 +28,8 @@ const RACES: (&str, &str) = ("NOCTULE_RACES", "20000");
 /// Schedules of whole profiles, of each test; 100,000 is the bar.
 const SCHEDULES: (&str, &str) = ("NOCTULE_SCHEDULES", "2000");
 
-/// Tests of the core and its kernels with the code that is unsafe, or reads bytes from outside for it.
+/// Tests of the core and its kernels with the code that is unsafe, or reads bytes from outside for
+/// it.
 const UNSAFE: [&str; 7] = [
     "base::map",
     "product::tests",

@@ -34,6 +34,7 @@ impl From<noctule_core::Error> for ReplayError {
 /// # Errors
 /// [`ReplayError::Refused`]; a slate that comes out otherwise is none, but says so.
 #[uniffi::export]
+#[allow(clippy::needless_pass_by_value, reason = "bindings hand over what they own")]
 pub fn replay(bundle: Vec<u8>, release: &str) -> Result<String, ReplayError> {
     let bundle = Bundle::parse(&bundle)?;
     let loaded = replay::open_release(Path::new(release), &bundle)?;

@@ -120,7 +120,7 @@ fn schedules_of_recording_a_night_and_a_suspension_lose_no_event_and_hold_no_loc
         });
         let suspended = spawn(&noctule, |noctule| {
             noctule.suspend().unwrap();
-            assert!(noctule.store.with_lock_file(|_| ()).is_none(), "nothing is held");
+            assert!(noctule.store.place().is_none(), "nothing is held");
             noctule.resume().unwrap();
         });
         assert!(ask(&noctule), "memory answers whatever happens");
@@ -155,7 +155,7 @@ fn schedules_of_two_suspensions_an_installation_and_a_close_end_closed() {
         install.join().unwrap();
         assert!(matches!(noctule.status(), Err(Error::Closed)));
         assert!(matches!(noctule.resume(), Err(Error::Closed)));
-        assert!(noctule.store.with_lock_file(|_| ()).is_none(), "nothing is held");
+        assert!(noctule.store.place().is_none(), "nothing is held");
     });
 }
 

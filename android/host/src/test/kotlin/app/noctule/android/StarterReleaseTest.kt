@@ -5,6 +5,7 @@ import app.noctule.ProfileTest
 import app.noctule.Tier
 import app.noctule.World
 import app.noctule.failedWith
+import app.noctule.hide
 import app.noctule.home
 import java.io.File
 import java.io.FileNotFoundException

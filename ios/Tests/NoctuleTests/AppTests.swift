@@ -26,7 +26,7 @@ final class AppTests: ProfileTest {
         let noctule = try await host.noctule()
         let first = try noctule.home()
         XCTAssertEqual(first.items.count, World.slots)
-        XCTAssertEqual(first.release, "town-starter@1")
+        XCTAssertEqual(first.release, "town-starter@2")
         try await noctule.installRelease(World.release)
         try await noctule.runNight()
         XCTAssertEqual(try noctule.home().release, "town@1")

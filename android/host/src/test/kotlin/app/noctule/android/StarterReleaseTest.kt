@@ -39,7 +39,7 @@ class StarterReleaseTest : ProfileTest() {
         assertTrue(wait { StarterRelease.install(host, scratch, assets).getOrThrow() })
         val slate = host.openedOrNull()!!.home()
         assertEquals(World.SLOTS, slate.items.size)
-        assertEquals(Tier.BASELINE to "town-starter@1", slate.tier to slate.release)
+        assertEquals(Tier.BASELINE to "town-starter@2", slate.tier to slate.release)
         val read = assets.readers.toList()
         assertTrue(read.isNotEmpty() && caller !in read)
         assertFalse(wait { StarterRelease.install(host, scratch, assets).getOrThrow() })

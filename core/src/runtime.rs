@@ -82,6 +82,9 @@ pub struct Noctule {
     closed: AtomicBool,
     /// The active release is on probation and nothing was served since this was opened.
     unserved: AtomicBool,
+    /// A suspension took the database from a night before it could note its end: the release on
+    /// probation is not to blame.
+    taken_from_night: AtomicBool,
     state: Mutex<State>,
     /// Held by the one night or installation that may run.
     working: Mutex<()>,
@@ -177,6 +180,7 @@ impl Noctule {
             shelf: Shelf::default(),
             closed: AtomicBool::new(false),
             unserved: AtomicBool::new(opening.unserved),
+            taken_from_night: AtomicBool::new(false),
             state: Mutex::new(state),
             working: Mutex::new(()),
             recording: Mutex::new(()),

@@ -4,6 +4,7 @@ use std::cell::{Cell, OnceCell};
 
 use super::{Noctule, lock};
 use crate::base::budget::Spending;
+use crate::base::sync::atomic::Ordering;
 use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step, StopReason};
 use crate::feedback::{recorder, rows as events};
 use crate::learning::forgotten::rows as forgotten;
@@ -59,15 +60,17 @@ impl Noctule {
         let spending = Spending::begin(budget, cancel);
         let now_ms = self.config.clock.now_ms();
         let conditions = self.conditions_of(now_ms);
+        let taken = self.taken_from_night.load(Ordering::Acquire);
         let (run, cut) = self.store.write("opening the night's journal", |transaction| {
             let run = journal::begin(transaction, now_ms, conditions.as_deref())?;
             let begun = |probation: &mut Probation| {
-                let before = probation.cut_nights;
+                let before = probation.cut_nights.saturating_sub(u32::from(taken));
                 probation.cut_nights = before.saturating_add(1);
                 before
             };
             Ok((run, states::on_probation(transaction, begun)?))
         })?;
+        self.taken_from_night.store(false, Ordering::Release);
         self.check_cut_nights(cut)?;
         *lock(&self.night) = Some(cancel.clone());
         let result = self.night(run, &spending, progress);
@@ -99,6 +102,9 @@ impl Noctule {
             states::on_probation(transaction, |probation| probation.cut_nights = 0)?;
             journal::end(transaction, run, ended_ms, &outcome, left, &spent)
         });
+        if matches!(closed, Err(Error::Suspended)) {
+            self.taken_from_night.store(true, Ordering::Release);
+        }
         // What went wrong in the night says more than that it could not be noted.
         if result.is_err() { Ok(()) } else { closed }
     }

@@ -133,6 +133,46 @@ impl Progress for Telling {
     }
 }
 
+/// Keeps a night from ending while the profile is suspended.
+struct Busy<'a> {
+    begun: std::sync::mpsc::Sender<()>,
+    suspended: &'a AtomicBool,
+}
+
+impl Progress for Busy<'_> {
+    fn report(&self, _: Step, _: u32, _: u32) {
+        let _ = self.begun.send(());
+        while !self.suspended.load(Ordering::Acquire) {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn nights_that_suspensions_take_the_database_from_are_not_held_against_a_release_on_probation() {
+    let scratch = tempfile::tempdir().unwrap();
+    let phone = Phone::open(&scratch.path().join("profile"));
+    phone.install_release(&Town::default().pack(scratch.path())).unwrap();
+    for _ in 0..5 {
+        let suspended = AtomicBool::new(false);
+        let (sender, begun) = channel();
+        let busy = Busy { begun: sender, suspended: &suspended };
+        let night = std::thread::scope(|scope| {
+            let phone = &phone;
+            let cancel = CancelToken::new();
+            let night = scope.spawn(move || phone.run_night(Budget::unlimited(), &cancel, &busy));
+            begun.recv().unwrap();
+            phone.suspend().unwrap();
+            suspended.store(true, Ordering::Release);
+            night.join().unwrap()
+        });
+        assert!(matches!(night, Err(Error::Suspended)), "{night:?}");
+        phone.resume().unwrap();
+    }
+    assert!(phone.status().unwrap().reverted.is_none());
+    assert_eq!(phone.night().outcome, NightOutcome::Finished);
+}
+
 #[test]
 fn a_night_that_is_suspended_ends_in_time_and_the_next_goes_on() {
     let scratch = tempfile::tempdir().unwrap();

@@ -37,7 +37,8 @@ impl Place {
         let scratch = scratch.unwrap();
         let mut release = fixture();
         release.manifest.created_ms = NOW_MS;
-        release.manifest.expires_ms = i64::MAX / 2;
+        // A day for each of a million schedules.
+        release.manifest.expires_ms = NOW_MS + 1_000_000 * DAY_MS;
         let directory = scratch.path().join("profile");
         let now_ms = AtomicI64::new(NOW_MS);
         Arc::new(Self { _scratch: scratch, directory, release: release.on_disk(), now_ms })
@@ -53,6 +54,8 @@ impl Place {
         let noctule = Noctule::open(config).unwrap();
         if noctule.releases().unwrap().active.is_none() {
             noctule.install_release(self.release.path()).unwrap();
+            // A whole night confirms it: on probation it would be given up after a few openings.
+            noctule.run_night(Budget::unlimited(), &CancelToken::new(), &NoProgress).unwrap();
         }
         Arc::new(noctule)
     }

@@ -300,6 +300,8 @@ fn make_directory(directory: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
             Err(Error::DirectoryMissing { path: directory.to_path_buf() })
         }
+        // Another thread that opens the profile made it in between.
+        Err(_) if directory.is_dir() => Ok(()),
         Err(error) => Err(Error::file(directory, "making the directory")(error)),
     }
 }

@@ -3,7 +3,7 @@
 /// An implementation that this machine can run.
 ///
 /// ```
-/// use noctule_core::scoring::Kernel;
+/// use noctule_kernels::integer::Kernel;
 /// assert_eq!(Kernel::available().last().map(|kernel| kernel.name()), Some("portable"));
 /// assert_eq!(Kernel::available()[0], Kernel::fastest());
 /// ```

@@ -6,7 +6,7 @@
 //!
 //! # Unsafe code
 //! Tiles take pointers. [`Matrix::new`] and [`add`] check that every element that they can reach
-//! lies in its slice; [`Call`] says for each tile why it holds.
+//! lies in its slice; `Call` says for each tile why it holds.
 
 mod tile;
 

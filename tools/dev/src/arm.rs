@@ -22,7 +22,8 @@ const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
 const PACKAGES: [&str; 3] = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"];
 /// Processors to be: with dotprod and i8mm, and without.
 const PROCESSORS: [&str; 2] = ["max", "cortex-a53"];
-/// Rooms whose tests are run: all code that asks which processor this is, and what rests on it.
+/// Rooms of the core whose tests are run beside those of its kernels: all code that asks which
+/// processor this is, and what rests on it.
 const ROOMS: [&str; 4] = ["scoring::", "model::", "base::random", "base::geo"];
 /// The process that tells its slates.
 const CHILD: &str = "noctule-tests-child";
@@ -48,19 +49,22 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
         }
     }
     fine &= compare(&slates);
-    let tests = build(workspace, Some(TARGET), &TESTS_BUILD)?;
-    for processor in PROCESSORS {
-        let mut command = emulated(emulator, processor, &tests);
-        // Emulation is slow: fewer random cases than on a processor.
-        command.args(ROOMS).env("PROPTEST_CASES", "32").current_dir(workspace.root().join("core"));
-        println!("\n==> {}", shown(&command));
-        fine &= succeeds(&mut command)?;
+    for (package, rooms) in [("noctule-core", &ROOMS[..]), ("noctule-kernels", &[])] {
+        let tests = ["test", "-p", package, "--lib", "--no-run"];
+        let tests = build(workspace, Some(TARGET), &tests)?;
+        for processor in PROCESSORS {
+            let mut command = emulated(emulator, processor, &tests);
+            // Emulation is slow: fewer random cases than on a processor.
+            command.args(rooms).env("PROPTEST_CASES", "32");
+            command.current_dir(workspace.root().join("core"));
+            println!("\n==> {}", shown(&command));
+            fine &= succeeds(&mut command)?;
+        }
     }
     Ok(fine)
 }
 
 const CHILD_BUILD: [&str; 5] = ["build", "-p", "noctule-tests", "--bin", CHILD];
-const TESTS_BUILD: [&str; 5] = ["test", "-p", "noctule-core", "--lib", "--no-run"];
 
 /// Installs what is missing, where that can be done, and gives the emulator.
 fn make_ready() -> Result<&'static str> {

@@ -27,12 +27,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn processor_time_grows_with_work_and_not_beyond_all_threads() {
-        let before = cpu_time();
+    fn processor_time_grows_with_work_and_no_faster_than_all_processors_can() {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (begun, before) = (std::time::Instant::now(), cpu_time());
         let mut sum = 0_u64;
-        while cpu_time().saturating_sub(before) < Duration::from_millis(5) {
+        let spent = loop {
             sum = std::hint::black_box(sum.wrapping_mul(3).wrapping_add(1));
-        }
-        assert!(cpu_time() > before && before > Duration::ZERO);
+            let spent = cpu_time().saturating_sub(before);
+            if spent >= Duration::from_millis(100) {
+                break spent;
+            }
+            // Other processes may want the processor, but not for so long.
+            assert!(begun.elapsed() < Duration::from_secs(60), "{spent:?}");
+        };
+        // The scheduler books what other threads have computed with a delay of a tick or two.
+        let most = (begun.elapsed() + Duration::from_millis(10)) * processors as u32;
+        assert!(spent <= most, "{spent:?} of {most:?}");
     }
 }

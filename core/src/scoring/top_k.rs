@@ -30,7 +30,8 @@ use crate::base::{Error, MappedFile, Result};
 const THREADS_MAX: usize = 64;
 
 /// Bytes of codes that are worth a thread: to start one costs as long as to read a few of these
-/// megabytes, and as much as a time slice where all processors are busy.
+/// megabytes, and as much as a time slice where all processors are busy. Tests have matrices of a
+/// few rows, and threads all the same.
 const BYTES_A_THREAD: usize = if cfg!(test) { 1 } else { 8 << 20 };
 
 /// An item and its exact score.

@@ -192,7 +192,8 @@ fn evicted(facts: &Facts) -> Option<Finding> {
 
 fn lost(facts: &Facts) -> Option<Finding> {
     let lost = facts.status.lost;
-    let text = format!("{lost} events were recorded and are gone: the database was damaged");
+    let text =
+        format!("{lost} events were recorded and are gone: the database was damaged or cut short");
     let found = found(Level::Problem, "feedback", text).advise(
         "A drive that lost power or wears out does this. The numbers of the events are not used \
          again, so the audit of the collector shows the gap.",

@@ -17,7 +17,9 @@ use std::process::{Command, ExitCode};
 use candle_core::{Device, Tensor};
 use measure::{Work, medians_ms};
 use noctule_core::base::{Seed, SeededRandom};
-use noctule_core::scoring::{ItemMatrix, Kernel, Quantised, Scored, quantise, top_k, top_k_with};
+use noctule_core::scoring::{
+    Codes, ItemMatrix, Kernel, Scored, Vectors, quantise, quantise_int4, top_k, top_k_with,
+};
 
 const DIMENSIONS: usize = 64;
 const K: usize = 100;
@@ -56,8 +58,8 @@ fn run(arguments: &[String]) -> Result<bool> {
         println!("{}", Row::HEADER);
     }
     let mut same = true;
-    for items in sizes {
-        let row = measure(items)?;
+    for (items, bits) in sizes.into_iter().flat_map(|items| [(items, 8), (items, 4)]) {
+        let row = measure(items, bits)?;
         println!("{}", if json { row.json() } else { row.text() });
         same &= row.same;
     }
@@ -67,6 +69,8 @@ fn run(arguments: &[String]) -> Result<bool> {
 /// What one size gave.
 struct Row {
     items: usize,
+    /// Bits of a code.
+    bits: u32,
     ours_ms: f64,
     kernels_ms: Vec<(&'static str, f64)>,
     candle_ms: f64,
@@ -77,8 +81,8 @@ struct Row {
 }
 
 impl Row {
-    const HEADER: &str = "    items    ours ms  candle ms  (matmul)   faster   read ms  GB/s  \
-                          of read  same items  by kernel, ms";
+    const HEADER: &str = "    items  codes    ours ms  candle ms  (matmul)   faster   read ms  \
+                          GB/s  of read  same items  by kernel, ms";
 
     fn faster(&self) -> f64 {
         self.candle_ms / self.ours_ms
@@ -91,8 +95,9 @@ impl Row {
     fn text(&self) -> String {
         let kernels = self.kernels_ms.iter().map(|(name, ms)| format!("{name} {ms:.3}"));
         format!(
-            "{:9}  {:9.3}  {:9.3}  {:8.3}  {:6.1}x  {:8.3}  {:4.1}  {:6.0} %  {:>10}  {}",
+            "{:9}  {:>5}  {:9.3}  {:9.3}  {:8.3}  {:6.1}x  {:8.3}  {:4.1}  {:6.0} %  {:>10}  {}",
             self.items,
+            format!("int{}", self.bits),
             self.ours_ms,
             self.candle_ms,
             self.matmul_ms,
@@ -107,7 +112,8 @@ impl Row {
 
     fn json(&self) -> String {
         serde_json::json!({
-            "bench": "top_k", "items": self.items, "dimensions": DIMENSIONS, "k": K,
+            "bench": "top_k", "items": self.items, "bits_of_codes": self.bits,
+            "dimensions": DIMENSIONS, "k": K,
             "ours_ms": self.ours_ms, "candle_full_sort_ms": self.candle_ms,
             "candle_matmul_ms": self.matmul_ms, "times_faster": self.faster(),
             "read_ms": self.read_ms, "read_gb_per_s": self.read_gb_s,
@@ -119,20 +125,25 @@ impl Row {
     }
 }
 
-fn measure(items: usize) -> Result<Row> {
+fn measure(items: usize, bits: u32) -> Result<Row> {
     let mut random = SeededRandom::new(Seed(items as u64));
     let mut normal = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<_>>();
     let embeddings = normal(items * DIMENSIONS);
     let queries: Vec<Vec<f32>> = (0..QUERIES).map(|_| normal(DIMENSIONS)).collect();
-    let Quantised { codes, scales } = quantise(&embeddings, DIMENSIONS)?;
-    let matrix = ItemMatrix::new(&codes, &scales, &embeddings, DIMENSIONS)?;
+    let int8 = quantise(&embeddings, DIMENSIONS)?;
+    let int4 = quantise_int4(&embeddings, DIMENSIONS)?;
+    let (codes, scales) = match bits {
+        4 => (Codes::Int4(&int4.codes), &int4.scales),
+        _ => (Codes::Int8(&int8.codes), &int8.scales),
+    };
+    let matrix = ItemMatrix::stored(codes, scales, Vectors::F32(&embeddings), DIMENSIONS)?;
     let tensor = Tensor::from_slice(&embeddings, (items, DIMENSIONS), &Device::Cpu)?;
 
     let mut same = true;
     for query in &queries {
         same &= indices(&top_k(&matrix, query, K, None)?) == candle_top_k(&tensor, query)?;
     }
-    let bytes = codes.len() + size_of_val(&scales[..]);
+    let bytes = items * DIMENSIONS * bits as usize / 8 + size_of_val(&scales[..]);
     let words = bandwidth::words(bytes);
     let kernels = Kernel::available();
     let mut works: Vec<Work<'_>> = vec![
@@ -149,7 +160,7 @@ fn measure(items: usize) -> Result<Row> {
     let (ours_ms, read_ms, candle_ms, matmul_ms) = (times[0], times[1], times[2], times[3]);
     let kernels_ms = kernels.iter().map(|kernel| kernel.name()).zip(times[4..].to_vec()).collect();
     let read_gb_s = bytes as f64 / read_ms / 1e6;
-    Ok(Row { items, ours_ms, kernels_ms, candle_ms, matmul_ms, read_ms, read_gb_s, same })
+    Ok(Row { items, bits, ours_ms, kernels_ms, candle_ms, matmul_ms, read_ms, read_gb_s, same })
 }
 
 /// Keeps a result from being optimised away.

@@ -150,6 +150,11 @@ impl CoarseQuery {
         f64::from(score) * self.unit
     }
 
+    /// An exact score as the lower end of an interval: rounded down.
+    pub(super) fn score_as_lower(&self, score: f32) -> f32 {
+        rounded_down(self.in_scan_units(score)).min(f32::MAX)
+    }
+
     /// The floor for `upper` when `least`, in scan units, is reached by enough rows: the score of a
     /// row whose `upper` is below the floor, rounded to f32, is less than `least` rounded to f32.
     ///
@@ -158,10 +163,14 @@ impl CoarseQuery {
     /// |a| <= 2 |least| that is less than the gap; for a < -2 |least| the gap is at least |a| / 2.
     /// The underflow counts in units of the score and once more in those of the scan.
     pub(super) fn floor(&self, least: f64) -> f32 {
-        let floor = least - F32_ROUNDING * least.abs() - F32_UNDERFLOW * (self.unit + 1.0);
-        let nearest = floor as f32;
-        if f64::from(nearest) > floor { nearest.next_down() } else { nearest }
+        rounded_down(least - F32_ROUNDING * least.abs() - F32_UNDERFLOW * (self.unit + 1.0))
     }
+}
+
+/// The greatest f32 that is not above `value`.
+fn rounded_down(value: f64) -> f32 {
+    let nearest = value as f32;
+    if f64::from(nearest) > value { nearest.next_down() } else { nearest }
 }
 
 #[cfg(test)]

@@ -16,6 +16,9 @@ use crate::base::{Error, MappedFile, Result};
 
 /// Survivors that are added before those that fell below the floor are cleared away again.
 const SURVIVORS_BETWEEN_CLEARINGS: usize = 128;
+/// Survivors, for each row wanted, from which on exact scores raise the floor: where codes are as
+/// coarse as int4, twice the width of an interval separates no row from many others.
+const SURVIVORS_TO_SHARPEN: usize = 2;
 /// Queries from which on laying rows out for all of them pays.
 pub(super) const PANEL_QUERIES: usize = 4;
 /// Blocks between two looks at whether to go on.
@@ -37,8 +40,12 @@ pub(super) struct Scan<'a> {
     /// Number of the query.
     number: usize,
     query: &'a CoarseQuery,
+    /// The query as it was given.
+    given: &'a [f32],
     k: usize,
     survivors: Vec<Survivor>,
+    /// Ends of the survivors, while one of them is looked for.
+    ends: Vec<f32>,
     /// Rows whose upper end is below this are not among the best.
     floor: f32,
     /// Survivors at which those below the floor are cleared away.
@@ -229,13 +236,14 @@ fn codes_of<'r>(
 }
 
 impl<'a> Scan<'a> {
-    pub(super) fn new(number: usize, query: &'a CoarseQuery, k: usize) -> Self {
-        Self { number, query, k, survivors: Vec::new(), floor: f32::NEG_INFINITY, clear_at: k }
+    pub(super) fn new(number: usize, query: &'a CoarseQuery, given: &'a [f32], k: usize) -> Self {
+        let (survivors, ends, floor) = (Vec::new(), Vec::new(), f32::NEG_INFINITY);
+        Self { number, query, given, k, survivors, ends, floor, clear_at: k }
     }
 
     /// One that has found nothing yet, for other rows and the same query.
     pub(super) fn beside(&self) -> Self {
-        Self::new(self.number, self.query, self.k)
+        Self::new(self.number, self.query, self.given, self.k)
     }
 
     /// Takes the coarse dot products of `rows`.
@@ -277,21 +285,50 @@ impl<'a> Scan<'a> {
         if upper >= self.floor && is_eligible(index) {
             self.survivors.push(Survivor { index, upper, lower: query.fine.lower(scale, dot) });
             if self.survivors.len() >= self.clear_at {
-                self.clear();
+                self.clear(walk);
             }
         }
     }
 
-    /// Raises the floor to what the k best lower ends allow and drops what is below.
-    fn clear(&mut self) {
+    /// Raises the floor and drops what is below.
+    fn clear(&mut self, walk: &Walk<'_>) {
         if self.survivors.len() < self.k {
             return;
         }
-        let descending = |a: &Survivor, b: &Survivor| b.lower.total_cmp(&a.lower);
-        let (_, least, _) = self.survivors.select_nth_unstable_by(self.k - 1, descending);
-        self.floor = self.query.floor(f64::from(least.lower));
-        self.survivors.retain(|survivor| survivor.upper >= self.floor);
+        self.raise_floor();
+        if self.survivors.len() > SURVIVORS_TO_SHARPEN * self.k {
+            self.sharpen(walk);
+            self.raise_floor();
+        }
         self.clear_at = self.survivors.len() * 3 / 2 + SURVIVORS_BETWEEN_CLEARINGS;
+    }
+
+    /// Raises the floor to what the k best lower ends allow and drops what is below. The survivors
+    /// keep the order in which the scan met them: their vectors are read in that of the file.
+    fn raise_floor(&mut self) {
+        let least = self.kth_greatest(|survivor| survivor.lower);
+        self.floor = self.query.floor(f64::from(least));
+        self.survivors.retain(|survivor| survivor.upper >= self.floor);
+    }
+
+    /// The k-th greatest of the ends that `end` picks; there are as many survivors.
+    fn kth_greatest(&mut self, end: impl Fn(&Survivor) -> f32) -> f32 {
+        self.ends.clear();
+        self.ends.extend(self.survivors.iter().map(end));
+        let (_, end, _) = self.ends.select_nth_unstable_by(self.k - 1, |a, b| b.total_cmp(a));
+        *end
+    }
+
+    /// Scores the k highest upper ends exactly, which are their lower ends then.
+    fn sharpen(&mut self, walk: &Walk<'_>) {
+        let least = self.kth_greatest(|survivor| survivor.upper);
+        let high = self.survivors.iter_mut().filter(|survivor| survivor.upper >= least);
+        let mut high: Vec<&mut Survivor> = high.take(self.k).collect();
+        let rows: Vec<u32> = high.iter().map(|survivor| survivor.index).collect();
+        exact(walk, self.given, &rows, |i, score| {
+            // Not a number only where a row was never verified: then as it was.
+            high[i].lower = high[i].lower.max(self.query.score_as_lower(score));
+        });
     }
 
     /// Takes over what another scan of the same query found in other rows.
@@ -299,37 +336,42 @@ impl<'a> Scan<'a> {
         self.survivors.extend(other.survivors);
     }
 
-    /// The k best of the survivors by exact score, best first; `query` as it was given.
-    pub(super) fn exact(mut self, walk: &Walk<'_>, query: &[f32]) -> Vec<Scored> {
-        self.clear();
-        self.survivors.sort_unstable_by(|a, b| b.upper.total_cmp(&a.upper));
+    /// The k best of the survivors by exact score, best first.
+    pub(super) fn best(mut self, walk: &Walk<'_>) -> Vec<Scored> {
+        self.clear(walk);
+        let rows: Vec<u32> = self.survivors.iter().map(|survivor| survivor.index).collect();
         let mut best: BinaryHeap<Reverse<Scored>> = BinaryHeap::with_capacity(self.k + 1);
-        let mut room = Vec::new();
-        for (i, four) in self.survivors.chunks(4).enumerate() {
-            if let Some(Reverse(worst)) = best.peek().filter(|_| best.len() == self.k) {
-                let floor = self.query.floor(self.query.in_scan_units(worst.score));
-                if four[0].upper < floor {
-                    break;
-                }
+        exact(walk, self.given, &rows, |i, score| {
+            let scored = Scored { index: rows[i], score };
+            if best.len() < self.k {
+                best.push(Reverse(scored));
+            } else if let Some(mut worst) = best.peek_mut()
+                && scored > worst.0
+            {
+                *worst = Reverse(scored);
             }
-            let soon = self.survivors.iter().skip((i + FOURS_AHEAD) * 4).take(4);
-            soon.for_each(|survivor| walk.matrix.fetch_ahead(survivor.index as usize));
-            // A last group of fewer than four repeats its first row.
-            let indices = std::array::from_fn(|i| four.get(i).unwrap_or(&four[0]).index as usize);
-            let rows = walk.matrix.four_rows(indices, &mut room);
-            for (survivor, score) in four.iter().zip(exact_scores(query, rows)) {
-                best.push(Reverse(Scored { index: survivor.index, score }));
-                if best.len() > self.k {
-                    best.pop();
-                }
-            }
-            if (i + 1).is_multiple_of(ROWS_BETWEEN_RETURNS / 4) {
-                give_vectors_back(walk);
-            }
-        }
-        give_vectors_back(walk);
+        });
         best.into_sorted_vec().into_iter().map(|Reverse(scored)| scored).collect()
     }
+}
+
+/// Tells `each` the exact score of each of `rows`, by its place there. Rows soon to come are
+/// brought into the caches meanwhile.
+fn exact(walk: &Walk<'_>, query: &[f32], rows: &[u32], mut each: impl FnMut(usize, f32)) {
+    let mut room = Vec::new();
+    for (at, four) in rows.chunks(4).enumerate() {
+        let soon = rows.iter().skip((at + FOURS_AHEAD) * 4).take(4);
+        soon.for_each(|row| walk.matrix.fetch_ahead(*row as usize));
+        // A last group of fewer than four repeats its first row.
+        let row = |i: usize| *four.get(i).unwrap_or(&four[0]) as usize;
+        let scores =
+            exact_scores(query, walk.matrix.four_rows(std::array::from_fn(row), &mut room));
+        scores.iter().take(four.len()).enumerate().for_each(|(i, score)| each(at * 4 + i, *score));
+        if (at + 1).is_multiple_of(ROWS_BETWEEN_RETURNS / 4) {
+            give_vectors_back(walk);
+        }
+    }
+    give_vectors_back(walk);
 }
 
 /// Gives the pages back on which vectors stand.

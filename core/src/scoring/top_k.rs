@@ -6,9 +6,10 @@
 //! eligible rows have a lower end of at least L, the k best scores are at least L, and a row whose
 //! upper end is below L (by more than rounding to f32 can hide) is neither among them nor ties
 //! with one. Such rows are dropped while the scan runs, L only grows, and what is left at the end
-//! is scored exactly, from the highest upper end downwards, until the k-th best exact score is
-//! above every upper end that remains. So the result equals that of scoring every row exactly:
-//! recall is 1 by construction, whatever the data. They decide only how many rows are left.
+//! is scored exactly. Where intervals are so wide that many rows are left, as with int4, the k
+//! highest upper ends are scored at once: an exact score is a lower end, too. So the result equals
+//! that of scoring every row exactly: recall is 1 by construction, whatever the data. They decide
+//! only how many rows are left.
 //!
 //! Every row gets an interval from a query of as many levels as the kernel's instructions can
 //! multiply; a row whose wide interval reaches L gets a narrow one from a query of 255 levels.
@@ -254,7 +255,9 @@ impl<'a> TopK<'a> {
             queries.iter().map(|query| CoarseQuery::new(query, matrix, scan_max)).collect();
         let asked = coarse.iter().enumerate().filter(|_| k > 0);
         let mut scans: Vec<Scan<'_>> = asked
-            .filter_map(|(number, query)| Some(Scan::new(number, query.as_ref()?, k)))
+            .filter_map(|(number, query)| {
+                Some(Scan::new(number, query.as_ref()?, queries[number], k))
+            })
             .collect();
         let walk = self.walk(matrix);
         if !scans.is_empty() {
@@ -269,7 +272,7 @@ impl<'a> TopK<'a> {
         let mut scans = scans.into_iter();
         let best = coarse.iter().enumerate().map(|(number, query)| match query {
             Some(_) => match scans.next() {
-                Some(scan) => finite(scan.exact(&walk, queries[number])),
+                Some(scan) => finite(scan.best(&walk)),
                 None => Ok(Vec::new()),
             },
             None => Ok(lowest(number)),

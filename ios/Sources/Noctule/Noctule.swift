@@ -170,6 +170,8 @@ public final class Noctule: NoctuleProtocol, Sendable {
         try await changing(suspending) { try $0.resume() }
     }
 
+    public var isClosed: Bool { closed.with { $0 } }
+
     public func close() {
         let first = closed.with { closed in
             defer { closed = true }
@@ -182,8 +184,6 @@ public final class Noctule: NoctuleProtocol, Sendable {
 }
 
 extension Noctule {
-    private var isClosed: Bool { closed.with { $0 } }
-
     /// A call that is quick enough for the thread of the caller.
     private func answer<T>(_ call: (Recommender) throws -> T) throws(NoctuleError) -> T {
         if isClosed { throw .closed }

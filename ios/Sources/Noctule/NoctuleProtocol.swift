@@ -123,6 +123,9 @@ public protocol NoctuleProtocol: AnyObject, Sendable {
     /// Takes the profile up again after ``suspend()``.
     func resume() async throws(NoctuleError)
 
+    /// Whether ``close()`` was called, by whomever.
+    var isClosed: Bool { get }
+
     /// Lets go of the directory; later calls throw `closed`. A night that runs ends at its next
     /// step. Closing twice does nothing.
     func close()

@@ -296,6 +296,8 @@ public final class FakeNoctule: NoctuleProtocol, @unchecked Sendable {
         try unlessFailing { $0.suspended = false }
     }
 
+    public var isClosed: Bool { with { $0.closed } }
+
     public func close() {
         let streams = with { state in
             state.closed = true

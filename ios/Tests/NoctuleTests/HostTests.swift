@@ -31,6 +31,19 @@ final class HostTests: ProfileTest {
         await host.close()
     }
 
+    func testAProfileThatSomebodyElseClosedIsOpenedAnew() async throws {
+        let config = try config()
+        let host = NoctuleHost { config }
+        let first = try await host.noctule()
+        first.close()
+        XCTAssertNil(host.opened)
+        let second = try await host.noctule()
+        XCTAssertFalse(second.isClosed)
+        _ = try await second.status()
+        await host.close()
+        XCTAssertTrue(second.isClosed)
+    }
+
     func testWhatTheAppThrowsAndWhatOpeningThrowsIsATypedErrorAndIsTriedAgain() async throws {
         struct NoKey: Error {}
         let tries = Gathered<Int>()

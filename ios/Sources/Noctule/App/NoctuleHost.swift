@@ -38,10 +38,10 @@ public actor NoctuleHost {
 
     /// The profile if it is open: for the first frame, which must not wait.
     public nonisolated var opened: (any NoctuleProtocol)? {
-        current.with { $0 }
+        current.with { $0 }.flatMap { $0.isClosed ? nil : $0 }
     }
 
-    /// The open profile; opens it when it is not. In the background it is suspended unless some
+    /// The open profile; opens it when it is not, or when somebody else closed it. In the background it is suspended unless some
     /// ``work(_:)`` is under way.
     public func noctule() async throws(NoctuleError) -> any NoctuleProtocol {
         await begin()
@@ -96,11 +96,19 @@ public actor NoctuleHost {
         await letGo(noctule)
     }
 
-    /// Closes the profile: for a logout, before another profile is opened.
+    /// Closes the profile: for a logout, before another profile is opened. A night that runs ends
+    /// at its next step, for which no thread of Swift's own waits.
     public func close() async {
         await begin()
         defer { end() }
-        opened?.close()
+        if let noctule = opened {
+            await withCheckedContinuation { closed in
+                DispatchQueue.global(qos: .utility).async {
+                    noctule.close()
+                    closed.resume()
+                }
+            }
+        }
         current.with { $0 = nil }
         suspended = false
         tellThatLetGo()

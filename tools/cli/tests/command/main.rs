@@ -6,6 +6,7 @@ mod chain;
 mod checks;
 mod collect;
 mod demo;
+mod doctor;
 mod import;
 mod labels;
 mod mistakes;

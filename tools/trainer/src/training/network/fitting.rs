@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::retrained::FIRST;
 use super::{NamedValues, Retraining, Trainable, TrainedNetwork, Weights};
 use crate::datasets::Interactions;
-use crate::evaluation::Groups;
+use crate::evaluation::{Groups, Protocol};
 use crate::training::adversary::ADVERSARY;
 use crate::training::fairness::Treatment;
 use crate::training::neural::ops::numbers;
@@ -30,6 +30,8 @@ pub struct Job<'a> {
     pub step: TrainStep,
     /// What it begins with.
     pub retraining: &'a Retraining,
+    /// What a held-out event is ranked against.
+    pub protocol: Protocol,
     /// What is done about groups that are served unequally, where two towers are fitted.
     pub treated: Option<Treated<'a>>,
 }
@@ -47,8 +49,16 @@ impl<'a> Job<'a> {
     /// A first fit on `train`, validated on `validation`.
     #[must_use]
     pub fn first(data: &'a Interactions, train: &'a [u32], validation: &'a [u32]) -> Self {
-        let (contexts, step) = (0, TrainStep::Fitting);
-        Self { data, train, validation, contexts, step, retraining: &FIRST, treated: None }
+        Self {
+            data,
+            train,
+            validation,
+            contexts: 0,
+            step: TrainStep::Fitting,
+            retraining: &FIRST,
+            protocol: Protocol::Full,
+            treated: None,
+        }
     }
 }
 
@@ -156,7 +166,7 @@ impl Job<'_> {
 
     /// Says for which data, parts and settings a run is.
     pub(crate) fn fingerprint(&self, settings: &impl Serialize) -> Result<String> {
-        let mut bytes = serde_json::to_vec(&(settings, self.retraining.identity()))
+        let mut bytes = serde_json::to_vec(&(settings, self.retraining.identity(), self.protocol))
             .map_err(|error| Error::data(format!("settings: {error}")))?;
         for count in [self.data.items.len(), self.contexts] {
             bytes.extend((count as u64).to_le_bytes());

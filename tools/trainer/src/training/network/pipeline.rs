@@ -38,7 +38,8 @@ pub fn train_network(
     let split = unseen(data, leave_last_out(data), retraining.seen_until_ms());
     let (train, validation) = (split.train.as_slice(), split.validation.as_slice());
     let (step, retraining) = (TrainStep::Fitting, &retraining);
-    let job = Job { data, train, validation, contexts, step, retraining, treated: None };
+    let (protocol, treated) = (settings.protocol, None);
+    let job = Job { data, train, validation, contexts, step, retraining, protocol, treated };
     let treatment = settings.treatment;
     let treated = session.groups.filter(|_| treatment != Treatment::None);
     let treated = treated.map(|groups| Treated { groups, treatment });

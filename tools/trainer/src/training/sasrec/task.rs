@@ -32,7 +32,7 @@ impl SasrecTask {
     /// [`Error::Setting`]; [`Error::Data`] when no user has two events.
     pub fn new(job: &Job<'_>, settings: &SasrecSettings) -> Result<Self> {
         settings.check()?;
-        let (data, validation) = (job.data, job.validation);
+        let data = job.data;
         let sequences = Sequences::new(data, job.train);
         if sequences.trainable().is_empty() {
             return Err(Error::data("no user has two events to learn an order from"));
@@ -43,7 +43,7 @@ impl SasrecTask {
         let network = Network::new(settings, data.items.len())?;
         let seed = Seed(settings.seed).derive(&["sasrec", "validation"]);
         let is_known = |user| !sequences.of(user).is_empty();
-        let held_out = HeldOut::new(data, validation, is_known, settings.validation_users, seed);
+        let held_out = HeldOut::new(job, is_known, settings.validation_users, seed);
         let drawing = Drawing::new(&settings.loss, &sequences);
         let settings = settings.clone();
         Ok(Self { network, sequences, mix, settings, drawing, held_out, order: None })

@@ -55,7 +55,7 @@ impl TwoTowerTask {
         let seed = Seed(settings.seed).derive(&["two tower", "validation"]);
         let is_known = |user| !examples.of(user).is_empty();
         let users_max = settings.validation_users;
-        let held_out = HeldOut::new(job.data, job.validation, is_known, users_max, seed);
+        let held_out = HeldOut::new(job, is_known, users_max, seed);
         let treatment =
             job.treated.map(|treated| TowerTreatment::new(treated, &examples)).transpose()?;
         if let Some(treatment) = &treatment {

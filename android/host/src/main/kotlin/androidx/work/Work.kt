@@ -188,6 +188,17 @@ class PeriodicWorkRequest private constructor(
     }
 }
 
+class Configuration private constructor() {
+    class Builder {
+        fun build(): Configuration = Configuration()
+    }
+
+    /** An `Application` that says how WorkManager is to be made, when it is asked for first. */
+    interface Provider {
+        val workManagerConfiguration: Configuration
+    }
+}
+
 enum class ExistingWorkPolicy { REPLACE, KEEP, APPEND, APPEND_OR_REPLACE }
 
 enum class ExistingPeriodicWorkPolicy { KEEP, UPDATE, CANCEL_AND_REENQUEUE }
@@ -209,11 +220,30 @@ abstract class WorkManager {
     abstract fun cancelAllWorkByTag(tag: String): Any
 
     companion object {
-        /** What [getInstance] gives. */
+        /** What [initialize] makes; a test sets it. */
         @Volatile
-        var instance: WorkManager? = null
+        var next: WorkManager? = null
 
-        fun getInstance(context: Context): WorkManager =
-            checkNotNull(instance) { "WorkManager is not initialised for $context" }
+        @Volatile
+        private var instance: WorkManager? = null
+
+        fun getInstance(context: Context): WorkManager {
+            // The real one is made on demand only for an app that says how.
+            (context.applicationContext as? Configuration.Provider)
+                ?.takeIf { instance == null }
+                ?.let { initialize(context, it.workManagerConfiguration) }
+            return checkNotNull(instance) { "WorkManager is not initialized properly" }
+        }
+
+        fun initialize(context: Context, configuration: Configuration) {
+            check(instance == null) { "WorkManager is already initialized" }
+            instance = next
+        }
+
+        /** As in a new process. */
+        fun forget() {
+            instance = null
+            next = null
+        }
     }
 }

@@ -4,7 +4,10 @@ import android.content.Context
 import androidx.startup.Initializer
 
 class WorkManagerInitializer : Initializer<WorkManager> {
-    override fun create(context: Context): WorkManager = WorkManager.getInstance(context)
+    override fun create(context: Context): WorkManager {
+        WorkManager.initialize(context, Configuration.Builder().build())
+        return WorkManager.getInstance(context)
+    }
 
     override fun dependencies(): List<Class<out Initializer<*>>> = emptyList()
 }

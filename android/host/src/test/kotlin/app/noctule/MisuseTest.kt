@@ -67,7 +67,7 @@ class MisuseTest : ProfileTest() {
         val declared = Noctule::class.java.declaredMethods
             .filterNot { it.isSynthetic || Modifier.isStatic(it.modifiers) }
             .map { it.name }.toSet()
-        assertEquals(declared, calls("x").keys + setOf("close", "getConsent"))
+        assertEquals(declared, calls("x").keys + setOf("close", "isClosed", "getConsent"))
     }
 
     @TestFactory
@@ -78,6 +78,7 @@ class MisuseTest : ProfileTest() {
                 noctule.close()
                 noctule.close()
                 assertEquals(NoctuleError.Closed, wait { call(noctule) }.errorOrNull())
+                assertTrue(noctule.isClosed)
                 assertEquals(DataConsent.NOT_GIVEN, noctule.consent)
             }
         }

@@ -127,6 +127,8 @@ internal class LiveNoctule private constructor(
 
     override suspend fun resume() = changing(short) { it.resume() }
 
+    override val isClosed: Boolean get() = closed.get()
+
     override fun close() {
         if (!closed.compareAndSet(false, true)) return
         // Failing to let go of a directory is nothing that an app could do something about.

@@ -120,6 +120,9 @@ interface Noctule : AutoCloseable {
     /** Takes the profile up again after [suspendFiles]. */
     suspend fun resume(): Outcome<Unit>
 
+    /** Whether [close] was called, by whomever. */
+    val isClosed: Boolean
+
     /**
      * Lets go of the directory; later calls give [NoctuleError.Closed]. A night that runs ends at
      * its next step. Closing twice does nothing.

@@ -1,11 +1,15 @@
 package app.noctule.android
 
+import android.content.Context
+import androidx.work.Configuration
 import androidx.work.NetworkType
 import androidx.work.OneTimeWorkRequest
 import androidx.work.PeriodicWorkRequest
 import androidx.work.WorkManager
 import app.noctule.NoctuleConfig
 import app.noctule.ProfileTest
+import app.noctule.World
+import app.noctule.home
 import org.junit.jupiter.api.Assertions.assertEquals
 import org.junit.jupiter.api.Assertions.assertFalse
 import org.junit.jupiter.api.Assertions.assertTrue
@@ -71,24 +75,72 @@ class NoctuleWorkTest : ProfileTest() {
         assertTrue(manager.current.isEmpty())
     }
 
-    @Test
-    fun `the initializer enqueues for an app that has a host and opens nothing`() {
-        WorkManager.instance = manager
-        try {
-            NoctuleInitializer().create(PlainContext(scratch))
-            assertTrue(manager.all.isEmpty())
-            var asked = 0
-            val host = NoctuleHost {
-                asked++
-                config()
-            }
-            // The version of Android is not known on a JVM: the same work, told one.
-            NoctuleWork(manager, host.settings, 34).schedule()
-            assertEquals(2, manager.all.size)
-            assertEquals(0, asked)
-        } finally {
-            WorkManager.instance = null
+    /** The initializer of an app; the version of Android, not known on a JVM, is told. */
+    private inner class Starting(private val host: NoctuleHost) : NoctuleInitializer() {
+        val later = mutableListOf<() -> Unit>()
+
+        override fun schedule(context: Context) =
+            NoctuleWork(WorkManager.getInstance(context), host.settings, 34).schedule()
+
+        override fun afterOnCreate(action: () -> Unit) {
+            later += action
         }
+    }
+
+    private fun starting(test: (Starting, NoctuleHost, () -> Int) -> Unit) {
+        var asked = 0
+        val host = NoctuleHost {
+            asked++
+            config()
+        }
+        WorkManager.next = manager
+        try {
+            test(Starting(host), host) { asked }
+        } finally {
+            WorkManager.forget()
+        }
+    }
+
+    @Test
+    fun `the initializer enqueues for an app that has a host and opens nothing`() =
+        starting { initializer, host, asked ->
+            initializer.create(PlainContext(scratch))
+            assertTrue(manager.all.isEmpty())
+            initializer.create(TestContext(host, scratch))
+            assertEquals(setOf(NoctuleWork.NIGHT, NoctuleWork.TRANSFER), manager.current.keys)
+            assertEquals(0, asked())
+        }
+
+    @Test
+    fun `an app that says how WorkManager is made is asked after its start and not before`() =
+        starting { initializer, host, asked ->
+            var injected = false
+            val app = object : TestContext(host, scratch), Configuration.Provider {
+                override val workManagerConfiguration: Configuration
+                    get() {
+                        check(injected) { "asked before onCreate" }
+                        return Configuration.Builder().build()
+                    }
+            }
+            initializer.create(app)
+            assertTrue(manager.all.isEmpty())
+            injected = true
+            initializer.later.forEach { it() }
+            assertEquals(setOf(NoctuleWork.NIGHT, NoctuleWork.TRANSFER), manager.current.keys)
+            assertEquals(0, asked())
+        }
+
+    @Test
+    fun `a host opens a profile anew that somebody else closed`() {
+        ready().close()
+        val host = NoctuleHost { config() }
+        val first = wait { host.noctule().getOrThrow() }
+        first.close()
+        assertEquals(null, host.openedOrNull())
+        val second = wait { host.noctule().getOrThrow() }
+        assertEquals(World.SLOTS, second.home().items.size)
+        wait { host.close() }
+        assertTrue(second.isClosed)
     }
 
     @Test

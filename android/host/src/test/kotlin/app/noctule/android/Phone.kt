@@ -22,7 +22,7 @@ import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 
 /** The context of an app whose `Application` has a host, or none. */
-class TestContext(override val noctuleHost: NoctuleHost, private val files: File) :
+open class TestContext(override val noctuleHost: NoctuleHost, private val files: File) :
     ContextWrapper(null), NoctuleApp {
     override fun getApplicationContext(): Context = this
     override fun getNoBackupFilesDir(): File = files

@@ -109,6 +109,26 @@ class TransferWorkerTest : ProfileTest() {
     }
 
     @Test
+    fun `a transfer that hangs ends with the slice and loses nothing`() {
+        val noctule = ready()
+        wait { noctule.record(listOf(click("a"))).getOrThrow() }
+        val silent = object : Transport {
+            override suspend fun upload(request: UploadRequest): TransferOutcome =
+                awaitCancellation()
+
+            override suspend fun fetch(request: FetchRequest): TransferOutcome = awaitCancellation()
+        }
+        val settings = NoctuleSettings(slice = 1.seconds, reserve = 500.milliseconds)
+        val result = wait { begin(worker(noctule, silent, settings)).await() }
+        assertEquals(Result.retry(), result)
+        assertEquals(1uL, wait { noctule.status().getOrThrow() }.pendingEvents)
+        Collector(File(scratch, "feedback")).use { collector ->
+            assertEquals("done", end(run(noctule, UrlConnectionTransport(collector.address))))
+        }
+        assertEquals(0uL, wait { noctule.status().getOrThrow() }.pendingEvents)
+    }
+
+    @Test
     fun `without a network nothing is asked and the work is tried again`() {
         val noctule = ready()
         device.net = null

@@ -7,8 +7,10 @@ import app.noctule.NoctuleError
 import app.noctule.Outcome
 import app.noctule.http.Transport
 import java.io.File
+import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
+import kotlinx.coroutines.withContext
 
 /** Implemented by the app's `Application`, so that workers find what the app said. */
 interface NoctuleApp {
@@ -38,9 +40,9 @@ class NoctuleHost(
     @Volatile
     private var opened: Noctule? = null
 
-    /** The open profile; opens it when it is not. */
+    /** The open profile; opens it when it is not, or when somebody else closed it. */
     suspend fun noctule(): Outcome<Noctule> = opening.withLock {
-        opened?.let { return Outcome.Ok(it) }
+        openedOrNull()?.let { return Outcome.Ok(it) }
         val said = try {
             config()
         } catch (thrown: Exception) {
@@ -50,12 +52,18 @@ class NoctuleHost(
     }
 
     /** The profile if it is open: for the first frame, which must not wait. */
-    fun openedOrNull(): Noctule? = opened
+    fun openedOrNull(): Noctule? = opened?.takeUnless { it.isClosed }
 
-    /** Closes the profile: for a logout, before another profile is opened. */
-    suspend fun close() = opening.withLock {
-        opened?.close()
-        opened = null
+    /**
+     * Closes the profile: for a logout, before another profile is opened. A night that runs ends at
+     * its next step, for which no thread of the caller waits.
+     */
+    suspend fun close() {
+        opening.withLock {
+            val profile = opened
+            opened = null
+            withContext(Dispatchers.IO) { profile?.close() }
+        }
     }
 
     companion object {

@@ -9,6 +9,7 @@ import app.noctule.Transfer
 import app.noctule.TransferOutcome
 import app.noctule.UploadRequest
 import app.noctule.http.Transport
+import kotlinx.coroutines.withTimeoutOrNull
 
 /** How a round of transfers ended. */
 sealed interface TransferEnd {
@@ -75,13 +76,16 @@ internal class TransferLoop(
     }
 
     private suspend fun move(request: UploadRequest): TransferEnd? =
-        finish(request.id, transport.upload(request))
+        inTime(request.id) { transport.upload(request) }
 
     private suspend fun move(request: FetchRequest): TransferEnd? =
-        finish(request.id, transport.fetch(request))
+        inTime(request.id) { transport.fetch(request) }
 
-    private suspend fun finish(id: String, outcome: TransferOutcome): TransferEnd? =
-        noctule.transferFinished(id, outcome).errorOrNull()?.let { TransferEnd.Failed(it) }
+    /** No transfer, however slow its server, outlives the round: what it has moved is kept. */
+    private suspend fun inTime(id: String, transfer: suspend () -> TransferOutcome): TransferEnd? {
+        val outcome = withTimeoutOrNull(leftMs()) { transfer() } ?: return TransferEnd.OutOfTime
+        return noctule.transferFinished(id, outcome).errorOrNull()?.let { TransferEnd.Failed(it) }
+    }
 
     private companion object {
         const val TRANSFERS_MAX = 10_000

@@ -255,6 +255,8 @@ class FakeNoctule(
 
     override suspend fun resume(): Outcome<Unit> = unlessFailing { }
 
+    override val isClosed: Boolean get() = closed
+
     override fun close() {
         closed = true
         changed()

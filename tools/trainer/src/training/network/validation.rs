@@ -55,8 +55,9 @@ impl HeldOut {
     }
 
     /// NDCG@10; none when nobody is held out. Of sampled negatives it is the mean over all samples,
-    /// which the rank in the whole catalogue tells: no draw adds its noise. `scores` gives some users' scores of all `items`,
-    /// \[users, items\]; what `chosen` names (in ascending order) is not ranked.
+    /// which the rank in the whole catalogue tells: no draw adds its noise. `scores` gives some
+    /// users' scores of all `items`, \[users, items\]; what `chosen` names (in ascending order) is
+    /// not ranked.
     ///
     /// # Errors
     /// Those of `scores`.
@@ -157,7 +158,8 @@ mod tests {
             drawn in 0usize..15,
         ) {
             let (above, drawn) = (above.min(others), drawn.min(others));
-            let (mean, counted) = (mean_discount(above, others, drawn), by_counting(above, others, drawn));
+            let mean = mean_discount(above, others, drawn);
+            let counted = by_counting(above, others, drawn);
             prop_assert!((mean - counted).abs() < 1e-12, "{mean} {counted}");
         }
     }

@@ -13,6 +13,7 @@ enum Part {
     Core,
     Ffi,
     Cli,
+    Pages,
     Tool,
     Tests,
 }
@@ -25,20 +26,21 @@ impl Part {
             ("core", _) => Some(Self::Core),
             ("ffi", _) => Some(Self::Ffi),
             ("tools", Some("cli")) => Some(Self::Cli),
+            ("tools", Some("pages")) => Some(Self::Pages),
             ("tools", Some(_)) => Some(Self::Tool),
             ("tests", _) => Some(Self::Tests),
             _ => None,
         }
     }
 
-    /// Core stands on its kernels alone, tools stand side by side, the command stands on all
-    /// tools, and only tests reach everything.
+    /// Core stands on its kernels alone, tools stand side by side on core and on what their pages
+    /// share, the command stands on all tools, and only tests reach everything.
     fn may_use(self, other: Self) -> bool {
         match self {
-            Self::Kernels => false,
+            Self::Kernels | Self::Pages => false,
             Self::Core => other == Self::Kernels,
             Self::Ffi => matches!(other, Self::Core | Self::Ffi),
-            Self::Tool => other == Self::Core,
+            Self::Tool => matches!(other, Self::Core | Self::Pages),
             Self::Cli => matches!(other, Self::Core | Self::Tool),
             Self::Tests => true,
         }
@@ -87,13 +89,14 @@ fn takes_lints(manifest: &str) -> bool {
 mod tests {
     use super::*;
 
-    const CRATES: [(&str, &str); 7] = [
+    const CRATES: [(&str, &str); 8] = [
         ("core", "core"),
         ("ffi", "ffi"),
         ("bindgen", "ffi/bindgen"),
         ("cli", "tools/cli"),
         ("trainer", "tools/trainer"),
         ("reports", "tools/reports"),
+        ("pages", "tools/pages"),
         ("tests", "tests"),
     ];
 
@@ -127,6 +130,8 @@ mod tests {
             ("cli", "ffi"),
             ("cli", "tests"),
             ("ffi", "reports"),
+            ("pages", "core"),
+            ("core", "pages"),
         ];
         for (from, to) in forbidden {
             let found = findings(from, to);
@@ -141,6 +146,7 @@ mod tests {
             ("ffi", "core"),
             ("bindgen", "ffi"),
             ("trainer", "core"),
+            ("reports", "pages"),
             ("cli", "trainer"),
             ("tests", "ffi"),
             ("tests", "cli"),

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::markup::escape;
+use noctule_pages::escape;
+
 use crate::estimates::Estimate;
 
 /// Number of arm colours in the style sheet; further arms begin again.

@@ -6,8 +6,10 @@
 
 use std::fmt::Write as _;
 
+use noctule_pages::escape;
+
 use super::axes::{Frame, axis, axis_percent, both, colour, ends, grid, shortened, ticks};
-use super::markup::{escape, percent, points};
+use super::markup::{percent, points};
 use noctule_core::base::Day;
 
 use crate::estimates::Estimate;

@@ -1,39 +1,6 @@
-//! Text for people: escaping, numbers, percentages.
+//! Numbers as people read them.
 
 use crate::estimates::Estimate;
-
-/// Escapes text for HTML content and for attributes in double quotes.
-pub(crate) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            // Not allowed in HTML at all.
-            control if control.is_control() && !matches!(control, '\n' | '\t') => {
-                escaped.push('\u{fffd}');
-            }
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// A count with narrow spaces between groups of three.
-pub(crate) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push('\u{202f}');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
 
 /// A share as a percentage with one digit, `31.2 %`.
 pub(crate) fn percent(share: f64) -> String {
@@ -75,36 +42,16 @@ pub(crate) fn points_interval(estimate: &Estimate) -> String {
     }
 }
 
-/// A confidence as a whole percentage where it is one, `95 %`.
-pub(crate) fn confidence(level: f64) -> String {
-    let percent = (level * 1_000.0).round() / 10.0;
-    format!("{percent}\u{a0}%")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn markup_in_names_stays_text() {
-        assert_eq!(
-            escape("<b a=\"1\" b='2'>&\u{0}"),
-            "&lt;b a=&quot;1&quot; b=&#39;2&#39;&gt;&amp;\u{fffd}"
-        );
-    }
-
-    #[test]
     fn numbers_read_as_people_write_them() {
-        assert_eq!(count(0), "0");
-        assert_eq!(count(1_234_567), "1\u{202f}234\u{202f}567");
         assert_eq!(percent(0.3117), "31.2\u{a0}%");
         assert_eq!((points(0.0881), points(-0.012)), ("+8.8".into(), "\u{2212}1.2".into()));
         assert_eq!(points(-0.0001), "0.0");
         assert_eq!(small_percent(0.000_063), "0.0063\u{a0}%");
         assert_eq!(small_percent(0.0), "0.0\u{a0}%");
-        assert_eq!(
-            (confidence(0.95), confidence(0.999)),
-            ("95\u{a0}%".into(), "99.9\u{a0}%".into())
-        );
     }
 }

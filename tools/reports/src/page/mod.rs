@@ -1,7 +1,4 @@
 //! The report as one self-contained HTML page.
-//!
-//! Nothing is loaded from anywhere: styles and charts are in the file, and there is no script. It
-//! follows the reader's colour scheme and fits a phone's screen.
 
 mod axes;
 mod charts;
@@ -15,7 +12,8 @@ use std::fmt::Write as _;
 pub use story::{DemoStory, ItemStory, JourneyStep, Making, PhoneStory, ReasonStory, SlateStory};
 
 use crate::report::{AbReport, Comparison, Withheld};
-use markup::{confidence, escape, percent, points, points_interval, rate_interval};
+use markup::{percent, points, points_interval, rate_interval};
+use noctule_pages::{confidence, escape};
 
 /// What a page shows.
 #[derive(Debug, Clone, Copy)]
@@ -41,21 +39,9 @@ pub struct Page<'a> {
 /// ```
 #[must_use]
 pub fn render_html(page: &Page<'_>) -> String {
-    let Page { title, report, story } = page;
+    let Page { title, report, story } = *page;
     let mut html = String::with_capacity(64 << 10);
-    // Writing to a string cannot fail, here and in the sections.
-    let _ = write!(
-        html,
-        "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{}</title>\n\
-         <style>\n{}</style>\n</head>\n<body>\n<div class=\"sky\">\n",
-        escape(title),
-        include_str!("style.css"),
-    );
-    masthead(&mut html, report);
-    html.push_str("<main>\n");
-    hero(&mut html, report, *story);
+    hero(&mut html, report, story);
     numbers::arms(&mut html, report);
     numbers::nights(&mut html, report);
     if let Some(phone) = story.and_then(|story| story.phone.as_ref()) {
@@ -67,13 +53,18 @@ pub fn render_html(page: &Page<'_>) -> String {
     if let Some(story) = story {
         phone::making(&mut html, &story.making);
     }
-    html.push_str("</main>\n");
-    footer(&mut html, report);
-    html.push_str("</div>\n</body>\n</html>\n");
-    html
+    let page = noctule_pages::Page {
+        title,
+        about: &about(report),
+        style: include_str!("style.css"),
+        sections: &html,
+        footer: &footer(report),
+    };
+    page.html()
 }
 
-fn masthead(html: &mut String, report: &AbReport) {
+/// What the page is about, as HTML.
+fn about(report: &AbReport) -> String {
     let days = match (report.days.first(), report.days.last()) {
         (Some(first), Some(last)) if first == last => format!(" · {first}"),
         (Some(first), Some(last)) => format!(" · <span class=\"days\">{first} to {last}</span>"),
@@ -81,13 +72,7 @@ fn masthead(html: &mut String, report: &AbReport) {
     };
     let experiment =
         report.experiment.as_ref().map_or(String::new(), |name| format!(" · {}", escape(name)));
-    let _ = write!(
-        html,
-        "<header>\n<svg viewBox=\"0 0 24 24\" aria-hidden=\"true\">\
-         <path d=\"M21 14.6A9.2 9.2 0 1 1 10.9 2.8a7.4 7.4 0 0 0 10.1 11.8z\"/></svg>\
-         <b>Noctule</b><span class=\"about\">{}{experiment}{days}</span>\n</header>\n",
-        escape(&report.app)
-    );
+    format!("{}{experiment}{days}", escape(&report.app))
 }
 
 fn hero(html: &mut String, report: &AbReport, story: Option<&DemoStory>) {
@@ -153,8 +138,9 @@ fn verdict(report: &AbReport, comparison: &Comparison) -> Option<String> {
     ))
 }
 
-fn footer(html: &mut String, report: &AbReport) {
-    html.push_str("<footer>\n");
+/// How the figures were made, as HTML.
+fn footer(report: &AbReport) -> String {
+    let mut html = String::new();
     if let Some(sentence) = withheld(report) {
         let _ = writeln!(html, "<p>{}</p>", escape(&sentence));
     }
@@ -163,9 +149,9 @@ fn footer(html: &mut String, report: &AbReport) {
         "<p>A visit is one showing of a slate to one installation. It is accepted when \
          an event of the kind <code>{}</code> follows for an item it showed. Intervals hold the \
          truth in {} of all reports; they treat installations, not visits, as independent (delta \
-         method, Student’s t). Changes over time compare each installation with itself.</p>\n\
-         </footer>\n",
+         method, Student’s t). Changes over time compare each installation with itself.</p>\n",
         escape(&report.accepted_by),
         confidence(report.confidence)
     );
+    html
 }

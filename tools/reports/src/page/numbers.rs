@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use noctule_pages::{confidence, count, escape};
+
 use super::axes::COLOURS;
 use super::charts::{self, Row, Unit};
-use super::markup::{
-    confidence, count, escape, percent, points, points_interval, rate_interval, small_percent,
-};
+use super::markup::{percent, points, points_interval, rate_interval, small_percent};
 use super::story::JourneyStep;
 use crate::estimates::Estimate;
 use crate::report::AbReport;

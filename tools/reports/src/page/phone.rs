@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::markup::escape;
+use noctule_pages::escape;
+
 use super::story::{ItemStory, Making, PhoneStory, ReasonStory, SlateStory};
 
 /// What one phone shows, and why.

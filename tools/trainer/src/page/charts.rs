@@ -5,7 +5,9 @@
 
 use std::fmt::Write as _;
 
-use super::markup::{difference, escape, number, shortened};
+use noctule_pages::escape;
+
+use super::markup::{difference, number, shortened};
 use crate::evaluation::{Estimate, ReliabilityBin};
 
 /// Number of colours in the style sheet; further series begin again.

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use noctule_core::base::Day;
 
+use noctule_pages::count;
+
 use super::charts;
-use super::markup::{count, number};
+use super::markup::number;
 use super::{Frame, figure, list, page, table_end, table_head};
 use crate::datasets::DataStatistics;
 use crate::datasets::statistics::Spread;

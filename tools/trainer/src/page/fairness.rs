@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use noctule_pages::{count, escape};
+
 use super::charts::{self, Row};
 use super::figures::cell;
-use super::markup::{count, escape, number};
+use super::markup::number;
 use super::{figure, key, table_end, table_head};
 use crate::evaluation::fairness::Side;
 use crate::evaluation::{Estimate, FairnessReport};

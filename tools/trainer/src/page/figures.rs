@@ -2,9 +2,11 @@
 
 use std::fmt::Write as _;
 
+use noctule_pages::{confidence, count, escape};
+
 use super::charts::{self, Row, Series};
-use super::markup::{count, difference, escape, interval, number, probability};
-use super::{figure, key, percent_of, table_end, table_head};
+use super::markup::{difference, interval, number, probability};
+use super::{figure, key, table_end, table_head};
 use crate::evaluation::{Estimate, Metric, Protocol};
 use crate::run::{ModelRun, RunRecord};
 
@@ -34,7 +36,7 @@ pub(super) fn accuracy(html: &mut String, record: &RunRecord) {
     if record.models.is_empty() {
         return;
     }
-    let (k, level) = (record.evaluation.k, percent_of(record.bootstrap.confidence));
+    let (k, level) = (record.evaluation.k, confidence(record.bootstrap.confidence));
     html.push_str("<section>\n<h2>How well what came next was found</h2>\n");
     let ranked = match record.evaluation.protocol {
         Protocol::Full if record.evaluation.exclude_seen => {

@@ -1,39 +1,8 @@
-//! Text for people: escaping and numbers.
+//! Numbers as people read them.
+
+use noctule_pages::count;
 
 use crate::evaluation::Estimate;
-
-/// Escapes text for HTML content and for attributes in double quotes.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            // Not allowed in HTML at all.
-            control if control.is_control() && !matches!(control, '\n' | '\t') => {
-                escaped.push('\u{fffd}');
-            }
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// A count with narrow spaces between groups of three.
-pub(super) fn count(number: u64) -> String {
-    let digits = number.to_string();
-    let mut grouped = String::new();
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            grouped.push('\u{202f}');
-        }
-        grouped.push(digit);
-    }
-    grouped
-}
 
 /// A number with about four digits that say something.
 pub(super) fn number(value: f64) -> String {
@@ -77,11 +46,6 @@ pub(super) fn shortened(name: &str, limit: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn markup_in_names_stays_text() {
-        assert_eq!(escape("<b a=\"1\">&\u{0}'"), "&lt;b a=&quot;1&quot;&gt;&amp;\u{fffd}&#39;");
-    }
 
     #[test]
     fn numbers_read_as_people_write_them() {

@@ -4,8 +4,10 @@ use std::fmt::Write as _;
 
 use noctule_core::base::Day;
 
+use noctule_pages::{count, escape};
+
 use super::charts::{self, Row};
-use super::markup::{count, difference, escape, interval, number};
+use super::markup::{difference, interval, number};
 use super::{figure, list, table_end, table_head};
 use crate::probes::{Ablation, RankerProbe, WordProbe};
 use crate::run::{ModelRun, RunRecord};

@@ -2,7 +2,9 @@
 
 use std::fmt::Write as _;
 
-use super::markup::{count, difference, number};
+use noctule_pages::count;
+
+use super::markup::{difference, number};
 use super::{table_end, table_head};
 use crate::run::RunRecord;
 

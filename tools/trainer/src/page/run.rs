@@ -2,8 +2,10 @@
 
 use std::fmt::Write as _;
 
-use super::markup::{count, number, probability};
-use super::{Frame, fairness, figures, list, origin, page, percent_of, quantisation};
+use noctule_pages::{confidence, count};
+
+use super::markup::{number, probability};
+use super::{Frame, fairness, figures, list, origin, page, quantisation};
 use crate::evaluation::Metric;
 use crate::run::{ModelRun, RunRecord};
 use crate::training::network::RetrainRecord;
@@ -19,7 +21,7 @@ pub fn run_page(record: &RunRecord) -> String {
         Some(format!(
             "NDCG@{k} {}, {} interval {} to {}",
             number(estimate.value),
-            percent_of(record.bootstrap.confidence),
+            confidence(record.bootstrap.confidence),
             number(estimate.low),
             number(estimate.high)
         ))
@@ -46,7 +48,7 @@ pub fn run_page(record: &RunRecord) -> String {
         "Intervals hold the truth in {} of all runs: users are drawn anew {} times. Tests are \
          two-sided; p is that of the randomisation test, adjusted for the number of comparisons \
          (Holm).",
-        percent_of(record.bootstrap.confidence),
+        confidence(record.bootstrap.confidence),
         count(record.bootstrap.resamples as u64)
     );
     let title = format!("{} of {} – Noctule", record.kind, record.data.path);

@@ -4,9 +4,11 @@ use std::fmt::Write as _;
 
 use noctule_core::base::Day;
 
+use noctule_pages::{confidence, count};
+
 use super::charts::{self, Series};
-use super::markup::{count, difference, interval, number};
-use super::{Frame, figure, list, page, percent_of, table_end, table_head};
+use super::markup::{difference, interval, number};
+use super::{Frame, figure, list, page, table_end, table_head};
 use crate::study::{Study, StudyPoint};
 
 /// What a point is called.
@@ -57,7 +59,7 @@ pub fn study_page(name: &str, study: &Study) -> String {
     let footer = format!(
         "Intervals hold the truth in {} of all studies; users are drawn anew. What is lost is \
          compared user by user.",
-        percent_of(study.settings.bootstrap.confidence)
+        confidence(study.settings.bootstrap.confidence)
     );
     let title = format!("Retraining on {name} – Noctule");
     let headline = study_headline(study);

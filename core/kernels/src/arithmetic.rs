@@ -44,7 +44,6 @@ pub fn sum(values: &[f32]) -> f32 {
 
 /// The sum of products, in eight lanes.
 #[must_use]
-#[inline(never)]
 pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
     let mut sums = Eight::zeros();
@@ -74,7 +73,6 @@ fn greatest(values: &[f32]) -> f32 {
 }
 
 /// Replaces `values` by their exponentials, divided by the sum of these.
-#[inline(never)]
 pub fn softmax(values: &mut [f32]) {
     let top = greatest(values);
     for value in &mut *values {
@@ -87,7 +85,6 @@ pub fn softmax(values: &mut [f32]) {
 }
 
 /// Normalises each row of `d` values: (x - mean) / root(variance + epsilon) * weight + bias.
-#[inline(never)]
 pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
     let d = weight.len();
     let mut out = Vec::with_capacity(rows.len());
@@ -106,7 +103,6 @@ pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> V
 }
 
 /// Replaces each value that is less than 0 by 0; what is no number stays.
-#[inline(never)]
 pub fn relu(values: &mut [f32]) {
     let (eights, rest) = values.as_chunks_mut::<LANES>();
     eights.iter_mut().for_each(|eight| Eight::load(eight).relu().store(eight));
@@ -116,7 +112,6 @@ pub fn relu(values: &mut [f32]) {
 
 /// Replaces each value x by x times the normal distribution function of x (Hendrycks and Gimpel,
 /// 2016).
-#[inline(never)]
 pub fn gelu(values: &mut [f32]) {
     values.iter_mut().for_each(|value| *value = gelu_of(*value));
 }

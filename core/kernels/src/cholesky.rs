@@ -14,7 +14,6 @@ use crate::{Error, Result};
 /// # Errors
 /// [`Error::IllConditioned`] when A is not positive definite or holds a value that is not finite;
 /// the matrix is then half factored and of no use.
-#[inline(never)]
 pub fn factor(matrix: &mut [f64], n: usize) -> Result<()> {
     let largest = (0..n).map(|i| matrix[i * n + i].abs()).fold(0.0, f64::max);
     let smallest_pivot = largest * f64::EPSILON * n as f64;
@@ -57,7 +56,6 @@ fn subtract_rows_above(row: &mut [f64], above: &[f64], i: usize, n: usize) {
 }
 
 /// Solves A x = b for the factor U of A; `b` becomes x.
-#[inline(never)]
 pub fn solve(factor: &[f64], n: usize, b: &mut [f64]) {
     for i in 0..n {
         let row = &factor[i * n + i..(i + 1) * n];
@@ -77,7 +75,6 @@ pub fn solve(factor: &[f64], n: usize, b: &mut [f64]) {
 
 /// Solves A X = B for the factor U of A. `b` holds so many `columns` of right-hand sides, row by
 /// row, and becomes X: the inner loop runs along a row, which vector units like.
-#[inline(never)]
 pub fn solve_many(factor: &[f64], n: usize, b: &mut [f64], columns: usize) {
     if columns == 0 {
         return;
@@ -101,7 +98,6 @@ pub fn solve_many(factor: &[f64], n: usize, b: &mut [f64], columns: usize) {
 }
 
 /// The upper triangle of `matrix` += weight * row rowᵀ.
-#[inline(never)]
 pub fn add_outer(matrix: &mut [f64], n: usize, weight: f64, row: &[f64]) {
     for i in 0..n {
         let factor = weight * row[i];
@@ -113,7 +109,6 @@ pub fn add_outer(matrix: &mut [f64], n: usize, weight: f64, row: &[f64]) {
 
 /// The upper triangle of `matrix` += sum of w * row rowᵀ over four rows that lie one behind the
 /// other in `rows`: a quarter of the loads and stores of four calls of [`add_outer`].
-#[inline(never)]
 pub fn add_four_outer(matrix: &mut [f64], n: usize, weights: [f64; 4], rows: &[f64]) {
     let (first, second) = rows.split_at(2 * n);
     let ((a, b), (c, d)) = (first.split_at(n), second.split_at(n));

@@ -3,7 +3,6 @@
 /// The exact scores of four rows of the length of `query`: each the products in f64, summed from
 /// the first to the last and rounded to f32 once. Four sums run side by side because each waits
 /// for itself.
-#[inline(never)]
 pub fn exact_scores(query: &[f32], rows: [&[f32]; 4]) -> [f32; 4] {
     let [a, b, c, d] = rows;
     let mut sums = [0.0f64; 4];

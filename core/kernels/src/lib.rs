@@ -9,11 +9,6 @@
 //! - [`product`]: products of matrices in single precision, the same bits on every machine.
 //! - [`arithmetic`]: what stands between two such products.
 //! - [`cholesky`]: small positive-definite systems in double precision.
-//! - [`double`]: the rows that such systems are made of.
-//!
-//! What callers call is `inline(never)` where it is the loop itself. The library for phones is
-//! optimised once more when it is linked: a loop that came to stand in its caller by then would be
-//! compiled for size like the caller, which made a fold-in half as fast.
 //!
 //! # Unsafe code
 //! [`integer`], [`product`] and `lanes` have vector instructions behind safe functions that check
@@ -26,7 +21,6 @@
 
 pub mod arithmetic;
 pub mod cholesky;
-pub mod double;
 mod error;
 pub mod exact;
 pub mod integer;

@@ -7,11 +7,11 @@
 //! scaling of the ridge as Rendle, Krichene, Zhang and Koren, RecSys 2022). The same solver makes
 //! both sides of the model in training.
 
+use super::gram::widen;
 use super::user_vector::UserVector;
 use crate::base::limits::DIMENSIONS_MAX;
 use crate::base::{Error, Result};
 use noctule_kernels::cholesky;
-use noctule_kernels::double::{add_scaled, append_scaled, widen};
 
 fn model_error(reason: String) -> Error {
     Error::Model { reason }
@@ -132,7 +132,7 @@ impl FoldIn {
         let mut pulls = Vec::with_capacity(observations.len() * d);
         for (row, weight, target) in observations {
             let pull = f64::from(*weight) * f64::from(*target);
-            append_scaled(&mut pulls, pull, row);
+            pulls.extend(row.iter().map(|value| pull * f64::from(*value)));
         }
         Ok(UserVector { vector, factor: workspace.matrix, pulls })
     }
@@ -195,7 +195,9 @@ fn accumulate<'a>(
         }
         let wide = &mut quad[waiting * d..(waiting + 1) * d];
         widen(wide, row);
-        add_scaled(right, weight * target, wide);
+        for (right, value) in right.iter_mut().zip(&*wide) {
+            *right += weight * target * value;
+        }
         weights[waiting] = weight;
         (count, waiting) = (count + 1, waiting + 1);
         if waiting == 4 {

@@ -1,7 +1,6 @@
 //! The Gram matrix of one side: all that a fold-in needs of items nobody chose.
 
 use noctule_kernels::cholesky;
-use noctule_kernels::double::widen;
 
 /// G = sum of y yᵀ over `rows` (row-major, `dimensions` values each): row-major, symmetric.
 #[must_use]
@@ -24,6 +23,13 @@ pub fn gram(rows: &[f32], dimensions: usize) -> Vec<f64> {
         }
     }
     sum
+}
+
+/// Copies `from` to `to` in double precision.
+pub(super) fn widen(to: &mut [f64], from: &[f32]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = f64::from(*from);
+    }
 }
 
 #[cfg(test)]

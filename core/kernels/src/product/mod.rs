@@ -74,7 +74,6 @@ fn misfit(rows: usize, columns: usize) -> Error {
 ///
 /// # Errors
 /// [`Error::Misfit`] when the sizes do not fit each other or `to` ends before the product.
-#[inline(never)]
 pub fn add(to: &mut [f32], stride: usize, a: Matrix<'_>, b: Matrix<'_>) -> Result<()> {
     add_by(Unit::fastest(), to, stride, a, b)
 }
@@ -84,7 +83,6 @@ pub fn add(to: &mut [f32], stride: usize, a: Matrix<'_>, b: Matrix<'_>) -> Resul
 ///
 /// # Errors
 /// [`Error::Misfit`] when rows are not whole.
-#[inline(never)]
 pub fn dot_products(a: &[f32], b: &[f32], d: usize) -> Result<Vec<f32>> {
     let (m, n) = (a.len() / d.max(1), b.len() / d.max(1));
     if m * d != a.len() || n * d != b.len() {

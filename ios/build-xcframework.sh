@@ -4,8 +4,10 @@
 #
 #   ./build-xcframework.sh          # then open the package, or Sample, in Xcode
 #   ./build-xcframework.sh --zip    # besides, a zip and its checksum, for a package by address
+#   ./build-xcframework.sh --small  # with the standard library from its sources, for size
 #
-# Nothing is taken from the network but crates, at the versions of Cargo.lock.
+# Nothing is taken from the network but crates, at the versions of Cargo.lock, and for --small the
+# sources of the standard library, from rustup.
 
 set -eu
 
@@ -27,6 +29,25 @@ need() {
     command -v "$1" >/dev/null || { echo "$1 is needed: $2" >&2; exit 1; }
 }
 
+zip=no small=no
+for option in "$@"; do
+    case $option in
+    --zip) zip=yes ;;
+    --small) small=yes ;;
+    *) echo "$option: only --zip and --small are known" >&2; exit 2 ;;
+    esac
+done
+
+# Cargo, as the library for phones is built with it.
+phone_cargo() {
+    if [ "$small" = yes ]; then
+        # A stable compiler builds the standard library for those who ask for it so.
+        RUSTC_BOOTSTRAP=1 cargo --config .cargo/phone.toml "$@"
+    else
+        cargo "$@"
+    fi
+}
+
 need xcodebuild "Xcode 16 or later, and xcode-select"
 need rustup "https://rustup.rs"
 xcode=$(xcodebuild -version | awk 'NR == 1 { print int($2) }')
@@ -35,8 +56,9 @@ xcode=$(xcodebuild -version | awk 'NR == 1 { print int($2) }')
 target_dir=${CARGO_TARGET_DIR:-$root/target}
 cd "$root"
 rustup target add "$device" "$simulator_arm" "$simulator_intel"
+[ "$small" = no ] || rustup component add rust-src
 for target in "$device" "$simulator_arm" "$simulator_intel"; do
-    cargo build --locked --profile mobile --package noctule-ffi --lib --target "$target"
+    phone_cargo build --locked --profile mobile --package noctule-ffi --lib --target "$target"
 done
 
 # The bindings come from a library with its metadata, which stripping takes away: the host's own.
@@ -91,7 +113,7 @@ if [ -n "$new" ]; then
     echo "look whether PrivacyInfo.xcprivacy names a reason for: $new" >&2
 fi
 
-if [ "${1:-}" = --zip ]; then
+if [ "$zip" = yes ]; then
     (cd "$generated" && rm -f NoctuleFFI.xcframework.zip \
         && zip --quiet --recurse-paths --symlinks NoctuleFFI.xcframework.zip NoctuleFFI.xcframework)
     echo "checksum: $(swift package compute-checksum "$generated/NoctuleFFI.xcframework.zip")"

@@ -66,6 +66,9 @@ abstract class CargoNdk @Inject constructor(private val exec: ExecOperations) : 
 
     @get:Input abstract val ndk: Property<String>
 
+    /** With the standard library built from its sources, for size: takes the component rust-src. */
+    @get:Input abstract val small: Property<Boolean>
+
     @get:OutputDirectory abstract val libraries: DirectoryProperty
 
     @TaskAction
@@ -81,6 +84,8 @@ abstract class CargoNdk @Inject constructor(private val exec: ExecOperations) : 
                 )
             }
             environment("ANDROID_NDK_HOME", ndk.get())
+            // A stable compiler builds the standard library for those who ask for it so.
+            if (small.get()) environment("RUSTC_BOOTSTRAP", "1")
             commandLine(
                 buildList {
                     addAll(listOf("cargo", "ndk"))
@@ -88,7 +93,9 @@ abstract class CargoNdk @Inject constructor(private val exec: ExecOperations) : 
                     addAll(listOf("--platform", platform.get().toString()))
                     addAll(listOf("--output-dir", libraries.get().asFile.path))
                     // Cargo optimises a library as a whole only where no other form is asked for.
-                    addAll(listOf("rustc", "--locked", "--profile", "mobile"))
+                    add("rustc")
+                    if (small.get()) addAll(listOf("--config", ".cargo/phone.toml"))
+                    addAll(listOf("--locked", "--profile", "mobile"))
                     addAll(listOf("--package", "noctule-ffi", "--lib", "--crate-type", "cdylib"))
                 },
             )
@@ -149,10 +156,13 @@ val cargoNdk = tasks.register<CargoNdk>("cargoNdk") {
     workspace.set(rootProject.layout.projectDirectory.dir(".."))
     sources.from(
         fileTree(workspace.dir("core/src")),
+        fileTree(workspace.dir("core/kernels/src")),
         fileTree(workspace.dir("ffi/src")),
         workspace.file("Cargo.lock"),
         workspace.file(".cargo/config.toml"),
+        workspace.file(".cargo/phone.toml"),
         workspace.file("core/Cargo.toml"),
+        workspace.file("core/kernels/Cargo.toml"),
         workspace.file("ffi/Cargo.toml"),
         workspace.file("ffi/build.rs"),
         workspace.file("Cargo.toml"),
@@ -160,6 +170,7 @@ val cargoNdk = tasks.register<CargoNdk>("cargoNdk") {
     abis.set(targets.keys)
     platform.set(libs.versions.min.sdk.get().toInt())
     ndk.set(androidComponents.sdkComponents.ndkDirectory.map { it.asFile.path })
+    small.set(providers.gradleProperty("noctule.small").map { it.toBoolean() }.orElse(false))
     libraries.set(layout.buildDirectory.dir("cargo-ndk"))
 }
 

@@ -10,9 +10,11 @@ use noctule_releases::{PackInput, SecretKey, pack};
 use noctule_tests::Town;
 use noctule_tests::town::{DAY_MS, KEY_SEED};
 
-/// Where `cargo dev python` leaves the module and the library beside it.
+/// Where `cargo dev python` leaves the module and the library beside it; `cargo dev phone` names
+/// another folder, with the library that ships.
 fn bindings() -> PathBuf {
-    Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python")
+    let standard = || Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("python");
+    std::env::var_os("NOCTULE_PYTHON").map_or_else(standard, PathBuf::from)
 }
 
 fn python_answers() -> bool {

@@ -64,14 +64,22 @@ impl Built {
         (package, name): (&str, &str),
     ) -> Result<std::result::Result<Self, Outcome>> {
         let metadata = workspace.metadata(true)?;
-        let Some(generator) = generator(&metadata) else {
-            return Ok(Err(skipped("no package in ffi has a binary that generates bindings")));
-        };
         let mut build = workspace.cargo(&["build", "--locked", "-p", package, "--lib"]);
         if !succeeds(build.args(profile.flag()))? {
             return Ok(Err(Outcome::from_success(false)));
         }
-        let library = library_path(&metadata.target_directory, profile, name);
+        Self::of(workspace, library_path(&metadata.target_directory, profile, name))
+    }
+
+    /// A `library` that is there already, with its symbols.
+    pub(crate) fn of(
+        workspace: &Workspace,
+        library: PathBuf,
+    ) -> Result<std::result::Result<Self, Outcome>> {
+        let metadata = workspace.metadata(true)?;
+        let Some(generator) = generator(&metadata) else {
+            return Ok(Err(skipped("no package in ffi has a binary that generates bindings")));
+        };
         Ok(Ok(Self { target: metadata.target_directory, library, generator }))
     }
 

@@ -18,6 +18,7 @@
 //! | `sanitise` | do loom, shuttle, Miri and the sanitisers see what tests do not? |
 //! | `schemathesis` | does the collector keep to the description of its interface? |
 //! | `size` | is the library for phones as small as agreed? |
+//! | `phone` | does it do from Python what it should, stripped and built as it ships? |
 //! | `servers` | does the registry agree with a real MLflow and a real S3-compatible server? |
 //!
 //! A task exits with 0 when all is well, 1 when it found something, 2 when it could not run.
@@ -31,6 +32,7 @@ mod cargo;
 mod error;
 mod failures;
 mod kotlin;
+mod phone;
 mod planted;
 mod policy;
 mod python;
@@ -51,6 +53,7 @@ use std::process::ExitCode;
 use bindings::Profile;
 use cargo::Workspace;
 use error::{Error, Result};
+use phone::Form;
 
 const HELP: &str = "\
 Usage: cargo dev TASK
@@ -74,7 +77,9 @@ Usage: cargo dev TASK
   sanitise [PART...]  schedules, miri, thread, address: races and unsafe code, with a nightly (long)
   schemathesis        requests made up from the collector's OpenAPI description, from PyPI
   size                the stripped library for phones against its budget, crate by crate
-  size --write        makes what it is now the budget
+  size plain          the same with the standard library as Rust ships it
+  size [plain] --write  makes what it is now the budget
+  phone               the tests from Python against that very library, stripped
   servers             the registry against MLflow and an S3-compatible server, from PyPI
 
 Exit codes: 0 all is well, 1 something was found, 2 the task could not run.";
@@ -107,8 +112,11 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["bars", names @ ..] => bars::run(&workspace, names),
         ["sanitise", parts @ ..] => sanitise::run(&workspace, parts),
         ["schemathesis"] => schemathesis::run(&workspace),
-        ["size"] => Ok(size::run(&workspace)?.is_fine()),
-        ["size", "--write"] => size::write(&workspace),
+        ["size"] => Ok(size::run(&workspace, None)?.is_fine()),
+        ["size", "plain"] => Ok(size::run(&workspace, Some(Form::Plain))?.is_fine()),
+        ["size", "--write"] => size::write(&workspace, None),
+        ["size", "plain", "--write"] => size::write(&workspace, Some(Form::Plain)),
+        ["phone"] => Ok(phone::test(&workspace)?.is_fine()),
         ["servers"] => servers::run(&workspace),
         ["kotlin"] => Ok(kotlin::run(&workspace, kotlin::Ask::Test)?.is_fine()),
         ["kotlin", "measure"] => Ok(kotlin::run(&workspace, kotlin::Ask::Measure)?.is_fine()),

@@ -1,75 +1,73 @@
 //! `cargo dev size`: how large the library is that ships to phones, and which crate owns how much.
 //!
-//! Builds the profile `mobile` for this machine, strips a copy as an app's build does, and holds
-//! both against the budget in `tools/dev/size.json`. Linking decides what stays, so the unstripped
-//! library is asked: the sizes of its symbols, added up by the crate in their names.
+//! Builds it as it ships ([`crate::phone`]), strips a copy as an app's build does, and holds both
+//! against the budget of that form in `tools/dev/size.json`; what was promised is the small form's.
+//! Linking decides what stays, so the unstripped library is asked: the sizes of its symbols, added
+//! up by the crate in their names.
 
 mod budget;
 mod symbols;
 
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 
-use crate::cargo::{Workspace, output_of, succeeds};
+use crate::cargo::Workspace;
 use crate::error::{Error, Result};
+use crate::phone::{Form, NO_SOURCES, Shipped};
 use crate::steps::Outcome;
-use budget::{Budget, Size};
+use budget::{Agreement, Size};
 
-/// The budget, relative to the root.
+/// The budgets, relative to the root.
 const FILE: &str = "tools/dev/size.json";
 
-/// Measures, prints and compares.
-pub(crate) fn run(workspace: &Workspace) -> Result<Outcome> {
-    let Some(size) = measure(workspace)? else {
+/// Measures the form that is asked for, or the best, prints and compares.
+pub(crate) fn run(workspace: &Workspace, asked: Option<Form>) -> Result<Outcome> {
+    let form = asked.map_or_else(Form::best, Ok)?;
+    let Some(size) = measure(workspace, form)? else {
         return Ok(Outcome::Skipped("strip of binutils is missing, or this is no ELF".to_owned()));
     };
-    let path = workspace.root().join(FILE);
-    let text = fs::read_to_string(&path).map_err(|source| Error::Read { path, source })?;
-    let budget = Budget::parse(&text)?;
-    println!("{}", budget.table(&size));
-    let findings = budget.findings(&size);
+    let agreement = agreement(&workspace.root().join(FILE))?;
+    println!("{}", agreement.table(form, &size));
+    let findings = agreement.findings(form, &size);
     findings.iter().for_each(|finding| println!("size: {finding}"));
-    if findings.is_empty() {
-        return Ok(Outcome::Passed);
+    if !findings.is_empty() {
+        let lines = findings.iter().map(|finding| format!("size: {finding}\n"));
+        return Ok(Outcome::Failed(lines.collect()));
     }
-    Ok(Outcome::Failed(findings.iter().map(|finding| format!("size: {finding}\n")).collect()))
+    if form == Form::Plain && asked.is_none() {
+        println!("size: {NO_SOURCES}");
+        return Ok(Outcome::Skipped(NO_SOURCES.to_owned()));
+    }
+    Ok(Outcome::Passed)
 }
 
 /// Makes what is there now the budget; reasons for what grew belong into the commit.
-pub(crate) fn write(workspace: &Workspace) -> Result<bool> {
-    let Some(size) = measure(workspace)? else { return Ok(false) };
+pub(crate) fn write(workspace: &Workspace, asked: Option<Form>) -> Result<bool> {
+    let form = asked.map_or_else(Form::best, Ok)?;
+    let Some(size) = measure(workspace, form)? else { return Ok(false) };
     let path = workspace.root().join(FILE);
-    let text = Budget::of(&size).to_text()?;
-    fs::write(&path, text).map_err(|source| Error::Write { path, source })?;
-    println!("{}", Budget::of(&size).table(&size));
+    let mut agreement = agreement(&path)?;
+    agreement.agree(form, &size);
+    fs::write(&path, agreement.to_text()?).map_err(|source| Error::Write { path, source })?;
+    println!("{}", agreement.table(form, &size));
     Ok(true)
 }
 
+fn agreement(path: &Path) -> Result<Agreement> {
+    let text = fs::read_to_string(path);
+    let text = text.map_err(|source| Error::Read { path: path.to_path_buf(), source })?;
+    Agreement::parse(&text)
+}
+
 /// Builds and measures; none where it cannot be done.
-fn measure(workspace: &Workspace) -> Result<Option<Size>> {
-    if !cfg!(target_os = "linux") || output_of(Command::new("strip").arg("--version")).is_err() {
+fn measure(workspace: &Workspace, form: Form) -> Result<Option<Size>> {
+    let Some(Shipped { library, stripped }) = Shipped::build(workspace, form)? else {
         return Ok(None);
-    }
-    // Cargo optimises a library as a whole only where no other form of it is asked for.
-    let mut build = workspace.cargo(&["rustc", "--profile", "mobile", "--locked"]);
-    build.args(["--package", "noctule-ffi", "--lib", "--crate-type", "cdylib"]);
-    if !succeeds(&mut build)? {
-        let message = "the library did not build".to_owned();
-        return Err(Error::Command { command: "cargo build --profile mobile".to_owned(), message });
-    }
-    let target = workspace.metadata(true)?.target_directory;
-    let library = target.join("mobile/libnoctule_ffi.so");
-    let stripped = stripped(&library, &target.join("mobile/libnoctule_ffi.stripped.so"))?;
+    };
+    let metadata = fs::metadata(&stripped);
+    let length = metadata.map_err(|source| Error::Read { path: stripped, source })?.len();
     let bytes = fs::read(&library).map_err(|source| Error::Read { path: library, source })?;
     let crates = symbols::by_crate(&bytes)
         .map_err(|message| Error::Command { command: "reading the symbols".to_owned(), message })?;
-    Ok(Some(Size { stripped, crates }))
-}
-
-/// Bytes of a stripped copy.
-fn stripped(library: &Path, copy: &PathBuf) -> Result<u64> {
-    output_of(Command::new("strip").arg("--strip-all").arg("-o").arg(copy).arg(library))?;
-    let metadata = fs::metadata(copy);
-    Ok(metadata.map_err(|source| Error::Read { path: copy.clone(), source })?.len())
+    Ok(Some(Size { stripped: length, crates }))
 }

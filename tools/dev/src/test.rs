@@ -5,7 +5,7 @@ use std::process::Command;
 use crate::cargo::{Workspace, shown, succeeds};
 use crate::kotlin::{self, Ask};
 use crate::steps::{Outcome, Step, all_fine, run_all, table};
-use crate::{failures, policy, python, size, tidy};
+use crate::{failures, phone, policy, python, size, tidy};
 
 /// Runs all steps, quick ones first, prints their table and says whether all of them passed.
 pub(crate) fn run(workspace: &Workspace) -> bool {
@@ -50,7 +50,12 @@ fn steps(workspace: &Workspace) -> Vec<Step<'_>> {
         Step {
             name: "size",
             what: "the library for phones against its budget".to_owned(),
-            action: Box::new(|| size::run(workspace)),
+            action: Box::new(|| size::run(workspace, None)),
+        },
+        Step {
+            name: "phone",
+            what: "the same library, stripped, from Python".to_owned(),
+            action: Box::new(|| phone::test(workspace)),
         },
         command("doc tests", workspace.cargo(&["test", "--workspace", "--doc", "--locked"])),
         command("rustdoc", doc),

@@ -4,6 +4,7 @@
 //! Pure: the same matrix, vectors, popularity and times give the same candidates.
 
 mod needed;
+mod occasion;
 mod similar;
 mod sources;
 #[cfg(test)]
@@ -13,6 +14,7 @@ use std::cmp::Ordering;
 use std::collections::HashMap;
 
 pub use needed::needed;
+pub use occasion::{Occasion, UserAmongItems};
 pub use similar::similar;
 pub use sources::{Generator, Sources};
 

@@ -1,20 +1,18 @@
 //! One slate, from candidates to reasons. Pure: no store, no clock.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::attribution::SequenceParts;
 use super::{GoOn, LoadedRelease, NearestItems, Recorder, Treatment};
-use crate::base::{Error, HistoryItem, ItemId, Profile, Result, WeekMinute};
-use crate::candidates::{Found, Sources};
+use crate::base::{Error, ItemId, Profile, Result};
+use crate::candidates::{Found, Occasion, Sources};
 use crate::catalogue::{Catalogue, Eligibility};
 use crate::ranking::{BASELINE_NEARBY_WEIGHT, Feature, FeatureRows, spans};
 use crate::reasons::{Reason, ReasonKind, explain};
-use crate::release::{Consumed, Context, Plan, Policy, Surface};
+use crate::release::{Context, Plan, Policy, Surface};
 use crate::reranking::{Placed, Ranked, Reranked, rule_name};
 use crate::slates::{Slate, SlateKey, Slot, Unmet};
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
 const HOUR_MS: i64 = 60 * 60 * 1_000;
 /// Items of a loop over the catalogue between two questions whether to go on.
 const ITEMS_BETWEEN_CHECKS: u32 = 4_096;
@@ -114,21 +112,12 @@ impl SlateMaker<'_> {
     }
 
     pub(super) fn eligibility(&self, context: &Context) -> Eligibility {
-        let index = |id: &str| self.catalogue().index_of(id);
-        let mut excluded: HashSet<u32> =
-            self.profile.hidden.iter().filter_map(|id| index(id.as_str())).collect();
-        let is_consumed = |item: &&HistoryItem| match (self.plan.consumed, item.last_chosen_ms) {
-            (Consumed::Keep, _) | (_, None) => false,
-            (Consumed::Exclude, Some(_)) => true,
-            (Consumed::CooldownDays(days), Some(chosen)) => {
-                self.now_ms.saturating_sub(chosen) < i64::from(days) * DAY_MS
-            }
-        };
-        let consumed = self.profile.history.iter().filter(is_consumed);
-        excluded.extend(consumed.filter_map(|item| index(item.item.as_str())));
-        let open_at: Option<WeekMinute> = self.plan.only_open.then(|| context.when.middle());
-        let within = self.profile.place.zip(self.plan.radius_km);
-        Eligibility { excluded, open_at, within }
+        self.occasion().eligibility(Some(context))
+    }
+
+    pub(super) fn occasion(&self) -> Occasion<'_> {
+        let Self { plan, profile, now_ms, .. } = *self;
+        Occasion { plan, catalogue: self.catalogue(), profile, now_ms }
     }
 
     /// Popular in this context, near the user, open: the rule-based baseline.

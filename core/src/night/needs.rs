@@ -22,7 +22,9 @@ impl SlateMaker<'_> {
     pub fn bytes_needed(&self) -> u64 {
         let items = self.catalogue().len() as u64;
         let budgets = self.plan.candidates;
-        let candidates = budgets.nearest.saturating_add(budgets.popular).min(CANDIDATES_MAX) as u64;
+        let asked = [budgets.nearest, budgets.similar, budgets.popular, budgets.new];
+        let candidates =
+            asked.into_iter().fold(0, usize::saturating_add).min(CANDIDATES_MAX) as u64;
         let at_once = self.plan.contexts.len().min(CONTEXTS_AT_ONCE) as u64;
         let found = at_once * (budgets.nearest.min(CANDIDATES_MAX) as u64).min(items);
         let features = self.loaded.model.as_ref().map_or(1, |(_, features)| features.len()) as u64;

@@ -3,10 +3,10 @@
 use std::collections::HashSet;
 
 use super::SlateMaker;
-use crate::base::{Result, Seed, SeededRandom, order};
-use crate::candidates::{ADDED_ATTRIBUTE, Found, Nearest, Wanted, generate, needed};
+use crate::base::{Result, Seed, SeededRandom};
+use crate::candidates::{Found, UserAmongItems, needed};
 use crate::reasons::{Reason, ReasonKind};
-use crate::release::{Candidates, Context, Exploration, Surface};
+use crate::release::{Context, Exploration, Surface};
 use crate::reranking::{
     Directions, Likeness, Ranked, Reranked, RuleSet, Settings, WordSets, constraints_of, rerank,
     rerank_watched, rule_name,
@@ -28,34 +28,8 @@ impl SlateMaker<'_> {
         popularity: &[f32],
         eligible: &[bool],
     ) -> Result<Found> {
-        let catalogue = self.catalogue();
-        let budgets = self.plan.candidates;
-        let recent = if budgets.similar > 0 { self.recent(budgets) } else { Vec::new() };
-        let place = (&surface.id, surface.length);
-        let needed = needed(self.plan, place, &context.id, catalogue, popularity, eligible);
-        generate(&Wanted {
-            budgets,
-            nearest: Some(Nearest { matrix, user, recent: &recent, best }),
-            popularity,
-            eligible,
-            needed: &needed,
-            added: &|| catalogue.numbers(ADDED_ATTRIBUTE).collect(),
-            now_ms: self.now_ms,
-        })
-    }
-
-    /// The items that the user chose last, the last first; those chosen at one time in the order of
-    /// their ids.
-    fn recent(&self, budgets: Candidates) -> Vec<u32> {
-        let hidden = &self.profile.hidden;
-        let chosen = self.profile.history.iter().filter(|entry| {
-            entry.last_chosen_ms.is_some() && entry.weight() > 0.0 && !hidden.contains(&entry.item)
-        });
-        let mut chosen: Vec<_> = chosen.collect();
-        order::sort_by_key(&mut chosen, |entry| std::cmp::Reverse(entry.last_chosen_ms));
-        let indices =
-            chosen.iter().filter_map(|entry| self.catalogue().index_of(entry.item.as_str()));
-        indices.take(budgets.similar_to).collect()
+        let among = UserAmongItems { matrix, user, best };
+        self.occasion().candidates(&[surface], Some(context), among, popularity, eligible)
     }
 
     /// Of `scored` items in any order, those that the baseline hands to re-ranking: as many of the

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 mod activation;
+mod candidates;
 mod clocks;
 mod consent;
 mod consent_kill;

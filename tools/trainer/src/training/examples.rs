@@ -1,13 +1,14 @@
 //! Examples for the ranker: what a user chose next, among the candidates the device would rank.
 
-use noctule_core::base::{Seed, SeededRandom, WeekMinute};
-use noctule_core::release::{Consumed, Plan};
+use noctule_core::base::{Seed, SeededRandom};
+use noctule_core::release::Plan;
 
+use super::candidates::{CandidateFinder, UserCandidates};
 use super::features::{self, FEATURES};
 use super::{Popularity, TrainSettings, parallel};
 use crate::Result;
 use crate::datasets::{Interaction, Interactions};
-use crate::evaluation::scorers::{Case, FoldInScorer, Scorer};
+use crate::evaluation::scorers::{Case, FoldInScorer};
 use crate::split::Split;
 
 /// Labelled feature rows.
@@ -39,6 +40,7 @@ impl Examples {
 }
 
 /// What examples are made from: all of it fitted on the training part alone.
+#[derive(Debug, Clone, Copy)]
 pub struct Fitted<'a> {
     /// The data.
     pub data: &'a Interactions,
@@ -53,19 +55,22 @@ pub struct Fitted<'a> {
 /// Sets each validation event against sampled candidates of the same user and context.
 ///
 /// The user's vector comes from the training events alone, and so do the factors and the
-/// popularity: nothing that is predicted was seen. Candidates are the plan's: nearest to the user's
-/// vector and most popular in the context, open in the middle of the context, and not yet chosen
-/// where the plan leaves chosen items out. A validation event whose item is no candidate teaches
-/// the ranker nothing, as it would not have been asked. Each choice weighs as much as all that it
-/// is set against.
+/// popularity: nothing that is predicted was seen. Candidates are those that a device would rank at
+/// the time of the event ([`CandidateFinder`]). A validation event whose item is no candidate
+/// teaches the ranker nothing, as it would not have been asked. Each choice weighs as much as all
+/// that it is set against.
 ///
 /// # Errors
-/// [`crate::Error::Core`] when a user cannot be folded in.
+/// [`crate::Error::Core`] when the items are no catalogue or a user cannot be folded in.
 pub fn make(fitted: &Fitted<'_>, split: &Split, settings: &TrainSettings) -> Result<Examples> {
     let users = held_out(fitted.data, split, settings);
-    let parts =
-        parallel::map(users.iter(), settings.threads, |user| of_user(fitted, user, settings))?;
     let mut all = Examples::default();
+    if users.is_empty() {
+        return Ok(all);
+    }
+    let finder = CandidateFinder::new(fitted)?;
+    let of = |user: &HeldOut| of_user(fitted, &finder, user, settings);
+    let parts = parallel::map(users.iter(), settings.threads, of)?;
     for part in parts {
         all.rows.extend(part.rows);
         all.labels.extend(part.labels);
@@ -102,69 +107,41 @@ fn held_out(data: &Interactions, split: &Split, settings: &TrainSettings) -> Vec
     users
 }
 
-fn of_user(fitted: &Fitted<'_>, held_out: &HeldOut, settings: &TrainSettings) -> Result<Examples> {
-    let data = fitted.data;
-    let seed = Seed(settings.seed).derive(&["examples", "negatives", &held_out.user.to_string()]);
+fn of_user(
+    fitted: &Fitted<'_>,
+    finder: &CandidateFinder<'_>,
+    held_out: &HeldOut,
+    settings: &TrainSettings,
+) -> Result<Examples> {
+    let HeldOut { user, history, chosen } = held_out;
+    let seed = Seed(settings.seed).derive(&["examples", "negatives", &user.to_string()]);
     let mut random = SeededRandom::new(seed);
-    let mut scores = vec![0.0; data.items.len()];
+    let (profile, matrix) = (finder.profile(*user, history), finder.matrix()?);
     let mut examples = Examples::default();
-    for event in &held_out.chosen {
-        let context = event.context;
-        let case = Case { user: held_out.user, history: &held_out.history, context };
-        fitted.fold_in.score(&case, &mut scores)?;
-        let mut candidates = candidates(fitted, &case, &scores);
-        let Some(place) = candidates.iter().position(|item| *item == event.item) else { continue };
+    for event in chosen {
+        let case = Case { user: *user, history, context: event.context };
+        let UserCandidates { found, vector } = finder.find(&case, &profile, event.at_ms)?;
+        let mut candidates = found.indices;
+        candidates.sort_unstable();
+        let Ok(place) = candidates.binary_search(&event.item) else { continue };
         candidates.swap_remove(place);
         // What the user chose around the same time is no example of what was not wanted.
-        candidates.retain(|item| !held_out.chosen.iter().any(|other| other.item == *item));
+        candidates.retain(|item| !chosen.iter().any(|other| other.item == *item));
         random.shuffle(&mut candidates);
         candidates.truncate(settings.negatives);
         if candidates.is_empty() {
             continue;
         }
-        let rows = features::Rows::new(data, fitted.popularity, &case);
         let weight = 1.0 / candidates.len() as f32;
-        let mut push = |item: u32, label, weight| {
-            let row = rows.row(item, scores[item as usize]);
-            examples.push(&row, label, weight, (held_out.user, item));
-        };
-        push(event.item, 1.0, 1.0);
-        candidates.into_iter().for_each(|item| push(item, 0.0, weight));
+        let asked: Vec<u32> = std::iter::once(event.item).chain(candidates).collect();
+        let rows = features::Rows::new(fitted.data, fitted.popularity, &case);
+        let scores = matrix.exact_scores(&vector, &asked);
+        for (item, score) in asked.into_iter().zip(scores) {
+            let is_choice = item == event.item;
+            let (label, weight) = if is_choice { (1.0, 1.0) } else { (0.0, weight) };
+            examples.push(&rows.row(item, score), label, weight, (*user, item));
+        }
     }
     debug_assert_eq!(examples.rows.len(), examples.labels.len() * FEATURES);
     Ok(examples)
-}
-
-/// The items that the device would rank for `case`, in the order of the catalogue.
-fn candidates(fitted: &Fitted<'_>, case: &Case<'_>, scores: &[f32]) -> Vec<u32> {
-    let plan = fitted.plan;
-    let when = case.context.and_then(|context| plan.contexts.get(usize::from(context)));
-    let moment: Option<WeekMinute> =
-        when.filter(|_| plan.only_open).map(|context| context.when.middle());
-    let mut allowed: Vec<bool> = fitted
-        .data
-        .items
-        .iter()
-        .map(|item| moment.is_none_or(|moment| item.is_open(moment)))
-        .collect();
-    if plan.consumed != Consumed::Keep {
-        case.history.iter().for_each(|event| allowed[event.item as usize] = false);
-    }
-    let items: Vec<u32> = (0..allowed.len() as u32).filter(|i| allowed[*i as usize]).collect();
-    let mut union = best(items.clone(), plan.candidates.nearest, scores);
-    let popular = fitted.popularity.in_context(case.context);
-    union.extend(best(items, plan.candidates.popular, popular));
-    union.sort_unstable();
-    union.dedup();
-    union
-}
-
-/// The best `k` of `items`, in no particular order; equal scores in catalogue order.
-fn best(mut items: Vec<u32>, k: usize, scores: &[f32]) -> Vec<u32> {
-    if k < items.len() {
-        let score = |item: &u32| scores[*item as usize];
-        items.select_nth_unstable_by(k, |a, b| score(b).total_cmp(&score(a)).then(a.cmp(b)));
-        items.truncate(k);
-    }
-    items
 }

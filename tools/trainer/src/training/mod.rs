@@ -2,6 +2,7 @@
 //! SASRec and the two-tower.
 
 mod adversary;
+pub mod candidates;
 pub mod classical;
 pub mod examples;
 pub mod fairness;

@@ -1,8 +1,4 @@
-//! Rankers that learn from position-biased clicks, against the truth of a town.
-//!
-//! `cargo test --workspace --test weak_labels -- --nocapture` prints the figures.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+//! A town, the clicks of its people, and rankers that learn from them.
 
 use noctule_core::model::Ranker;
 use noctule_core::release::{Exploration, RankerKind};
@@ -17,46 +13,44 @@ use noctule_trainer::evaluation::{Case, Discount, FoldInScorer, Scorer, ndcg_gra
 use noctule_trainer::training::examples::Fitted;
 use noctule_trainer::training::fairness::Treatment;
 use noctule_trainer::training::features::{FEATURES, Rows};
-use noctule_trainer::training::ranker::{LabelledRows, NetworkSettings, RankerRun, train_network};
+use noctule_trainer::training::ranker::{LabelledRows, RankerRun, train_network};
 use noctule_trainer::training::weak::{make, train_weak};
 use noctule_trainer::training::{
     Factors, IalsSettings, Popularity, RankerSettings, Session, Sparse, TrainStep, WeakSettings,
     count_popularity, train_ials,
 };
 
-const SEEDS: [u64; 5] = [101, 102, 103, 104, 105];
-
 /// People look at the slot at `position`, from 0, with probability 1 / (position + 1).
-fn examination(position: u32) -> f64 {
+pub(crate) fn examination(position: u32) -> f64 {
     1.0 / f64::from(position + 1)
 }
 
 /// How slates are ranked: weights of the popularity of a place and of its nearness.
 #[derive(Debug, Clone, Copy)]
-struct Policy {
+pub(crate) struct Policy {
     popularity: f32,
     nearby: f32,
 }
 
 /// Near places that few know come first, to make them known: what stands high is not what is good.
-const DISCOVERY: Policy = Policy { popularity: -1.0, nearby: 3.0 };
+pub(crate) const DISCOVERY: Policy = Policy { popularity: -1.0, nearby: 3.0 };
 
 /// The most popular come first: what stands high is better than most.
-const POPULAR: Policy = Policy { popularity: 1.0, nearby: 0.0 };
+pub(crate) const POPULAR: Policy = Policy { popularity: 1.0, nearby: 0.0 };
 
 /// How a ranker is measured.
 #[derive(Debug, Clone)]
-struct Asked {
-    policy: Policy,
+pub(crate) struct Asked {
+    pub(crate) policy: Policy,
     /// Of the softmax by which slates are drawn.
-    temperature: f64,
-    days: u32,
-    ranker: RankerSettings,
+    pub(crate) temperature: f64,
+    pub(crate) days: u32,
+    pub(crate) ranker: RankerSettings,
 }
 
 impl Asked {
     /// The linear ranker, which says the same of what was hardly shown as of the rest.
-    fn linear(policy: Policy) -> Self {
+    pub(crate) fn linear(policy: Policy) -> Self {
         // Features are few and standardised, so that fewer steps than usual do.
         let ranker = RankerSettings { steps: 60, ..RankerSettings::default() };
         Self { policy, temperature: 0.1, days: 14, ranker }
@@ -138,7 +132,7 @@ impl Setting {
         showings: &Showings,
         labels: &WeakLabels,
         settings: &RankerSettings,
-    ) -> f64 {
+    ) -> Ndcg {
         let examples = make(fitted, showings, labels, 2).unwrap();
         if settings.kind == RankerKind::Linear {
             let rounds = WeakSettings::default().rounds;
@@ -163,10 +157,11 @@ impl Setting {
 
     /// NDCG@10 of the open places of each phone in each context, with the probability of
     /// acceptance as the gain.
-    fn ndcg(&self, fitted: &Fitted<'_>, showings: &Showings, ranker: &Ranker) -> f64 {
-        let (mut sum, mut lists) = (0.0, 0.0);
+    fn ndcg(&self, fitted: &Fitted<'_>, showings: &Showings, ranker: &Ranker) -> Ndcg {
+        let mut by_phone = Vec::with_capacity(self.town.phones());
         let mut fold_in = vec![0.0; self.data.items.len()];
         for phone in 0..self.town.phones() {
+            let (mut sum, mut lists) = (0.0, 0.0);
             let mut history: Vec<Interaction> =
                 self.town.history(phone).iter().map(|past| interaction(past, 0)).collect();
             history.extend(self.visits(showings, phone));
@@ -185,8 +180,9 @@ impl Setting {
                 sum += self.ndcg_of(phone, context, &open, &scores);
                 lists += 1.0;
             }
+            by_phone.push(sum / lists);
         }
-        sum / lists
+        Ndcg { by_phone }
     }
 
     /// What the user of `phone` chose from the slates.
@@ -255,19 +251,40 @@ fn data(town: &Town, residents: u32) -> Interactions {
     Interactions { users, places, items: town.items().to_vec(), events, ..Interactions::default() }
 }
 
-/// NDCG@10 of rankers trained on the same slots.
-struct Measured {
-    /// Labels of a world in which every slot is looked at.
-    unbiased: f64,
-    naive: f64,
-    debiased: f64,
-    examination: Examination,
+/// NDCG@10 of a ranker.
+pub(crate) struct Ndcg {
+    /// The mean over the contexts of each phone.
+    pub(crate) by_phone: Vec<f64>,
 }
 
-fn measure(asked: &Asked, seed: u64) -> Measured {
-    let (setting, ranker) = (Setting::new(seed), &asked.ranker);
-    let clicked = setting.showings(asked, seed, &examination);
-    let unbiased = setting.showings(asked, seed, &|_| 1.0);
+impl Ndcg {
+    pub(crate) fn mean(&self) -> f64 {
+        self.by_phone.iter().sum::<f64>() / self.by_phone.len() as f64
+    }
+}
+
+/// NDCG@10 of rankers trained on the same slots.
+pub(crate) struct Measured {
+    /// Labels of a world in which every slot is looked at.
+    pub(crate) unbiased: Ndcg,
+    pub(crate) naive: Ndcg,
+    pub(crate) debiased: Ndcg,
+    pub(crate) examination: Examination,
+}
+
+impl Measured {
+    /// The share of NDCG that naive and debiased labels lost.
+    pub(crate) fn lost(&self) -> (f64, f64) {
+        let lost = |ndcg: &Ndcg| 1.0 - ndcg.mean() / self.unbiased.mean();
+        (lost(&self.naive), lost(&self.debiased))
+    }
+}
+
+/// Measures in the town of seed `town`, with what its people do drawn by seed `clicks`.
+pub(crate) fn measure(asked: &Asked, town: u64, clicks: u64) -> Measured {
+    let (setting, ranker) = (Setting::new(town), &asked.ranker);
+    let clicked = setting.showings(asked, clicks, &examination);
+    let unbiased = setting.showings(asked, clicks, &|_| 1.0);
     let asked = ExaminationSettings {
         method: ExaminationMethod::Swaps,
         design: Some(SlotDesign::PlackettLuce),
@@ -283,95 +300,4 @@ fn measure(asked: &Asked, seed: u64) -> Measured {
         debiased: setting.train(fitted, &clicked, &debiased, ranker),
         examination,
     })
-}
-
-/// Measures all seeds, prints a table, and gives what naive and debiased labels lost by seed.
-fn table(asked: &Asked) -> Vec<(f64, f64)> {
-    println!("{asked:?}");
-    println!(
-        "seed  unbiased  naive    debiased  naive lost  debiased lost  looked at, by position"
-    );
-    let measured = std::thread::scope(|scope| {
-        let started = SEEDS.map(|seed| scope.spawn(move || (seed, measure(asked, seed))));
-        started.map(|one| one.join().unwrap())
-    });
-    let mut all = Vec::new();
-    for (seed, found) in measured {
-        let lost = |ndcg: f64| 1.0 - ndcg / found.unbiased;
-        let looked = found.examination.positions.iter();
-        let looked: Vec<String> = looked.map(|one| format!("{:.2}", one.examination)).collect();
-        let (naive, debiased) = (lost(found.naive), lost(found.debiased));
-        println!(
-            "{seed:<6}{:<10.4}{:<9.4}{:<10.4}{:<12}{:<15}{}",
-            found.unbiased,
-            found.naive,
-            found.debiased,
-            format!("{:.1} %", 100.0 * naive),
-            format!("{:.1} %", 100.0 * debiased),
-            looked.join(" ")
-        );
-        all.push((naive, debiased));
-    }
-    for (name, values) in [
-        ("naive", all.iter().map(|pair| pair.0).collect::<Vec<_>>()),
-        ("debiased", all.iter().map(|pair| pair.1).collect()),
-    ] {
-        let (mean, deviation) = moments(&values);
-        println!("{name}: {:.1} % lost, deviation {:.1} points", 100.0 * mean, 100.0 * deviation);
-    }
-    all
-}
-
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
-    let mean = values.iter().sum::<f64>() / n;
-    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-    (mean, (squares / (n - 1.0)).sqrt())
-}
-
-#[test]
-fn debiased_clicks_teach_what_unbiased_labels_teach_and_naive_clicks_do_not() {
-    for (naive, debiased) in table(&Asked::linear(DISCOVERY)) {
-        assert!(debiased <= 0.02, "debiased: {debiased}");
-        assert!(naive > 0.03, "naive: {naive}");
-    }
-}
-
-/// Debiased clicks on the very slates of the linear ranker.
-#[test]
-fn debiased_clicks_teach_an_mlp_what_unbiased_labels_teach() {
-    let network = NetworkSettings { weight_decay: 0.1, ..NetworkSettings::default() };
-    let ranker = RankerSettings { kind: RankerKind::Mlp, network, ..RankerSettings::default() };
-    for (_, debiased) in table(&Asked { ranker, ..Asked::linear(DISCOVERY) }) {
-        assert!(debiased <= 0.02, "debiased: {debiased}");
-    }
-}
-
-/// With one cross layer and slates drawn as `temperature` says. The shrinkage was chosen in the
-/// towns of seeds 201 to 205, on narrow slates.
-fn cross_network(temperature: f64, days: u32) -> Asked {
-    let shrinkage = Some(1.0);
-    let network = NetworkSettings { cross_layers: 1, shrinkage, ..NetworkSettings::default() };
-    let ranker = RankerSettings { kind: RankerKind::DcnV2, network, ..RankerSettings::default() };
-    Asked { temperature, days, ranker, ..Asked::linear(DISCOVERY) }
-}
-
-/// The mean over the seeds is held, as chance moves each by more.
-#[test]
-fn debiased_clicks_on_wide_slates_teach_a_cross_network_what_unbiased_labels_teach() {
-    let lost: Vec<f64> = table(&cross_network(0.5, 21)).into_iter().map(|pair| pair.1).collect();
-    assert!(moments(&lost).0 <= 0.02, "debiased: {lost:?}");
-}
-
-#[test]
-fn debiased_clicks_on_narrow_slates_teach_a_cross_network_what_unbiased_labels_teach() {
-    let lost: Vec<f64> = table(&cross_network(0.1, 14)).into_iter().map(|pair| pair.1).collect();
-    assert!(moments(&lost).0 <= 0.02, "debiased: {lost:?}");
-}
-
-#[test]
-#[ignore = "for the table in tools/docs/weak-labels.md"]
-fn naive_clicks_do_little_harm_where_what_stands_high_is_good() {
-    let lost: Vec<f64> = table(&Asked::linear(POPULAR)).into_iter().map(|pair| pair.1).collect();
-    assert!(moments(&lost).0 <= 0.02, "{lost:?}");
 }

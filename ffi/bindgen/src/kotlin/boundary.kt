@@ -45,19 +45,29 @@ class RustBuffer private constructor() {
  */
 internal class UniffiRustCallStatus {
     private val memory = ByteBuffer.allocateDirect(ELEMENTS * ELEMENT).order(ByteOrder.nativeOrder())
-    private val address = Pointer.nativeValue(Native.getDirectBufferPointer(memory))
+
+    /** Where the arguments are. Pointers, since a number is too wide for one on 32 bits. */
+    @JvmField val arguments: Pointer = Native.getDirectBufferPointer(memory)
+
+    /** Where the library says how a call ended. */
+    @JvmField val ending: Pointer = behind(0)
+
+    private val returnsOne = behind(1)
+    private val returnsBuffer = behind(3)
 
     /** The one below it among those that its thread does not use. */
     @JvmField var below: UniffiRustCallStatus? = null
 
-    /** Where the arguments are. */
-    val arguments: Long get() = address
-
-    /** Where the library says how a call ended. */
-    val ending: Long get() = address + ENDING * ELEMENT
-
     /** Where a call puts what it returns, which is of so many elements, with how it ended behind. */
-    fun results(elements: Int): Long = address + (ENDING - elements) * ELEMENT
+    fun results(elements: Int): Pointer = when (elements) {
+        0 -> ending
+        1 -> returnsOne
+        3 -> returnsBuffer
+        else -> throw IllegalArgumentException("nothing returned is of $elements elements")
+    }
+
+    private fun behind(elements: Int): Pointer =
+        arguments.share((ENDING - elements).toLong() * ELEMENT)
 
     /** Of a call that says how it ended only when that is badly. */
     fun expect() {

@@ -35,11 +35,14 @@ internal object UniffiCalls {
     /** The number of what the library exports. */
     fun surface(): Long = library.getFunction("noctule_surface").invokeLong(arrayOf())
 
-    fun call(name: String, arguments: Long, results: Long) =
-        library.getFunction(name).invokeVoid(arrayOf(arguments, results))
+    fun call(name: String, arguments: Pointer, results: Pointer) =
+        library.getFunction(name).invokeVoid(arrayOf<Any>(arguments, results))
 
-    fun handle(name: String, handle: Long, status: Long): Long =
-        library.getFunction(name).invokeLong(arrayOf(handle, status))
+    fun clone(name: String, handle: Long, status: Pointer): Long =
+        library.getFunction(name).invokeLong(arrayOf<Any>(handle, status))
+
+    fun free(name: String, handle: Long, status: Pointer) =
+        library.getFunction(name).invokeVoid(arrayOf<Any>(handle, status))
 
     /** Tells the library of what it can call, which stays where it is. */
     fun tell(name: String, table: Structure) {
@@ -47,11 +50,11 @@ internal object UniffiCalls {
         library.getFunction(name).invokeVoid(arrayOf<Any>(table.pointer))
     }
 
-    fun newBuffer(size: Long, buffer: Long, status: Long) =
+    fun newBuffer(size: Long, buffer: Pointer, status: Pointer) =
         if (bound) UniffiBound.noctule_buffer_new(size, buffer, status)
-        else library.getFunction("noctule_buffer_new").invokeVoid(arrayOf(size, buffer, status))
+        else library.getFunction("noctule_buffer_new").invokeVoid(arrayOf<Any>(size, buffer, status))
 
-    fun freeBuffer(buffer: Long, status: Long) =
+    fun freeBuffer(buffer: Pointer, status: Pointer) =
         if (bound) UniffiBound.noctule_buffer_free(buffer, status)
         else call("noctule_buffer_free", buffer, status)
 }

@@ -117,14 +117,14 @@ internal object UniffiBound {
     /** Binds, since this is what using the object does. */
     fun ensure() = Unit
 
-    external fun noctule_buffer_new(size: Long, buffer: Long, status: Long)
-    external fun noctule_buffer_free(buffer: Long, status: Long)
+    external fun noctule_buffer_new(size: Long, buffer: Pointer, status: Pointer)
+    external fun noctule_buffer_free(buffer: Pointer, status: Pointer)
 "
     .to_owned();
     for function in functions.iter().filter(|function| function.often()) {
         let arguments = match function.form() {
-            Form::Handle => "handle: Long, status: Long",
-            _ => "arguments: Long, results: Long",
+            Form::Handle => "handle: Long, status: Pointer",
+            _ => "arguments: Pointer, results: Pointer",
         };
         let returns = match function.form() {
             Form::Handle => function.returns,
@@ -166,7 +166,8 @@ fn call(function: &Function) -> Result<String> {
         }
     }
     let (returned, kind, result) = match (function.form(), *returns) {
-        (Form::Handle, "Long") => ("return ", "handle", ""),
+        (Form::Handle, "Long") => ("return ", "clone", ""),
+        (Form::Handle, "Unit") => ("", "free", ""),
         (_, "Unit") => ("", "call", ""),
         (_, "Byte") => ("", "call", "        return status.byte()\n"),
         (_, "Long") => ("", "call", "        return status.long()\n"),

@@ -1,6 +1,7 @@
-//! What an app waits for: `recommend` warm, the first answer after opening a profile, a process from
-//! its start to its first slate against one that opens the same SQLite file and reads a row, and
-//! `record` of one screen against the same rows inserted bare into SQLite, with either durability.
+//! What an app waits for: `recommend` warm, the first answer after opening a profile, a process
+//! from its start to its first slate against one that opens the same SQLite file and reads a row,
+//! and `record` of one screen against the same rows inserted bare into SQLite, with either
+//! durability.
 //!
 //! `cargo bench -p noctule-tests --bench device`, with `-- --json` for one JSON object.
 

@@ -84,8 +84,8 @@ mod tests {
 
     const GENERATED: &str = "\
     internal object `onProgress`: Method0 {
-        override fun callback(`handle`: Long,`step`: RustBuffer.ByValue,status: UniffiRustCallStatus,) {
-            call(Step.lift(`step`), Long.lift(`handle`))
+        override fun callback(`id`: Long,`step`: RustBuffer.ByValue,status: UniffiRustCallStatus,) {
+            call(Step.lift(`step`), Long.lift(`id`))
     internal fun register(lib: UniffiLib) {
         lib.init(vtable)
 public object FfiConverterTypeListener: FfiConverter<Listener, Long> {
@@ -98,7 +98,7 @@ public object FfiConverterTypeListener: FfiConverter<Listener, Long> {
         assert!(
             text.contains("`step`: UniffiCallbackBuffer.ByValue,status: UniffiCallbackStatus,")
         );
-        assert!(text.contains("Step.lift(`step`.taken()), Long.lift(`handle`)"));
+        assert!(text.contains("Step.lift(`step`.taken()), Long.lift(`id`)"));
         assert!(text.contains("registered: Unit = run {\n        UniffiLib.init(vtable)"));
         assert!(text.contains("uniffiCallbackInterfaceListener.registered\n            return"));
     }

@@ -4,9 +4,9 @@ use std::fmt::Write as _;
 
 use super::Result;
 
-/// What is called for each screen, with `noctule_buffer_new` and `noctule_buffer_free`. JNA calls it
-/// in a third of the time when it is bound, but takes milliseconds to bind the first of all; so the
-/// first slate goes without, and `UniffiCalls.bind` is for a thread that nobody waits for.
+/// What is called for each screen, with `noctule_buffer_new` and `noctule_buffer_free`. JNA calls
+/// fast what is bound, but takes milliseconds to bind the first of all; so the first slate goes
+/// without, and `UniffiCalls.bind` is for a thread that nobody waits for.
 const OFTEN: [&str; 5] = [
     "clone_recommender",
     "method_recommender_recommend",
@@ -33,7 +33,7 @@ enum Form {
     Handle,
     /// With a structure of functions that Rust calls.
     VTable,
-    /// Not at all: futures, which there are none of, and what `boundary.kt` has other functions for.
+    /// Not at all: futures, which there are none of, and what `calls.kt` has other functions for.
     Unused,
 }
 
@@ -70,8 +70,8 @@ impl Function<'_> {
     }
 }
 
-/// The declarations of the section `library` of the generated bindings, as they are written instead;
-/// `surface` is the number of what the library exports.
+/// The declarations of the section `library` of the generated bindings, as they are written
+/// instead; `surface` is the number of what the library exports.
 pub(super) fn declared(library: &str, surface: u64) -> Result<String> {
     let functions = functions(library)?;
     let contract = functions.iter().find(|f| f.name.ends_with("_uniffi_contract_version"));
@@ -145,7 +145,10 @@ fn call(function: &Function) -> Result<String> {
             let table = arguments.first().ok_or("a table is told that is no argument")?.0;
             let parameters = parameters.trim_end_matches(", ");
             return Ok(format!(
-                "\n    fun {name}({parameters}) =\n        UniffiCalls.tell(\"{symbol}\", {table})\n"
+                "
+    fun {name}({parameters}) =
+        UniffiCalls.tell(\"{symbol}\", {table})
+"
             ));
         }
         Form::Handle => {

@@ -40,6 +40,9 @@ kotlin {
     compilerOptions {
         jvmTarget = JvmTarget.JVM_17
         freeCompilerArgs.add("-Xjvm-default=all")
+        // As in pom.xml; for Android they are made into classes anyway.
+        freeCompilerArgs.addAll("-Xlambdas=class", "-Xsam-conversions=class")
+        freeCompilerArgs.add("-Xstring-concat=inline")
     }
 }
 

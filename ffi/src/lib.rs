@@ -8,6 +8,7 @@
 //! thread, the app's main thread included; the others belong on a background thread.
 
 mod answer;
+mod boundary;
 mod cancel;
 mod config;
 mod consent;

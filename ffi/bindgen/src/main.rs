@@ -4,20 +4,18 @@
 //! in `ffi/surface.txt` is compared with it, so that nothing that apps use changes by accident.
 //! `kotlin LIB FOLDER` writes the Kotlin bindings as they ship.
 
-mod reuse;
+mod kotlin;
 mod surface;
 
 use std::path::Path;
 use std::process::ExitCode;
-
-use uniffi::{GenerateOptions, TargetLanguage};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
         ["surface", library] => surface::of(library).map(|text| print!("{text}")),
-        ["kotlin", library, folder] => kotlin(library, folder),
+        ["kotlin", library, folder] => kotlin::write(library, Path::new(folder)),
         _ => {
             uniffi::uniffi_bindgen_main();
             Ok(())
@@ -30,15 +28,4 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn kotlin(library: &str, folder: &str) -> Result<(), Box<dyn std::error::Error>> {
-    uniffi::generate(GenerateOptions {
-        languages: vec![TargetLanguage::Kotlin],
-        source: library.into(),
-        out_dir: folder.into(),
-        format: false,
-        ..GenerateOptions::default()
-    })?;
-    reuse::statuses(Path::new(folder))
 }

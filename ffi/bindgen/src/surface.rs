@@ -22,6 +22,13 @@ pub(crate) fn of(library: &str) -> Result<String, Box<dyn std::error::Error>> {
     Ok(text)
 }
 
+/// The number that `ffi/src/boundary.rs` makes of a surface: 64-bit FNV-1a.
+pub(crate) fn number_of(surface: &str) -> u64 {
+    surface.bytes().fold(0xcbf2_9ce4_8422_2325, |number, byte| {
+        (number ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    })
+}
+
 fn surface(interface: &ComponentInterface) -> String {
     let mut blocks: Vec<String> = Vec::new();
     for function in interface.function_definitions() {
@@ -37,12 +44,15 @@ fn surface(interface: &ComponentInterface) -> String {
 }
 
 fn object(object: &Object) -> String {
-    let kind = if object.has_callback_interface() { "trait" } else { "object" };
     let mut lines: Vec<String> =
         object.constructors().into_iter().map(|new| signature(new.name(), new)).collect();
     lines.extend(object.methods().into_iter().map(|method| signature(method.name(), method)));
+    // Those that the app implements cross the boundary as a table in their own order.
+    if object.has_callback_interface() {
+        return block("trait", object.name(), lines);
+    }
     lines.sort();
-    block(kind, object.name(), lines)
+    block("object", object.name(), lines)
 }
 
 fn record(record: &Record) -> String {

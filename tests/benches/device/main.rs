@@ -1,11 +1,14 @@
-//! What an app waits for: `recommend` warm, the first answer after opening a profile, and `record`
-//! of one screen against the same rows inserted bare into SQLite, with either durability.
+//! What an app waits for: `recommend` warm, the first answer after opening a profile, a process
+//! from its start to its first slate against one that opens the same SQLite file and reads a row,
+//! and `record` of one screen against the same rows inserted bare into SQLite, with either
+//! durability.
 //!
 //! `cargo bench -p noctule-tests --bench device`, with `-- --json` for one JSON object.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
 mod rows;
+mod start;
 
 use std::time::{Duration, Instant};
 
@@ -46,10 +49,11 @@ fn main() {
     night(&noctule);
     noctule.close();
     let first = first_answers(&open);
+    let start = start::of_processes(&directory, &config, NOW_MS);
 
     let first_run = first_runs(scratch.path(), &config);
 
-    let report = Report { warm, first, first_run, synced, unsynced };
+    let report = Report { warm, first, start, first_run, synced, unsynced };
     if json { report.print_json() } else { report.print() }
 }
 
@@ -145,6 +149,8 @@ type Pair = (Vec<Duration>, Vec<Duration>);
 struct Report {
     warm: Vec<Duration>,
     first: Vec<Duration>,
+    /// From the start of a process to its end, with the first slate in between, and a bare one's.
+    start: Pair,
     first_run: Vec<Duration>,
     synced: Pair,
     unsynced: Pair,
@@ -168,6 +174,8 @@ impl Report {
         for (name, times) in [
             ("recommend, 20 slots, warm", &self.warm),
             ("open a profile, first answer, close", &self.first),
+            ("a process from its start to its first slate", &self.start.0),
+            ("one that opens the same SQLite file, reads a row", &self.start.1),
             ("first run: new profile, starter, first slate", &self.first_run),
             ("record one screen of 20, against loss of power", &self.synced.0),
             ("the same 20 rows bare into SQLite, synced", &self.synced.1),
@@ -190,6 +198,8 @@ impl Report {
         let value = serde_json::json!({
             "recommend_warm_us": both(&self.warm),
             "open_first_answer_us": both(&self.first),
+            "process_first_slate_us": both(&self.start.0),
+            "process_bare_sqlite_us": both(&self.start.1),
             "first_run_us": both(&self.first_run),
             "record_screen_us": both(&self.synced.0),
             "bare_insert_us": both(&self.synced.1),

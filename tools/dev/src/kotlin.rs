@@ -43,6 +43,9 @@ pub(crate) fn run(workspace: &Workspace, ask: Ask) -> Result<Outcome> {
         Ok(built) => built,
         Err(outcome) => return Ok(outcome),
     };
+    if ask == Ask::Test && !generator_tested(workspace)? {
+        return Ok(Outcome::from_success(false));
+    }
     let place = built.target.join("kotlin");
     if !built.generate(workspace, "kotlin", &place.join("bindings"))? {
         return Ok(Outcome::from_success(false));
@@ -60,7 +63,23 @@ pub(crate) fn run(workspace: &Workspace, ask: Ask) -> Result<Outcome> {
     if !world::make(&command, &place.join("world"))? {
         return Ok(Outcome::from_success(false));
     }
+    if ask == Ask::Measure && !peers(workspace)? {
+        return Ok(Outcome::from_success(false));
+    }
     maven(workspace, ask, &place, &library, &command)
+}
+
+/// The generator's own tests, which no build of the whole workspace has: it is behind a feature.
+fn generator_tested(workspace: &Workspace) -> Result<bool> {
+    let mut test = workspace.cargo(&["test", "--locked", "--quiet", "-p", "noctule-bindgen"]);
+    succeeds(test.args(["--features", "bindgen"]))
+}
+
+/// The programs in Rust that do the same, for comparison.
+fn peers(workspace: &Workspace) -> Result<bool> {
+    let mut build = workspace.cargo(&["build", "--locked", "--release", "-p", "noctule-tests"]);
+    build.args(["--bin", "noctule-tests-first", "--bin", "noctule-tests-bare"]);
+    succeeds(&mut build)
 }
 
 fn maven(
@@ -74,6 +93,7 @@ fn maven(
     maven.current_dir(workspace.root()).args(["--quiet", "--batch-mode", "--file", "android"]);
     let tell = |name: &str, path: &Path| format!("-Dnoctule.{name}={}", path.display());
     maven.arg(tell("place", place)).arg(tell("library", library)).arg(tell("command", command));
+    maven.arg(tell("peers", &place.with_file_name("release")));
     if ask == Ask::Measure {
         maven.arg("--activate-profiles=measure");
     }

@@ -59,19 +59,51 @@ class MeasureTest : ProfileTest() {
             microseconds(20_000) { noctule.home() })
         say("recommend, 1 slot", microseconds(20_000) { noctule.home(1) })
 
-        val recommender = recommender(File(scratch, "bare"))
-        val screen = answer.impressions()
-        say("record of a screen of ${screen.size}, end of the process, bindings",
-            microseconds(1_000) { recommender.record(screen, Durability.PROCESS_END) })
-        say("record of a screen of ${screen.size}, loss of power, bindings",
-            microseconds(1_000) { recommender.record(screen, Durability.POWER_LOSS) })
-        say("record of a screen of ${screen.size}, end of the process, facade",
-            microseconds(1_000) { wait { noctule.record(screen, Durability.PROCESS_END) } })
+        say("record of a screen of ${answer.items.size}, loss of power, facade",
+            microseconds(1_000) {
+                wait { noctule.record(answer.impressions(), Durability.POWER_LOSS) }
+            })
+    }
+
+    @Test
+    fun `record against the same in Rust`() {
+        val noctule = ready()
+        val screen = noctule.home().impressions()
+        noctule.close()
+        // Each its own copy of one profile, taken in turn, so that a busy moment hits all.
+        val profile = File(scratch, "profile")
+        val copies = listOf("bindings", "facade", "rust").map { File(scratch, it) }
+        copies.forEach { profile.copyRecursively(it) }
+        val recommender = Recommender.open(config(copies[0]).forBindings())
+        val facade = open(config(copies[1]))
+        val rounds = List(ROUNDS) {
+            val call = microseconds(20_000) { recommender.consent() }.p50
+            val bindings = microseconds(SCREENS) {
+                recommender.record(screen, Durability.PROCESS_END)
+            }
+            val whole = microseconds(SCREENS) {
+                wait { facade.record(screen, Durability.PROCESS_END) }
+            }
+            val rust = finish(
+                ProcessBuilder(
+                    peer("noctule-tests-first"), copies[2].path, World.APP, World.key, "0",
+                    "${2 * SCREENS}",
+                ).start(),
+            ).split(" ").map { it.toDouble() }
+            println("record of a screen of ${screen.size}, p50 and least in us:")
+            println("bindings %.1f %.1f, facade %.1f %.1f, Rust %.1f %.1f, a call that does little %.2f"
+                .format(bindings.p50, bindings.least, whole.p50, whole.least, rust[0], rust[1], call))
+            (bindings.p50 - call) / rust[0] to (bindings.least - call) / rust[1]
+        }
+        val median = { ratios: List<Double> -> ratios.sorted()[ROUNDS / 2] }
+        println("bindings less one call to Rust: median of p50 %.2f, of least %.2f".format(
+            median(rounds.map { it.first }), median(rounds.map { it.second })))
         recommender.shut()
         recommender.close()
     }
 
-    private fun recommender(directory: File) = Recommender.open(config(directory).forBindings())
+    /** A program of Rust's, built for speed. */
+    private fun peer(name: String) = File(System.getProperty("noctule.peers"), name).path
 
     @Test
     fun `start of a process to its first slate`() {
@@ -79,30 +111,43 @@ class MeasureTest : ProfileTest() {
         noctule.close()
         val directory = File(scratch, "profile")
         // Classes come out of an archive, as Android has them compiled at the installation.
-        val archives = listOf(First::class.java, Bare::class.java).associateWith { main ->
+        val mains = listOf(First::class.java, FirstOfFixedZone::class.java, Bare::class.java)
+        val archives = mains.associateWith { main ->
             val archive = File(scratch, main.simpleName + ".jsa")
-            finish(process(main, directory, "-XX:ArchiveClassesAtExit=$archive"))
+            finish(process(main, directory, "-XX:ArchiveClassesAtExit=$archive").start())
             "-XX:SharedArchiveFile=$archive"
         }
         for (say in listOf("classes from jars", "classes from an archive")) {
             val option = { main: Class<*> ->
                 if (say.endsWith("archive")) archives.getValue(main) else "-Xshare:auto"
             }
-            // In turn, so that a busy moment hits both.
-            val ours = mutableListOf<Double>()
-            val bare = mutableListOf<Double>()
-            repeat(STARTS) {
-                ours += start(First::class.java, directory, option(First::class.java))
-                bare += start(Bare::class.java, directory, option(Bare::class.java))
+            // In turn, so that a busy moment hits all.
+            val turns = List(STARTS) { mains.map { start(it, directory, option(it)) } }
+            val (ours, fixed, bare) = mains.indices.map { at -> turns.map { it[at] }.sorted() }
+            val print = { what: String, times: List<Double> ->
+                println("%-48s p50 %6.1f ms, least %6.1f ms, above SQLite %5.1f, %5.1f".format(
+                    "$what, $say", times[STARTS / 2], times[0],
+                    times[STARTS / 2] - bare[STARTS / 2], times[0] - bare[0]))
             }
-            ours.sort()
-            bare.sort()
-            println("process start to first slate, $say: p50 %.1f ms, least %.1f ms".format(
-                ours[STARTS / 2], ours.first()))
-            println("the same SQLite file opened over JNA, $say: p50 %.1f ms, least %.1f ms"
-                .format(bare[STARTS / 2], bare.first()))
-            println(finish(process(First::class.java, directory, option(First::class.java))))
-            println(finish(process(Bare::class.java, directory, option(Bare::class.java))))
+            print("start to first slate", ours)
+            print("the same with a fixed zone", fixed)
+            print("the same SQLite file over JNA", bare)
+            mains.forEach { println(finish(process(it, directory, option(it)).start())) }
+        }
+    }
+
+    @Test
+    fun `start of a process of Rust to its first slate`() {
+        ready().close()
+        val directory = File(scratch, "profile")
+        val first = listOf(peer("noctule-tests-first"), directory.path, World.APP, World.key)
+        val bare = listOf(peer("noctule-tests-bare"), "$directory/noctule.sqlite")
+        val times = List(10 * STARTS) { listOf(first, bare).map { time(ProcessBuilder(it)) } }
+        val names = listOf("process start to first slate", "the same SQLite file opened")
+        for ((at, say) in names.withIndex()) {
+            val sorted = times.map { it[at] }.sorted()
+            println("$say in Rust: p50 %.2f ms, least %.2f ms".format(
+                sorted[sorted.size / 2], sorted.first()))
         }
     }
 
@@ -110,12 +155,12 @@ class MeasureTest : ProfileTest() {
         main: Class<*>,
         directory: File,
         option: String = "-Xshare:auto",
-    ): Process = ProcessBuilder(
+    ): ProcessBuilder = ProcessBuilder(
         File(System.getProperty("java.home"), "bin/java").path,
         option, "-Xlog:disable", "-XX:TieredStopAtLevel=1",
         "-Djna.library.path=${System.getProperty("jna.library.path")}",
         "-cp", jars, main.name, directory.path, World.key,
-    ).redirectErrorStream(true).start()
+    ).redirectErrorStream(true)
 
     /** The class path with jars in the place of folders, which no archive of classes takes. */
     private val jars: String by lazy {
@@ -138,9 +183,12 @@ class MeasureTest : ProfileTest() {
         return jar
     }
 
-    private fun start(main: Class<*>, directory: File, option: String): Double {
+    private fun start(main: Class<*>, directory: File, option: String): Double =
+        time(process(main, directory, option))
+
+    private fun time(process: ProcessBuilder): Double {
         val begun = System.nanoTime()
-        finish(process(main, directory, option))
+        finish(process.start())
         return (System.nanoTime() - begun) / 1e6
     }
 
@@ -164,11 +212,13 @@ class MeasureTest : ProfileTest() {
         println("resident: $bare KiB before, $open KiB after a night, ${residentKiB()} KiB after a day")
         println("heap: ${ManagementFactory.getMemoryMXBean().heapMemoryUsage.used / 1024} KiB")
         noctule.close()
-        println(finish(process(Day::class.java, File(scratch, "profile"))))
+        println(finish(process(Day::class.java, File(scratch, "profile")).start()))
     }
 
     private companion object {
         const val STARTS = 15
+        const val ROUNDS = 5
+        const val SCREENS = 1_000
     }
 }
 
@@ -179,11 +229,14 @@ internal fun residentKiB(): Long = File("/proc/self/status").readLines()
 /** A process that opens a profile and reads its first slate. */
 object First {
     @JvmStatic
-    fun main(arguments: Array<String>) {
+    fun main(arguments: Array<String>) = read(arguments) { }
+
+    fun read(arguments: Array<String>, say: NoctuleConfig.Builder.() -> Unit) {
         val begun = System.nanoTime()
         val noctule = Noctule.openBlocking(
             NoctuleConfig(File(arguments[0]), World.APP, DataConsent.FULL) {
                 trustedKeys = listOf(arguments[1])
+                say()
             },
         ).getOrThrow()
         val opened = System.nanoTime()
@@ -192,6 +245,12 @@ object First {
         println("first slate: open %.1f ms, recommend %.1f ms".format(
             (opened - begun) / 1e6, (read - opened) / 1e6))
     }
+}
+
+/** The same where the app says its offset from UTC: the JVM, unlike a phone, reads all zones first. */
+object FirstOfFixedZone {
+    @JvmStatic
+    fun main(arguments: Array<String>) = First.read(arguments) { utcOffsetMinutes = 60 }
 }
 
 /** A process that opens the same SQLite file over JNA, with the system's SQLite, and reads a page. */

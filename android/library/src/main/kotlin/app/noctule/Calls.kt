@@ -14,14 +14,16 @@ import kotlinx.coroutines.suspendCancellableCoroutine
  * Calls run in the order in which they came. The thread ends when nothing was asked of it for some
  * seconds.
  */
-internal class Calls(name: String, priority: Int) : AutoCloseable {
-    private val executor =
+internal class Calls(private val name: String, private val priority: Int) : AutoCloseable {
+    /** Made with the first call: an app that shows its first slate has made none yet. */
+    private val executor by lazy {
         ThreadPoolExecutor(1, 1, IDLE_SECONDS, TimeUnit.SECONDS, LinkedBlockingQueue()) { task ->
             Thread(task, name).apply {
                 isDaemon = true
-                this.priority = priority
+                this.priority = this@Calls.priority
             }
         }.apply { allowCoreThreadTimeOut(true) }
+    }
 
     /**
      * Runs [call] on the thread. A coroutine that is cancelled goes on at once: a call that has not

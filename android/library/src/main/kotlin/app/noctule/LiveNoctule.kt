@@ -25,8 +25,8 @@ internal class LiveNoctule private constructor(
     private val closed = AtomicBoolean(false)
     private val zone = AtomicInteger(Int.MIN_VALUE)
 
-    /** Counts whatever may have changed a slate. */
-    private val changes = MutableStateFlow(0L)
+    /** Counts whatever may have changed a slate; made for who looks or changes first. */
+    private val changes by lazy { MutableStateFlow(0L) }
 
     override fun recommend(surface: String, context: String?, limit: Int?):
         Outcome<Recommendations> = answer {
@@ -152,7 +152,14 @@ internal class LiveNoctule private constructor(
         call: (Recommender) -> T,
     ): Outcome<T> {
         if (closed.get()) return Outcome.Failed(NoctuleError.Closed)
-        return unlessClosed(on.run(onCancel) { followZone(); call(recommender) })
+        return unlessClosed(
+            on.run(onCancel) {
+                // The first call on a thread that no frame waits for; `recommend` goes without.
+                UniffiCalls.bind()
+                followZone()
+                call(recommender)
+            },
+        )
     }
 
     private suspend fun <T> changing(

@@ -73,7 +73,7 @@ fn item(index: usize, random: &mut SeededRandom) -> Item {
         },
     });
     let item: Item = serde_json::from_value(text).unwrap();
-    Item { place: (index % 6 != 0).then(|| point(random)), ..item }
+    Item { place: (!index.is_multiple_of(6)).then(|| point(random)), ..item }
 }
 
 /// Who chose what in which context, the last three weeks; nobody twice.

@@ -144,12 +144,12 @@ fn footer(report: &AbReport) -> String {
     if let Some(sentence) = withheld(report) {
         let _ = writeln!(html, "<p>{}</p>", escape(&sentence));
     }
-    let _ = write!(
+    let _ = writeln!(
         html,
         "<p>A visit is one showing of a slate to one installation. It is accepted when \
          an event of the kind <code>{}</code> follows for an item it showed. Intervals hold the \
          truth in {} of all reports; they treat installations, not visits, as independent (delta \
-         method, Student’s t). Changes over time compare each installation with itself.</p>\n",
+         method, Student’s t). Changes over time compare each installation with itself.</p>",
         escape(&report.accepted_by),
         confidence(report.confidence)
     );

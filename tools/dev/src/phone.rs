@@ -58,7 +58,7 @@ pub(crate) struct Shipped {
 }
 
 impl Shipped {
-    /// Builds and strips it; none where there is no `strip`, or libraries are no ELF here.
+    /// Builds and strips it; none where there is no `strip`, or libraries here are no ELF.
     pub(crate) fn build(workspace: &Workspace, form: Form) -> Result<Option<Self>> {
         let strip = || output_of(Command::new("strip").arg("--version"));
         if !cfg!(target_os = "linux") || strip().is_err() {

@@ -118,5 +118,7 @@ final class Halting: NoctuleProtocol, @unchecked Sendable {
 
     func resume() async throws(NoctuleError) { try await real.resume() }
 
+    var isClosed: Bool { real.isClosed }
+
     func close() { real.close() }
 }

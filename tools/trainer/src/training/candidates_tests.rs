@@ -35,8 +35,7 @@ fn choice(item: u32, at_ms: Option<i64>) -> Interaction {
 }
 
 /// The candidates of the user with `history`, by who brought them, in the order of the catalogue.
-/// Items are the more popular the
-/// higher their index.
+/// Items are the more popular the higher their index.
 fn found(
     (data, plan): &(Interactions, Plan),
     history: &[Interaction],

@@ -23,10 +23,12 @@ fn releases() -> Vec<(&'static str, PackInput)> {
     let plain = VectorForm::default();
     let coded = VectorForm { embedding: EmbeddingForm::None, ..plain };
     let int4 = VectorForm { codes: CodesForm::Int4, ..plain };
+    let planes = VectorForm { codes: CodesForm::Planes, ..plain };
     let factors = || PackInput { architecture: town.input().architecture, ..town.input() };
     vec![
         ("matrix_factorization", wide(factors(), plain)),
         ("matrix_factorization in int4", wide(factors(), int4)),
+        ("matrix_factorization in planes", wide(factors(), planes)),
         ("two_tower as codes", wide(input(&town, wider(two_tower()), 1.0), coded)),
         ("sasrec", wide(input(&town, wider(sasrec()), 1.0), plain)),
     ]

@@ -23,6 +23,7 @@ use noctule_core::scoring::{
 
 const DIMENSIONS: usize = 64;
 const K: usize = 100;
+const FORMS: [&str; 3] = ["int8", "planes", "int4"];
 const SIZES: [usize; 3] = [10_000, 100_000, 1_000_000];
 /// Queries, so that no single one decides.
 const QUERIES: usize = 5;
@@ -58,8 +59,8 @@ fn run(arguments: &[String]) -> Result<bool> {
         println!("{}", Row::HEADER);
     }
     let mut same = true;
-    for (items, bits) in sizes.into_iter().flat_map(|items| [(items, 8), (items, 4)]) {
-        let row = measure(items, bits)?;
+    for (items, form) in sizes.into_iter().flat_map(|items| FORMS.map(|form| (items, form))) {
+        let row = measure(items, form)?;
         println!("{}", if json { row.json() } else { row.text() });
         same &= row.same;
     }
@@ -69,8 +70,8 @@ fn run(arguments: &[String]) -> Result<bool> {
 /// What one size gave.
 struct Row {
     items: usize,
-    /// Bits of a code.
-    bits: u32,
+    /// Form of the codes.
+    form: &'static str,
     ours_ms: f64,
     kernels_ms: Vec<(&'static str, f64)>,
     candle_ms: f64,
@@ -81,7 +82,7 @@ struct Row {
 }
 
 impl Row {
-    const HEADER: &str = "    items  codes    ours ms  candle ms  (matmul)   faster   read ms  \
+    const HEADER: &str = "    items   codes    ours ms  candle ms  (matmul)   faster   read ms  \
                           GB/s  of read  same items  by kernel, ms";
 
     fn faster(&self) -> f64 {
@@ -95,9 +96,9 @@ impl Row {
     fn text(&self) -> String {
         let kernels = self.kernels_ms.iter().map(|(name, ms)| format!("{name} {ms:.3}"));
         format!(
-            "{:9}  {:>5}  {:9.3}  {:9.3}  {:8.3}  {:6.1}x  {:8.3}  {:4.1}  {:6.0} %  {:>10}  {}",
+            "{:9}  {:>6}  {:9.3}  {:9.3}  {:8.3}  {:6.1}x  {:8.3}  {:4.1}  {:6.0} %  {:>10}  {}",
             self.items,
-            format!("int{}", self.bits),
+            self.form,
             self.ours_ms,
             self.candle_ms,
             self.matmul_ms,
@@ -112,7 +113,7 @@ impl Row {
 
     fn json(&self) -> String {
         serde_json::json!({
-            "bench": "top_k", "items": self.items, "bits_of_codes": self.bits,
+            "bench": "top_k", "items": self.items, "codes": self.form,
             "dimensions": DIMENSIONS, "k": K,
             "ours_ms": self.ours_ms, "candle_full_sort_ms": self.candle_ms,
             "candle_matmul_ms": self.matmul_ms, "times_faster": self.faster(),
@@ -125,16 +126,19 @@ impl Row {
     }
 }
 
-fn measure(items: usize, bits: u32) -> Result<Row> {
+fn measure(items: usize, form: &'static str) -> Result<Row> {
     let mut random = SeededRandom::new(Seed(items as u64));
     let mut normal = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<_>>();
     let embeddings = normal(items * DIMENSIONS);
     let queries: Vec<Vec<f32>> = (0..QUERIES).map(|_| normal(DIMENSIONS)).collect();
     let int8 = quantise(&embeddings, DIMENSIONS)?;
     let int4 = quantise_int4(&embeddings, DIMENSIONS)?;
-    let (codes, scales) = match bits {
-        4 => (Codes::Int4(&int4.codes), &int4.scales),
-        _ => (Codes::Int8(&int8.codes), &int8.scales),
+    let [high, low] = &int8.planes(DIMENSIONS);
+    let (codes, scales, bits) = match form {
+        "int4" => (Codes::Int4(&int4.codes), &int4.scales, 4),
+        // Of the low plane only a few rows.
+        "planes" => (Codes::Planes { high, low }, &int8.scales, 4),
+        _ => (Codes::Int8(&int8.codes), &int8.scales, 8),
     };
     let matrix = ItemMatrix::stored(codes, scales, Vectors::F32(&embeddings), DIMENSIONS)?;
     let tensor = Tensor::from_slice(&embeddings, (items, DIMENSIONS), &Device::Cpu)?;
@@ -143,7 +147,7 @@ fn measure(items: usize, bits: u32) -> Result<Row> {
     for query in &queries {
         same &= indices(&top_k(&matrix, query, K, None)?) == candle_top_k(&tensor, query)?;
     }
-    let bytes = items * DIMENSIONS * bits as usize / 8 + size_of_val(&scales[..]);
+    let bytes = items * DIMENSIONS * bits / 8 + size_of_val(&scales[..]);
     let words = bandwidth::words(bytes);
     let kernels = Kernel::available();
     let mut works: Vec<Work<'_>> = vec![
@@ -160,7 +164,7 @@ fn measure(items: usize, bits: u32) -> Result<Row> {
     let (ours_ms, read_ms, candle_ms, matmul_ms) = (times[0], times[1], times[2], times[3]);
     let kernels_ms = kernels.iter().map(|kernel| kernel.name()).zip(times[4..].to_vec()).collect();
     let read_gb_s = bytes as f64 / read_ms / 1e6;
-    Ok(Row { items, bits, ours_ms, kernels_ms, candle_ms, matmul_ms, read_ms, read_gb_s, same })
+    Ok(Row { items, form, ours_ms, kernels_ms, candle_ms, matmul_ms, read_ms, read_gb_s, same })
 }
 
 /// Keeps a result from being optimised away.

@@ -98,8 +98,13 @@ impl ItemTensors {
         let scales = self.file.f32_values("scale", scale.clone(), n)?;
         let place = codes.begin..codes.end;
         // The schema lets no other dtypes through.
+        let half = n * d.div_ceil(2);
         let codes = match codes.dtype {
-            Dtype::U8 => Codes::Int4(self.file.u8_values("codes", place, n * d.div_ceil(2))?),
+            Dtype::U8 if codes.shape.len() == 3 => {
+                let (high, low) = self.file.u8_values("codes", place, 2 * half)?.split_at(half);
+                Codes::Planes { high, low }
+            }
+            Dtype::U8 => Codes::Int4(self.file.u8_values("codes", place, half)?),
             _ => Codes::Int8(self.file.i8_values("codes", place, n * d)?),
         };
         let halves =

@@ -19,6 +19,11 @@ pub(super) enum Range {
         /// Codes of a row, at least 1.
         row: u64,
     },
+    /// U8: rows of this many half bytes of any value, laid out in the same way.
+    Halves {
+        /// Half bytes of a row, at least 1.
+        row: u64,
+    },
 }
 
 impl Range {
@@ -40,7 +45,11 @@ impl Range {
                 let at = piece.iter().position(|code| *code == i8::MIN as u8)?;
                 Some((at, "is -128, -127 to 127 is needed"))
             }
-            Self::Int4 { row } => first_not_int4(row, first, piece),
+            Self::Int4 { row } => {
+                let found = [first_eight(piece), first_behind_row(row, first, piece)];
+                found.into_iter().flatten().min_by_key(|(at, _)| *at)
+            }
+            Self::Halves { row } => first_behind_row(row, first, piece),
         }
     }
 }
@@ -49,22 +58,24 @@ fn first_f32(piece: &[u8], is_outside: impl Fn(f32) -> bool) -> Option<usize> {
     piece.as_chunks::<4>().0.iter().position(|four| is_outside(f32::from_le_bytes(*four)))
 }
 
-/// The first byte with a code of -8, or with a code where a row of odd length ends.
-fn first_not_int4(row: u64, first: u64, piece: &[u8]) -> Option<(usize, &'static str)> {
-    let eight = piece.iter().position(|byte| byte & 0x0f == 0x08 || byte & 0xf0 == 0x80);
-    let eight = eight.map(|at| (at, "holds the code -8, -7 to 7 is needed"));
+/// The first byte with a code of -8.
+fn first_eight(piece: &[u8]) -> Option<(usize, &'static str)> {
+    let at = piece.iter().position(|byte| byte & 0x0f == 0x08 || byte & 0xf0 == 0x80)?;
+    Some((at, "holds the code -8, -7 to 7 is needed"))
+}
+
+/// The first byte with a code where a row of odd length ends.
+fn first_behind_row(row: u64, first: u64, piece: &[u8]) -> Option<(usize, &'static str)> {
     if row.is_multiple_of(2) {
-        return eight;
+        return None;
     }
     let bytes = row.div_ceil(2);
     // Index, in the piece, of the last byte of the first row that ends in it. A row has at most
     // 512 bytes.
     let end = (bytes - 1 - first % bytes) as usize;
     let mut ends = (end..piece.len()).step_by(bytes as usize);
-    let padded = ends.find(|at| piece[*at] & 0xf0 != 0);
-    let reason = "holds a code behind the end of its row, the high four bits must be 0";
-    let padded = padded.map(|at| (at, reason));
-    [eight, padded].into_iter().flatten().min_by_key(|(at, _)| *at)
+    let at = ends.find(|at| piece[*at] & 0xf0 != 0)?;
+    Some((at, "holds a code behind the end of its row, the high four bits must be 0"))
 }
 
 #[cfg(test)]
@@ -113,6 +124,8 @@ mod tests {
             }
         }
         assert_eq!(at(Range::Int4 { row: 1 }, 5, &[0x07, 0x09, 0x10]), Some(2));
+        assert_eq!(at(Range::Halves { row: 1 }, 5, &[0x08, 0x09, 0x10]), Some(2));
+        assert_eq!(at(Range::Halves { row: 2 }, 5, &[0x08, 0x80, 0x88]), None);
         assert_eq!(at(row, 0, &[]), None);
     }
 }

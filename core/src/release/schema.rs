@@ -16,7 +16,7 @@ const POPULARITY: &str = "popularity";
 pub(super) struct Needed {
     file: &'static str,
     pub(super) name: String,
-    /// The forms it may have, each of another dtype; one at least.
+    /// The forms it may have, each of another dtype or number of dimensions; one at least.
     forms: Vec<Form>,
     optional: bool,
 }
@@ -30,10 +30,15 @@ struct Form {
 }
 
 impl Needed {
-    /// What holds for the values when they are of `dtype`.
-    pub(super) fn range(&self, dtype: Dtype) -> Range {
-        let form = self.forms.iter().find(|form| form.dtype == dtype);
-        form.map_or(Range::Finite, |form| form.range)
+    /// What holds for the values of `info`.
+    pub(super) fn range(&self, info: &TensorInfo) -> Range {
+        self.form(info).map_or(Range::Finite, |form| form.range)
+    }
+
+    /// The form that `info` has or, where its shape fits none, the one meant by its dtype.
+    fn form(&self, info: &TensorInfo) -> Option<&Form> {
+        let alike = || self.forms.iter().filter(|form| form.dtype == info.dtype);
+        alike().find(|form| form.shape.len() == info.shape.len()).or_else(|| alike().next())
     }
 
     fn f32(file: &'static str, name: &str, shape: &[u64], range: Range) -> Self {
@@ -48,20 +53,24 @@ impl Needed {
         Self { file: ITEMS_FILE, name: "embedding".into(), forms, optional: true }
     }
 
-    /// The codes: int8, or int4 and two a byte.
+    /// The codes: int8, in bytes or in two planes of half bytes, or int4 and two a byte.
     fn codes(items: u64, d: u64) -> Self {
         let int8 = Form { dtype: Dtype::I8, shape: vec![items, d], range: Range::Symmetric };
         let range = Range::Int4 { row: d };
         let int4 = Form { dtype: Dtype::U8, shape: vec![items, d.div_ceil(2)], range };
-        Self { file: ITEMS_FILE, name: "codes".into(), forms: vec![int8, int4], optional: false }
+        let range = Range::Halves { row: d };
+        let planes = Form { dtype: Dtype::U8, shape: vec![2, items, d.div_ceil(2)], range };
+        let forms = vec![int8, int4, planes];
+        Self { file: ITEMS_FILE, name: "codes".into(), forms, optional: false }
     }
 
     /// Checks that `info` has one of the forms.
     fn check(&self, info: &TensorInfo) -> Result<(), Refusal> {
-        if let Some(form) = self.forms.iter().find(|form| form.dtype == info.dtype) {
+        if let Some(form) = self.form(info) {
             return agree(&self.name, info, form.dtype.name(), &form.shape);
         }
-        let names: Vec<&str> = self.forms.iter().map(|form| form.dtype.name()).collect();
+        let mut names: Vec<&str> = self.forms.iter().map(|form| form.dtype.name()).collect();
+        names.dedup();
         agree(&self.name, info, &names.join(" or "), &info.shape)
     }
 }

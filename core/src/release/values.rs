@@ -69,7 +69,7 @@ impl Judge {
     pub(super) fn of_release(layout: &TensorLayout, schema: &Schema, file: &str) -> Self {
         let tensors = layout.iter().map(|(name, info)| {
             let needed = schema.of(file).find(|needed| needed.name == name);
-            let within = |needed: &super::schema::Needed| Rule::Within(needed.range(info.dtype));
+            let within = |needed: &super::schema::Needed| Rule::Within(needed.range(info));
             (name, info, needed.map_or(Rule::Finite, within))
         });
         Self::new(tensors)
@@ -191,7 +191,7 @@ fn first_bad(dtype: Dtype, rule: Rule, index: u64, bytes: &[u8]) -> Option<usize
             first(bytes, |[code]| code == i8::MIN as u8)
         }
         Dtype::U8 => match rule {
-            Rule::Within(range @ Range::Int4 { .. }) => {
+            Rule::Within(range @ (Range::Int4 { .. } | Range::Halves { .. })) => {
                 range.first_outside(index, bytes).map(|(at, _)| at)
             }
             _ => None,

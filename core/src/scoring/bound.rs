@@ -27,14 +27,25 @@
 //!   the vectors, y = s c but for one rounding to f32, at most 2^-24 * 128 steps = 2^-17 steps (a
 //!   subnormal product is exact: it is a multiple of the least f32, as s is): E is 0.
 //!
+//! # Planes
+//! Of codes in two planes, c = 16 h + l with l from 0 to 15, a scan for one query reads h:
+//!
+//! ```text
+//! t q.c = 16 t q.h + 7.5 t sum(q) + t q.(l - 7.5),   |t q.(l - 7.5)| <= 7.5 t |q|_1
+//! ```
+//!
+//! so the upper end of its interval is s (16 t q.h + B') with B' = B + 7.5 t (sum(q) + |q|_1). Rows
+//! that reach the floor get the interval of above, out of both planes.
+//!
 //! # Rounding
 //! What is compared are not real numbers. Written in units of s |x|_1:
 //! - The exact score is summed in f64 over up to 1,024 products: off by at most
 //!   1024 * 2^-52 * 129 < 2^-34.
 //! - `upper` and `lower` are computed in f32 as s * (t * q.c +- B). The integer is below 2^24 and
-//!   exact. As |r_j| <= |x_j|, t |q|_1 <= 2 |x|_1, so |t q.c| <= 256 |x|_1, B <= 129 |x|_1, and
-//!   three roundings of at most 2^-24 of less than 400 make less than 2^-13.7.
-//! - B itself is rounded to f32: 129 * 2^-24 < 2^-16.9. |x|_1 and |r|_1 are summed in f64: < 2^-30.
+//!   exact. As |r_j| <= |x_j|, t |q|_1 <= 2 |x|_1, so |t q.c| <= 256 |x|_1 (|16 t q.h|, too),
+//!   B' <= 159 |x|_1, and three roundings, of at most 256, 415 and 415 by 2^-24, make less than
+//!   2^-13.9.
+//! - B and B' are rounded to f32: 159 * 2^-24 < 2^-16.6. Their sums in f64: < 2^-30.
 //!
 //! Together with the 2^-14 of above this is less than 2^-12, and B is taken as
 //! C |r|_1 + (E + 2^-12) |x|_1. What is said with 128 and 1/2 holds for less, too. Products that
@@ -46,9 +57,11 @@
 
 use noctule_kernels::integer::{Reach, ScanQuery};
 
+use super::codes::{Codes, HIGH_STEP, LOW_HALF};
 use super::item_matrix::ItemMatrix;
 use super::quantise::{CODE_MAX, quantise_row};
 use super::vectors::Vectors;
+use super::walk::Walk;
 
 /// E: share of a step that a vector can lie from its codes.
 const HALF_A_STEP: f64 = 0.5;
@@ -65,7 +78,7 @@ pub(super) struct Interval {
     /// t, in scan units.
     step: f32,
     /// B, in scan units.
-    slack: f32,
+    slack: f64,
 }
 
 impl Interval {
@@ -84,7 +97,7 @@ impl Interval {
             Vectors::Coded => 0.0,
         };
         let slack = matrix.codes.bound() * residual + (row_steps + ROUNDING) * size;
-        (codes, Self { step, slack: slack as f32 })
+        (codes, Self { step, slack })
     }
 
     /// Not less than the exact score of a row with `scale` and integer dot product `dot`, in scan
@@ -96,13 +109,21 @@ impl Interval {
 
     /// What a kernel compares with `floor`.
     pub(super) fn reach(&self, floor: f32) -> Reach {
-        Reach { step: self.step, slack: self.slack, floor }
+        Reach { step: self.step, slack: self.slack as f32, floor }
+    }
+
+    /// The same where only the high plane was multiplied, with a query of these `codes`.
+    fn reach_of_high_plane(&self, codes: &[i8]) -> Reach {
+        let sums = codes.iter().map(|code| f64::from(*code)).map(|code| code + code.abs());
+        let low = LOW_HALF * f64::from(self.step) * sums.sum::<f64>();
+        let step = self.step * HIGH_STEP as f32;
+        Reach { step, slack: (self.slack + low) as f32, floor: 0.0 }
     }
 
     /// Not more than that score. Where f32 overflows, its greatest value.
     #[inline]
     pub(super) fn lower(&self, scale: f32, dot: i32) -> f32 {
-        (scale * (self.step * dot as f32 - self.slack)).min(f32::MAX)
+        (scale * (self.step * dot as f32 - self.slack as f32)).min(f32::MAX)
     }
 }
 
@@ -111,10 +132,10 @@ impl Interval {
 pub(super) struct CoarseQuery {
     /// For every row: as many levels as the kernel can multiply.
     pub(super) scan: ScanQuery,
-    /// What their products say.
-    pub(super) coarse: Interval,
+    /// What their products with what a scan reads of a row say.
+    coarse: Reach,
     /// -127 to 127, for the rows that reach the floor.
-    pub(super) codes: Vec<i8>,
+    pub(super) codes: ScanQuery,
     /// What their products say.
     pub(super) fine: Interval,
     /// Whether the scan has the fine codes, too.
@@ -124,9 +145,19 @@ pub(super) struct CoarseQuery {
 }
 
 impl CoarseQuery {
-    /// Quantises `query`, whose values are finite, for `matrix`, for the scan to codes of at most
-    /// `scan_max`; `None` when all are zero.
-    pub(super) fn new(query: &[f32], matrix: &ItemMatrix<'_>, scan_max: i8) -> Option<Self> {
+    /// Quantises `query`, whose values are finite, for `walk`; `None` when all values are zero.
+    pub(super) fn new(query: &[f32], walk: &Walk<'_>) -> Option<Self> {
+        let most = walk.kernel.query_max(walk.in_panel);
+        Self::of_at_most(query, walk.matrix, most, walk.in_panel)
+    }
+
+    /// The same for a scan with codes of at most `scan_max`, of whole codes when `in_panel`.
+    fn of_at_most(
+        query: &[f32],
+        matrix: &ItemMatrix<'_>,
+        scan_max: i8,
+        in_panel: bool,
+    ) -> Option<Self> {
         let largest = query.iter().fold(0.0f32, |most, value| most.max(value.abs()));
         if largest == 0.0 {
             return None;
@@ -136,8 +167,16 @@ impl CoarseQuery {
         let unit = 2f64.powi(-exponent);
         let (scan, coarse) = Interval::new(query, unit, f64::from(scan_max), matrix);
         let (codes, fine) = Interval::new(query, unit, CODE_MAX, matrix);
-        let is_fine = scan == codes;
-        Some(Self { scan: ScanQuery::new(scan), coarse, codes, fine, is_fine, unit })
+        let by_planes = !in_panel && matches!(matrix.codes, Codes::Planes { .. });
+        let coarse = if by_planes { coarse.reach_of_high_plane(&scan) } else { coarse.reach(0.0) };
+        let is_fine = scan == codes && !by_planes;
+        let (scan, codes) = (ScanQuery::new(scan), ScanQuery::new(codes));
+        Some(Self { scan, coarse, codes, fine, is_fine, unit })
+    }
+
+    /// What a kernel compares with `floor` after a scan.
+    pub(super) fn reach(&self, floor: f32) -> Reach {
+        Reach { floor, ..self.coarse }
     }
 
     /// Whether a dot product of the scan is also the fine one.
@@ -181,18 +220,12 @@ mod tests {
     use crate::scoring::Kernel;
     use crate::scoring::testing::{Form, Stored};
 
-    impl CoarseQuery {
-        /// The two intervals with the codes that they are for.
-        fn both(&self) -> [(Interval, &[i8]); 2] {
-            [(self.coarse, self.scan.codes()), (self.fine, &self.codes)]
-        }
-    }
-
     /// `query` for a matrix of one row, in single precision and int8.
     fn coarse(query: &[f32]) -> Option<CoarseQuery> {
         let d = query.len();
         let (codes, row) = (vec![0; d], vec![0.0; d]);
-        CoarseQuery::new(query, &ItemMatrix::new(&codes, &[0.0], &row, d).unwrap(), 64)
+        let matrix = ItemMatrix::new(&codes, &[0.0], &row, d).unwrap();
+        CoarseQuery::of_at_most(query, &matrix, 64, true)
     }
 
     /// Values over many orders of magnitude, with zeros.
@@ -212,26 +245,35 @@ mod tests {
             rows in prop::collection::vec(value(), 64 * 8),
             exponent in -120i32..60,
             most in prop::sample::select(vec![1i8, 32, 64, 127]),
+            in_panel in any::<bool>(),
         ) {
             let query: Vec<f32> = query[..d].iter().map(|x| x * 2f32.powi(exponent)).collect();
             for form in Form::all() {
                 let stored = Stored::new(&rows[..d * 8], d, form);
                 let matrix = stored.matrix();
-                let Some(query_codes) = CoarseQuery::new(&query, &matrix, most) else {
+                let Some(quantised) = CoarseQuery::of_at_most(&query, &matrix, most, in_panel)
+                else {
                     return Ok(());
                 };
-                let mut room = Vec::new();
-                let codes = matrix.codes.rows(0..8, d, &mut room);
-                for ((index, codes), scale) in (0..8).zip(codes.chunks(d)).zip(matrix.scales) {
+                let kernel = Kernel::fastest();
+                let (mut room, mut scanned) = (Vec::new(), Vec::new());
+                let codes = matrix.codes.rows(kernel, 0..8, d, &mut room);
+                let scanned = match in_panel {
+                    true => codes,
+                    false => matrix.codes.coarse().rows(kernel, 0..8, d, &mut scanned),
+                };
+                let rows = codes.chunks(d).zip(scanned.chunks(d)).zip(matrix.scales);
+                for (index, ((codes, scanned), scale)) in (0..8).zip(rows) {
                     let row = matrix.row(index).unwrap();
                     let pairs = query.iter().zip(&*row);
                     let exact = pairs.map(|(x, y)| f64::from(*x) * f64::from(*y)).sum::<f64>();
-                    let exact = exact * query_codes.unit;
-                    for (interval, of_query) in query_codes.both() {
-                        let dot = Kernel::fastest().dot_product(of_query, codes);
-                        let (lower, upper) =
-                            (interval.lower(*scale, dot), interval.upper(*scale, dot));
-                        prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{form:?} {exact}");
+                    let exact = exact * quantised.unit;
+                    let dot = kernel.dot_product(quantised.codes.codes(), codes);
+                    let coarse = kernel.dot_product(quantised.scan.codes(), scanned);
+                    let lower = quantised.fine.lower(*scale, dot);
+                    prop_assert!(f64::from(lower) - F32_UNDERFLOW <= exact, "{form:?} {exact}");
+                    let reach = quantised.reach(0.0);
+                    for upper in [quantised.fine.upper(*scale, dot), reach.upper(*scale, coarse)] {
                         prop_assert!(f64::from(upper) + F32_UNDERFLOW >= exact, "{form:?} {exact}");
                     }
                 }

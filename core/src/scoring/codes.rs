@@ -2,6 +2,10 @@
 
 use std::ops::Range;
 
+use noctule_kernels::integer::{Kernel, ScanQuery};
+
+use crate::base::MappedFile;
+
 /// Codes of one matrix, row-major, borrowed from a memory map or from vectors.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Codes<'a> {
@@ -11,14 +15,46 @@ pub enum Codes<'a> {
     /// one behind it, both in two's complement. A row begins with a byte of its own; the high four
     /// bits of the last byte of a row of odd length are 0.
     Int4(&'a [u8]),
+    /// -127 to 127, in two planes of half a byte: `high` holds of each code c the four bits of
+    /// floor(c / 16), as [`Self::Int4`] holds codes, and `low` those of c - 16 floor(c / 16). A
+    /// search reads the high plane, and the low one of rows that may be among the best.
+    Planes {
+        /// The high four bits.
+        high: &'a [u8],
+        /// The low four bits.
+        low: &'a [u8],
+    },
 }
 
+/// Distance of the four low bits of a code from their middle, at most.
+pub(super) const LOW_HALF: f64 = 7.5;
+/// What a code of the high plane stands for.
+pub(super) const HIGH_STEP: f64 = 16.0;
+
 impl<'a> Codes<'a> {
-    /// Number of elements stored: bytes, in both forms.
+    /// Number of elements stored: bytes, in every form.
     pub(super) fn stored(self) -> usize {
         match self {
             Self::Int8(codes) => codes.len(),
             Self::Int4(bytes) => bytes.len(),
+            Self::Planes { high, low } => high.len() + low.len(),
+        }
+    }
+
+    /// Whether `items` rows of `dimensions` codes are stored.
+    pub(super) fn fit(self, items: usize, dimensions: usize) -> bool {
+        let even = match self {
+            Self::Planes { high, low } => high.len() == low.len(),
+            Self::Int8(_) | Self::Int4(_) => true,
+        };
+        even && self.stored() == items * self.row_bytes(dimensions)
+    }
+
+    /// What one query multiplies with every row.
+    pub(super) fn coarse(self) -> Self {
+        match self {
+            Self::Planes { high, .. } => Self::Int4(high),
+            Self::Int8(_) | Self::Int4(_) => self,
         }
     }
 
@@ -28,6 +64,7 @@ impl<'a> Codes<'a> {
         match self {
             Self::Int8(_) => dimensions,
             Self::Int4(_) => dimensions.div_ceil(2),
+            Self::Planes { .. } => 2 * dimensions.div_ceil(2),
         }
     }
 
@@ -35,28 +72,31 @@ impl<'a> Codes<'a> {
     /// that was never verified.
     pub(super) fn bound(self) -> f64 {
         match self {
-            Self::Int8(_) => 128.0,
+            Self::Int8(_) | Self::Planes { .. } => 128.0,
             Self::Int4(_) => 8.0,
         }
     }
 
     /// The code `at` of the row `row`, which lies within the matrix.
     pub(super) fn get(self, row: usize, at: usize, dimensions: usize) -> i8 {
-        let begin = row * self.row_bytes(dimensions);
+        let half = |bytes: &[u8]| {
+            let byte = bytes[row * dimensions.div_ceil(2) + at / 2];
+            if at.is_multiple_of(2) { low(byte) } else { high(byte) }
+        };
         match self {
-            Self::Int8(codes) => codes[begin + at],
-            Self::Int4(bytes) => {
-                let byte = bytes[begin + at / 2];
-                if at.is_multiple_of(2) { low(byte) } else { high(byte) }
-            }
+            Self::Int8(codes) => codes[row * dimensions + at],
+            Self::Int4(bytes) => half(bytes),
+            Self::Planes { high, low } => half(high) << 4 | half(low) & 15,
         }
     }
 
-    /// The codes of `rows`, one a byte: as they lie, or unpacked into `room`.
+    /// The codes of `rows`, one a byte: as they lie, or unpacked into `room` with the help of
+    /// `kernel`.
     ///
     /// `rows` lies within the matrix, which holds rows of `dimensions` codes.
     pub(super) fn rows<'r>(
         self,
+        kernel: Kernel,
         rows: Range<usize>,
         dimensions: usize,
         room: &'r mut Vec<i8>,
@@ -64,16 +104,88 @@ impl<'a> Codes<'a> {
     where
         'a: 'r,
     {
-        let width = self.row_bytes(dimensions);
+        let (count, halves) = (rows.len(), halves(rows.clone(), dimensions));
         match self {
-            Self::Int8(codes) => &codes[rows.start * width..rows.end * width],
+            Self::Int8(codes) => return &codes[whole(rows, dimensions)],
             Self::Int4(bytes) => {
-                room.resize(rows.len() * dimensions, 0);
-                unpack(&bytes[rows.start * width..rows.end * width], dimensions, room);
-                room
+                room.resize(count * dimensions, 0);
+                unpack(&bytes[halves], dimensions, room);
+            }
+            Self::Planes { high, low } => {
+                room.resize(2 * halves.len(), 0);
+                kernel.join_planes(&high[halves.clone()], &low[halves], room);
+                let joined = 2 * dimensions.div_ceil(2);
+                // A row of odd length leaves its last half byte empty.
+                for row in if joined == dimensions { 0..0 } else { 1..count } {
+                    let begin = row * joined;
+                    room.copy_within(begin..begin + dimensions, row * dimensions);
+                }
+                room.truncate(count * dimensions);
+            }
+        }
+        room
+    }
+
+    /// The dot product of `query` with the row `row`, which lies within the matrix.
+    pub(super) fn dot_product(self, kernel: Kernel, query: &ScanQuery, row: usize) -> i32 {
+        let d = query.codes().len();
+        let row = row..row + 1;
+        match self {
+            Self::Int8(codes) => kernel.dot_product(query.codes(), &codes[whole(row, d)]),
+            Self::Int4(bytes) => {
+                let mut codes = vec![0; d];
+                unpack(&bytes[halves(row, d)], d, &mut codes);
+                kernel.dot_product(query.codes(), &codes)
+            }
+            Self::Planes { high, low } => {
+                let halves = halves(row, d);
+                kernel.dot_planes(query, &high[halves.clone()], &low[halves])
             }
         }
     }
+
+    /// Asks for what [`Self::dot_product`] reads and a scan for one query does not.
+    pub(super) fn fetch_rest_ahead(self, row: usize, dimensions: usize) {
+        if let Self::Planes { low, .. } = self {
+            Kernel::fetch_ahead(&low[halves(row..row + 1, dimensions)]);
+        }
+    }
+
+    /// Asks for all of `rows`, which lie within the matrix.
+    pub(super) fn fetch_ahead(self, rows: Range<usize>, dimensions: usize) {
+        match self {
+            Self::Int8(codes) => Kernel::fetch_ahead(&codes[whole(rows, dimensions)]),
+            Self::Int4(bytes) => Kernel::fetch_ahead(&bytes[halves(rows, dimensions)]),
+            Self::Planes { high, low } => {
+                let halves = halves(rows, dimensions);
+                Kernel::fetch_ahead(&high[halves.clone()]);
+                Kernel::fetch_ahead(&low[halves]);
+            }
+        }
+    }
+
+    /// Gives the pages of `file` back on which `rows` stand.
+    pub(super) fn give_back(self, file: &MappedFile, rows: Range<usize>, dimensions: usize) {
+        match self {
+            Self::Int8(codes) => file.give_back(&codes[whole(rows, dimensions)]),
+            Self::Int4(bytes) => file.give_back(&bytes[halves(rows, dimensions)]),
+            Self::Planes { high, low } => {
+                let halves = halves(rows, dimensions);
+                file.give_back(&high[halves.clone()]);
+                file.give_back(&low[halves]);
+            }
+        }
+    }
+}
+
+/// Where `rows` stand, one byte a code.
+fn whole(rows: Range<usize>, dimensions: usize) -> Range<usize> {
+    rows.start * dimensions..rows.end * dimensions
+}
+
+/// Where `rows` stand, half a byte a code.
+fn halves(rows: Range<usize>, dimensions: usize) -> Range<usize> {
+    whole(rows, dimensions.div_ceil(2))
 }
 
 /// The code in the low four bits. Shifting a signed byte to the right repeats its sign.
@@ -100,6 +212,17 @@ pub(super) fn unpack(bytes: &[u8], dimensions: usize, codes: &mut [i8]) {
     }
 }
 
+/// The planes of rows of `dimensions` int8 codes, the high four bits first.
+pub(super) fn split(codes: &[i8], dimensions: usize) -> [Vec<u8>; 2] {
+    let rows = || codes.chunks_exact(dimensions).flat_map(|row| row.chunks(2));
+    let byte = |two: &[i8], bits: fn(i8) -> u8| {
+        bits(two[0]) | two.get(1).map_or(0, |code| bits(*code)) << 4
+    };
+    let high = rows().map(|two| byte(two, |code| code as u8 >> 4));
+    let low = rows().map(|two| byte(two, |code| code as u8 & 15));
+    [high.collect(), low.collect()]
+}
+
 /// Packs rows of `dimensions` codes, each -8 to 7, two a byte.
 pub(super) fn pack(codes: &[i8], dimensions: usize) -> Vec<u8> {
     let rows = codes.chunks_exact(dimensions);
@@ -118,10 +241,10 @@ mod tests {
         let codes = [1, -7, 3, 7, -1, 0];
         let bytes = [0x91, 0x03, 0xf7, 0x00];
         assert_eq!(pack(&codes, 3), bytes);
-        let mut room = Vec::new();
-        assert_eq!(Codes::Int4(&bytes).rows(0..2, 3, &mut room), codes);
-        assert_eq!(Codes::Int4(&bytes).rows(1..2, 3, &mut room), &codes[3..]);
-        assert_eq!(Codes::Int4(&[0x8f]).rows(0..1, 2, &mut room), [-1, -8]);
+        let (kernel, mut room) = (Kernel::fastest(), Vec::new());
+        assert_eq!(Codes::Int4(&bytes).rows(kernel, 0..2, 3, &mut room), codes);
+        assert_eq!(Codes::Int4(&bytes).rows(kernel, 1..2, 3, &mut room), &codes[3..]);
+        assert_eq!(Codes::Int4(&[0x8f]).rows(kernel, 0..1, 2, &mut room), [-1, -8]);
     }
 
     proptest! {
@@ -134,6 +257,25 @@ mod tests {
             let mut back = vec![99; 3 * d];
             unpack(&pack(codes, d), d, &mut back);
             prop_assert_eq!(&back, codes);
+        }
+
+        #[test]
+        fn planes_hold_every_code(
+            d in 1usize..70,
+            codes in prop::collection::vec(any::<i8>(), 69 * 3),
+        ) {
+            let codes = &codes[..3 * d];
+            let [high, low] = split(codes, d);
+            let planes = Codes::Planes { high: &high, low: &low };
+            prop_assert!(planes.fit(3, d) && !planes.fit(2, d));
+            for kernel in Kernel::available() {
+                let mut room = Vec::new();
+                prop_assert_eq!(planes.rows(kernel, 0..3, d, &mut room), codes);
+                prop_assert_eq!(planes.rows(kernel, 2..3, d, &mut room), &codes[2 * d..]);
+            }
+            for (at, code) in codes.iter().enumerate() {
+                prop_assert_eq!(planes.get(at / d, at % d, d), *code);
+            }
         }
     }
 }

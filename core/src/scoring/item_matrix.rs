@@ -79,8 +79,8 @@ impl<'a> ItemMatrix<'a> {
             let reason = format!("{items} items, but at most {ITEMS_MAX} are allowed");
             return Err(Error::invalid("scales", reason));
         }
-        let width = codes.row_bytes(dimensions);
-        if codes.stored() != items * width {
+        if !codes.fit(items, dimensions) {
+            let width = codes.row_bytes(dimensions);
             let reason = format!("{} bytes, but {items} x {width} are needed", codes.stored());
             return Err(Error::invalid("codes", reason));
         }
@@ -200,6 +200,7 @@ impl<'a> ItemMatrix<'a> {
     /// [`Error::Damaged`] for the first value that does not fit.
     pub fn verify(&self) -> Result<()> {
         let (mut row, mut room) = (vec![0.0; self.dimensions], Vec::new());
+        let kernel = Kernel::fastest();
         for (index, scale) in self.scales.iter().enumerate() {
             let what = || format!("the scale of item {index}");
             if !(scale.is_finite() && *scale >= 0.0) {
@@ -217,7 +218,7 @@ impl<'a> ItemMatrix<'a> {
                     &row
                 }
             };
-            let codes = self.codes.rows(index..index + 1, self.dimensions, &mut room);
+            let codes = self.codes.rows(kernel, index..index + 1, self.dimensions, &mut room);
             if surely_near(codes, row, *scale) {
                 continue;
             }

@@ -24,6 +24,7 @@ mod scan;
 mod testing;
 mod top_k;
 mod vectors;
+mod walk;
 
 pub use crate::base::MappedFile;
 pub use codes::Codes;

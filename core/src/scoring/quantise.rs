@@ -38,6 +38,22 @@ pub fn quantise(values: &[f32], dimensions: usize) -> Result<Quantised> {
     Ok(Quantised { codes, scales })
 }
 
+impl Quantised {
+    /// The codes of rows of `dimensions` as [`super::Codes::Planes`] has them: the high plane, then
+    /// the low one.
+    ///
+    /// ```
+    /// let quantised = noctule_core::scoring::quantise(&[1.0, -0.5], 2)?;
+    /// assert_eq!(quantised.codes, [0x7f, -0x3f]);
+    /// assert_eq!(quantised.planes(2), [vec![0xc7], vec![0x1f]]);
+    /// # Ok::<(), noctule_core::base::Error>(())
+    /// ```
+    #[must_use]
+    pub fn planes(&self, dimensions: usize) -> [Vec<u8>; 2] {
+        codes::split(&self.codes, dimensions)
+    }
+}
+
 /// Rows of int4 codes with one scale each: value ~ code * scale.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct QuantisedInt4 {

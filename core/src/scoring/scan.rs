@@ -5,24 +5,21 @@ use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use noctule_kernels::exact::exact_scores;
-use noctule_kernels::integer::{BLOCK, Kernel, Panel, QUERIES, STREAMS, Sums};
+use noctule_kernels::integer::{BLOCK, ScanQuery};
 
 use super::bound::CoarseQuery;
-use super::codes::Codes;
-use super::item_matrix::{FOURS_AHEAD, ItemMatrix};
+use super::item_matrix::FOURS_AHEAD;
 use super::top_k::Scored;
 use super::vectors::Vectors;
-use crate::base::{Error, MappedFile, Result};
+use super::walk::Walk;
 
 /// Survivors that are added before those that fell below the floor are cleared away again.
 const SURVIVORS_BETWEEN_CLEARINGS: usize = 128;
 /// Survivors, for each row wanted, from which on exact scores raise the floor: where codes are as
 /// coarse as int4, twice the width of an interval separates no row from many others.
 const SURVIVORS_TO_SHARPEN: usize = 2;
-/// Queries from which on laying rows out for all of them pays.
-pub(super) const PANEL_QUERIES: usize = 4;
-/// Blocks between two looks at whether to go on.
-const BLOCKS_BETWEEN_LOOKS: usize = 64;
+/// Rows that reach the floor and wait for what the scan did not read of them.
+const WAITING: usize = 32;
 /// Rows scored exactly before their pages are given back.
 const ROWS_BETWEEN_RETURNS: usize = 64;
 
@@ -43,6 +40,8 @@ pub(super) struct Scan<'a> {
     /// The query as it was given.
     given: &'a [f32],
     k: usize,
+    /// Rows that reach the floor by what the scan read, and were asked for.
+    waiting: Vec<u32>,
     survivors: Vec<Survivor>,
     /// Ends of the survivors, while one of them is looked for.
     ends: Vec<f32>,
@@ -52,193 +51,21 @@ pub(super) struct Scan<'a> {
     clear_at: usize,
 }
 
-/// One pass over a matrix for some queries.
-pub(super) struct Walk<'a> {
-    pub(super) kernel: Kernel,
-    pub(super) matrix: &'a ItemMatrix<'a>,
-    pub(super) stop: Option<&'a (dyn Fn() -> bool + Sync)>,
-    /// Pages of this file that were read are given back at once.
-    pub(super) file: Option<&'a MappedFile>,
-}
-
-impl Walk<'_> {
-    /// Rows of each of the four streams; the last few rows of the matrix are in none.
-    pub(super) fn stream_rows(&self) -> usize {
-        self.matrix.len() / STREAMS
-    }
-
-    /// Offers the rows `part` of every stream to `scans`, each of which takes those that
-    /// `eligible(its query, index)` allows.
-    ///
-    /// # Errors
-    /// [`Error::Cancelled`] when asked to stop.
-    pub(super) fn over<F: Fn(usize, u32) -> bool>(
-        &self,
-        part: Range<usize>,
-        scans: &mut [Scan<'_>],
-        eligible: &F,
-    ) -> Result<()> {
-        let mut block = Block::new(self.kernel, self.matrix.dimensions);
-        let mut returned = part.start;
-        for (number, first) in part.clone().step_by(BLOCK).enumerate() {
-            if number.is_multiple_of(BLOCKS_BETWEEN_LOOKS) {
-                if self.stop.is_some_and(|stop| stop()) {
-                    return Err(Error::Cancelled);
-                }
-                self.give_back(returned..first);
-                returned = first;
-            }
-            let count = part.end.min(first + BLOCK) - first;
-            let panel = scans.len() >= PANEL_QUERIES;
-            if panel {
-                block.lay_out(self, first, count);
-            }
-            let turns = scans.len().div_ceil(QUERIES);
-            for (turn, some) in scans.chunks_mut(QUERIES).enumerate() {
-                if panel {
-                    self.fetch_ahead(
-                        first + count..part.end.min(first + count + BLOCK),
-                        turn,
-                        turns,
-                    );
-                    block.scan_panel(self.kernel, some);
-                } else {
-                    block.scan_rows(self, some, first, count);
-                }
-                for (scan, sums) in some.iter_mut().zip(&block.sums) {
-                    for (k, sums) in sums.iter().enumerate() {
-                        let first = k * self.stream_rows() + first;
-                        let number = scan.number;
-                        let rows = first..first + count;
-                        scan.offer(self, rows, sums, &|index| eligible(number, index));
-                    }
-                }
-            }
-        }
-        self.give_back(returned..part.end);
-        Ok(())
-    }
-
-    /// Asks for the rows `rows` of every stream, in this turn for its share of them: memory works
-    /// while products are computed.
-    fn fetch_ahead(&self, rows: Range<usize>, turn: usize, turns: usize) {
-        let width = self.matrix.codes.row_bytes(self.matrix.dimensions);
-        let bytes = rows.len() * width;
-        let share = bytes.div_ceil(turns).next_multiple_of(64);
-        let part = (turn * share).min(bytes)..((turn + 1) * share).min(bytes);
-        for k in 0..STREAMS {
-            let first = (k * self.stream_rows() + rows.start) * width;
-            match self.matrix.codes {
-                Codes::Int8(codes) => Kernel::fetch_ahead(&codes[first..][part.clone()]),
-                Codes::Int4(codes) => Kernel::fetch_ahead(&codes[first..][part.clone()]),
-            }
-        }
-    }
-
-    /// Offers the rows that are in no stream.
-    pub(super) fn over_rest<F: Fn(usize, u32) -> bool>(
-        &self,
-        scans: &mut [Scan<'_>],
-        eligible: &F,
-    ) {
-        for row in STREAMS * self.stream_rows()..self.matrix.len() {
-            for scan in scans.iter_mut() {
-                let number = scan.number;
-                scan.look_at(self, row, None, &|index| eligible(number, index));
-            }
-        }
-    }
-
-    /// Gives the pages back on which the rows `rows` of every stream stand.
-    fn give_back(&self, rows: Range<usize>) {
-        let Some(file) = self.file else { return };
-        for k in 0..STREAMS {
-            let first = k * self.stream_rows();
-            let rows = first + rows.start..first + rows.end;
-            let width = self.matrix.codes.row_bytes(self.matrix.dimensions);
-            let bytes = rows.start * width..rows.end * width;
-            match self.matrix.codes {
-                Codes::Int8(codes) => file.give_back(&codes[bytes]),
-                Codes::Int4(codes) => file.give_back(&codes[bytes]),
-            }
-            file.give_back(&self.matrix.scales[rows]);
-        }
-    }
-}
-
-/// The block that is being read.
-struct Block {
-    panel: Panel,
-    /// Of each of the queries that are multiplied at once.
-    sums: [Sums; QUERIES],
-    /// Unpacked codes, by stream.
-    unpacked: [Vec<i8>; STREAMS],
-}
-
-impl Block {
-    fn new(kernel: Kernel, dimensions: usize) -> Self {
-        let sums = [[[0; BLOCK]; STREAMS]; QUERIES];
-        Self { panel: kernel.panel(dimensions), sums, unpacked: Default::default() }
-    }
-
-    /// Lays out the `count` rows from `first` on of each stream for many queries.
-    fn lay_out(&mut self, walk: &Walk<'_>, first: usize, count: usize) {
-        let Self { panel, unpacked, .. } = self;
-        let streams = codes_of(walk, first, count, unpacked);
-        walk.kernel.lay_out(streams, walk.matrix.dimensions, count, panel);
-    }
-
-    /// The products of some queries with the rows that are laid out.
-    fn scan_panel(&mut self, kernel: Kernel, scans: &[Scan<'_>]) {
-        let mut queries = [&scans[0].query.scan; QUERIES];
-        for (query, scan) in queries.iter_mut().zip(scans) {
-            *query = &scan.query.scan;
-        }
-        kernel.scan_panel(&queries[..scans.len()], &self.panel, &mut self.sums);
-    }
-
-    /// The products of some queries with these rows as they lie.
-    fn scan_rows(&mut self, walk: &Walk<'_>, scans: &[Scan<'_>], first: usize, count: usize) {
-        let (kernel, matrix, rows) = (walk.kernel, walk.matrix, walk.stream_rows());
-        let Self { unpacked, sums, .. } = self;
-        for (scan, sums) in scans.iter().zip(sums) {
-            let query = &scan.query.scan;
-            let mut taken = 0;
-            if let Codes::Int4(bytes) = matrix.codes {
-                let width = matrix.codes.row_bytes(matrix.dimensions);
-                let begin = |k: usize| (k * rows + first) * width;
-                let packed = std::array::from_fn(|k| &bytes[begin(k)..begin(k) + count * width]);
-                taken = kernel.scan_int4(query, packed, count, sums);
-            }
-            if taken < count {
-                // What the kernel for packed rows took is computed again, to the same sums.
-                let streams = codes_of(walk, first, count, unpacked);
-                kernel.scan(query, streams, count, sums);
-            }
-        }
-    }
-}
-
-/// The codes of the `count` rows from `first` on of each stream: as they lie, or unpacked.
-fn codes_of<'r>(
-    walk: &'r Walk<'_>,
-    first: usize,
-    count: usize,
-    unpacked: &'r mut [Vec<i8>; STREAMS],
-) -> [&'r [i8]; STREAMS] {
-    let (matrix, rows) = (walk.matrix, walk.stream_rows());
-    let mut streams: [&[i8]; STREAMS] = [&[]; STREAMS];
-    for ((k, stream), room) in streams.iter_mut().enumerate().zip(unpacked) {
-        let range = k * rows + first..k * rows + first + count;
-        *stream = matrix.codes.rows(range, matrix.dimensions, room);
-    }
-    streams
-}
-
 impl<'a> Scan<'a> {
     pub(super) fn new(number: usize, query: &'a CoarseQuery, given: &'a [f32], k: usize) -> Self {
-        let (survivors, ends, floor) = (Vec::new(), Vec::new(), f32::NEG_INFINITY);
-        Self { number, query, given, k, survivors, ends, floor, clear_at: k }
+        let (waiting, survivors, ends) = (Vec::new(), Vec::new(), Vec::new());
+        let floor = f32::NEG_INFINITY;
+        Self { number, query, given, k, waiting, survivors, ends, floor, clear_at: k }
+    }
+
+    /// Number of the query.
+    pub(super) fn number(&self) -> usize {
+        self.number
+    }
+
+    /// What is multiplied with every row.
+    pub(super) fn query(&self) -> &'a ScanQuery {
+        &self.query.scan
     }
 
     /// One that has found nothing yet, for other rows and the same query.
@@ -247,27 +74,45 @@ impl<'a> Scan<'a> {
     }
 
     /// Takes the coarse dot products of `rows`.
-    fn offer<F: Fn(u32) -> bool>(
+    pub(super) fn offer<F: Fn(u32) -> bool>(
         &mut self,
         walk: &Walk<'_>,
         rows: Range<usize>,
         sums: &[i32; BLOCK],
         is_eligible: &F,
     ) {
-        let reach = self.query.coarse.reach(self.floor);
+        let reach = self.query.reach(self.floor);
         let mut reaching = walk.kernel.reaching(reach, sums, &walk.matrix.scales[rows.clone()]);
         while reaching != 0 {
             let at = reaching.trailing_zeros() as usize;
-            // Where the scan had all the levels that there are, its sum is the fine one.
-            let dot = self.query.is_fine().then(|| sums[at]);
-            self.look_at(walk, rows.start + at, dot, is_eligible);
+            let row = rows.start + at;
             reaching &= reaching - 1;
+            if self.query.is_fine() {
+                // Where the scan had all the levels that there are, its sum is the fine one.
+                self.look_at(walk, row, Some(sums[at]), is_eligible);
+                continue;
+            }
+            walk.matrix.codes.fetch_rest_ahead(row, walk.matrix.dimensions);
+            self.waiting.push(row as u32);
+            if self.waiting.len() >= WAITING {
+                self.settle(walk, is_eligible);
+            }
         }
+    }
+
+    /// Looks at the rows that wait.
+    pub(super) fn settle<F: Fn(u32) -> bool>(&mut self, walk: &Walk<'_>, is_eligible: &F) {
+        let mut waiting = std::mem::take(&mut self.waiting);
+        for row in waiting.drain(..) {
+            self.look_at(walk, row as usize, None, is_eligible);
+        }
+        // Its room is used again.
+        self.waiting = waiting;
     }
 
     /// Keeps the row when it is eligible and its fine interval reaches the floor. The fine dot
     /// product is computed where it is not at hand.
-    fn look_at<F: Fn(u32) -> bool>(
+    pub(super) fn look_at<F: Fn(u32) -> bool>(
         &mut self,
         walk: &Walk<'_>,
         row: usize,
@@ -275,11 +120,8 @@ impl<'a> Scan<'a> {
         is_eligible: &F,
     ) {
         let (matrix, query) = (walk.matrix, self.query);
-        let dot = dot.unwrap_or_else(|| {
-            let mut room = Vec::new();
-            let codes = matrix.codes.rows(row..row + 1, matrix.dimensions, &mut room);
-            walk.kernel.dot_product(&query.codes, codes)
-        });
+        let fine = || matrix.codes.dot_product(walk.kernel, &query.codes, row);
+        let dot = dot.unwrap_or_else(fine);
         let (scale, index) = (matrix.scales[row], row as u32);
         let upper = query.fine.upper(scale, dot);
         if upper >= self.floor && is_eligible(index) {

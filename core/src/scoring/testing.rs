@@ -6,7 +6,14 @@ use super::{Codes, ItemMatrix, Quantised, QuantisedInt4, Vectors, quantise, quan
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Form {
     vectors: Kind,
-    int4: bool,
+    codes: Bits,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Bits {
+    Int8,
+    Int4,
+    Planes,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +28,8 @@ impl Form {
     /// Every form.
     pub(super) fn all() -> impl Iterator<Item = Self> {
         let kinds = [Kind::F32, Kind::F16, Kind::Bf16, Kind::Coded];
-        kinds.into_iter().flat_map(|vectors| [false, true].map(|int4| Self { vectors, int4 }))
+        let bits = [Bits::Int8, Bits::Int4, Bits::Planes];
+        kinds.into_iter().flat_map(move |vectors| bits.map(|codes| Self { vectors, codes }))
     }
 }
 
@@ -34,6 +42,7 @@ pub(super) struct Stored {
     bits: Vec<u16>,
     pub(super) int8: Quantised,
     pub(super) int4: QuantisedInt4,
+    planes: [Vec<u8>; 2],
 }
 
 impl Stored {
@@ -50,7 +59,8 @@ impl Stored {
         };
         let int8 = quantise(&values, dimensions).unwrap();
         let int4 = quantise_int4(&values, dimensions).unwrap();
-        Self { form, dimensions, values, bits, int8, int4 }
+        let planes = int8.planes(dimensions);
+        Self { form, dimensions, values, bits, int8, int4, planes }
     }
 
     pub(super) fn matrix(&self) -> ItemMatrix<'_> {
@@ -60,9 +70,11 @@ impl Stored {
             Kind::Bf16 => Vectors::Bf16(&self.bits),
             Kind::Coded => Vectors::Coded,
         };
-        let (codes, scales) = match self.form.int4 {
-            false => (Codes::Int8(&self.int8.codes), &self.int8.scales),
-            true => (Codes::Int4(&self.int4.codes), &self.int4.scales),
+        let [high, low] = &self.planes;
+        let (codes, scales) = match self.form.codes {
+            Bits::Int8 => (Codes::Int8(&self.int8.codes), &self.int8.scales),
+            Bits::Int4 => (Codes::Int4(&self.int4.codes), &self.int4.scales),
+            Bits::Planes => (Codes::Planes { high, low }, &self.int8.scales),
         };
         ItemMatrix::stored(codes, scales, vectors, self.dimensions).unwrap()
     }
@@ -73,15 +85,16 @@ impl Stored {
             return self.values.clone();
         }
         let d = self.dimensions;
-        let code = |row: usize, at: usize| match self.form.int4 {
-            false => self.int8.codes[row * d + at],
-            true => {
+        let code = |row: usize, at: usize| match self.form.codes {
+            Bits::Int8 | Bits::Planes => self.int8.codes[row * d + at],
+            Bits::Int4 => {
                 let byte = self.int4.codes[row * d.div_ceil(2) + at / 2];
                 let nibble = if at.is_multiple_of(2) { byte & 15 } else { byte >> 4 };
                 if nibble < 8 { nibble as i8 } else { nibble as i8 - 16 }
             }
         };
-        let scales = if self.form.int4 { &self.int4.scales } else { &self.int8.scales };
+        let int4 = self.form.codes == Bits::Int4;
+        let scales = if int4 { &self.int4.scales } else { &self.int8.scales };
         let rows = scales.iter().enumerate();
         rows.flat_map(|(row, scale)| (0..d).map(move |at| f32::from(code(row, at)) * scale))
             .collect()

@@ -24,7 +24,8 @@ use noctule_kernels::integer::{BLOCK, Kernel};
 use super::bound::CoarseQuery;
 use super::item_matrix::ItemMatrix;
 use super::quantise::check_finite;
-use super::scan::{PANEL_QUERIES, Scan, Walk};
+use super::scan::Scan;
+use super::walk::{PANEL_QUERIES, Walk};
 use crate::base::{Error, MappedFile, Result};
 
 /// Threads of a search: more than any phone has processors.
@@ -180,7 +181,7 @@ impl<'a> TopK<'a> {
     pub fn search(&self, matrix: &ItemMatrix<'_>, queries: &[&[f32]]) -> Result<Vec<Vec<Scored>>> {
         let eligible =
             |query: usize, index: u32| self.eligible.is_none_or(|eligible| eligible(query, index));
-        let rows = self.walk(matrix).stream_rows();
+        let rows = self.walk(matrix, queries.len()).stream_rows();
         let worth = matrix.code_bytes() * queries.len().max(1) / BYTES_A_THREAD;
         let most = self.threads.get().min(THREADS_MAX).min(worth);
         let threads = most.min(rows.div_ceil(BLOCK)).max(1);
@@ -226,11 +227,12 @@ impl<'a> TopK<'a> {
         })
     }
 
-    fn walk<'m>(&self, matrix: &'m ItemMatrix<'m>) -> Walk<'m>
+    fn walk<'m>(&self, matrix: &'m ItemMatrix<'m>, queries: usize) -> Walk<'m>
     where
         'a: 'm,
     {
-        Walk { kernel: self.kernel, matrix, stop: self.stop, file: self.file }
+        let in_panel = queries >= PANEL_QUERIES;
+        Walk { kernel: self.kernel, matrix, stop: self.stop, file: self.file, in_panel }
     }
 
     /// Makes the queries ready, lets `pass` offer the rows of all streams, and scores exactly.
@@ -250,16 +252,15 @@ impl<'a> TopK<'a> {
             check_finite("query", query)?;
         }
         let k = self.k.min(matrix.len());
-        let scan_max = self.kernel.query_max(queries.len() >= PANEL_QUERIES);
-        let coarse: Vec<Option<CoarseQuery>> =
-            queries.iter().map(|query| CoarseQuery::new(query, matrix, scan_max)).collect();
+        let walk = self.walk(matrix, queries.len());
+        let ready = |query: &&[f32]| CoarseQuery::new(query, &walk);
+        let coarse: Vec<Option<CoarseQuery>> = queries.iter().map(ready).collect();
         let asked = coarse.iter().enumerate().filter(|_| k > 0);
         let mut scans: Vec<Scan<'_>> = asked
             .filter_map(|(number, query)| {
                 Some(Scan::new(number, query.as_ref()?, queries[number], k))
             })
             .collect();
-        let walk = self.walk(matrix);
         if !scans.is_empty() {
             pass(&walk, &mut scans)?;
             walk.over_rest(&mut scans, eligible);

@@ -51,9 +51,15 @@ impl Inspection {
         let Some(codes) = find("codes") else { return Ok(()) };
         let embedding = find("embedding");
         let stored = embedding.map_or("codes only", |tensor| &tensor.dtype);
-        let width = if codes.dtype == "U8" { "int4" } else { "int8" };
-        let parts = [embedding, Some(codes), find("scale")].into_iter().flatten();
-        let bytes: u64 = parts.filter_map(|tensor| tensor.row_bytes).sum();
+        // Of planes, a row of the tensor is one of them.
+        let (width, of_codes) = match (codes.dtype.as_str(), &codes.shape[..]) {
+            ("U8", [planes, _, bytes]) => ("int8 (planes)", planes.checked_mul(*bytes)),
+            ("U8", _) => ("int4", codes.row_bytes),
+            _ => ("int8", codes.row_bytes),
+        };
+        let others = [embedding, find("scale")].into_iter().flatten();
+        let parts = others.map(|tensor| tensor.row_bytes).chain([of_codes]).flatten();
+        let bytes = parts.fold(0, u64::saturating_add);
         writeln!(f, "vectors     {}, {width} codes: {bytes} B an item", printable(stored))
     }
 

@@ -58,6 +58,9 @@ pub enum CodesForm {
     /// A byte a value.
     #[default]
     Int8,
+    /// The same in two planes of half a byte: the search of a large catalogue reads one of them,
+    /// and the other of a few rows.
+    Planes,
     /// Half a byte a value.
     Int4,
 }
@@ -72,6 +75,8 @@ pub(crate) struct StoredVectors<'a> {
 
 enum StoredCodes {
     Int8(Quantised),
+    /// Both planes, the high one first, and the scales.
+    Planes(Vec<u8>, Vec<f32>),
     Int4(QuantisedInt4),
 }
 
@@ -101,6 +106,10 @@ impl<'a> StoredVectors<'a> {
         }
         let codes = match form.codes {
             CodesForm::Int8 => StoredCodes::Int8(quantise(&rounded, *dimensions)?),
+            CodesForm::Planes => {
+                let int8 = quantise(&rounded, *dimensions)?;
+                StoredCodes::Planes(int8.planes(*dimensions).concat(), int8.scales)
+            }
             CodesForm::Int4 => StoredCodes::Int4(quantise_int4(&rounded, *dimensions)?),
         };
         Ok(Self { source, halves, codes })
@@ -112,6 +121,9 @@ impl<'a> StoredVectors<'a> {
         let (codes, scales) = match &self.codes {
             StoredCodes::Int8(Quantised { codes, scales }) => {
                 (Tensor::i8("codes", &[n, d], codes), scales)
+            }
+            StoredCodes::Planes(codes, scales) => {
+                (Tensor::u8("codes", &[2, n, d.div_ceil(2)], codes), scales)
             }
             StoredCodes::Int4(QuantisedInt4 { codes, scales }) => {
                 (Tensor::u8("codes", &[n, d.div_ceil(2)], codes), scales)
@@ -133,6 +145,10 @@ impl<'a> StoredVectors<'a> {
     fn matrix(&self) -> Result<ItemMatrix<'_>> {
         let (codes, scales) = match &self.codes {
             StoredCodes::Int8(int8) => (Codes::Int8(&int8.codes), &int8.scales),
+            StoredCodes::Planes(codes, scales) => {
+                let (high, low) = codes.split_at(codes.len() / 2);
+                (Codes::Planes { high, low }, scales)
+            }
             StoredCodes::Int4(int4) => (Codes::Int4(&int4.codes), &int4.scales),
         };
         let vectors = match self.source.form.embedding {

@@ -295,6 +295,51 @@ impl Kernel {
             _ => portable::dot_product(query, row),
         }
     }
+
+    /// The dot product of a query with a row of codes in planes: byte k of `high` has the high four
+    /// bits of code 2k in its low four bits and those of code 2k + 1 in its high four bits, `low`
+    /// the low ones of both.
+    ///
+    /// # Panics
+    /// When a length differs from half the query's, rounded up, which it does for no caller.
+    pub fn dot_planes(self, query: &ScanQuery, high: &[u8], low: &[u8]) -> i32 {
+        assert!(high.len() == query.even.len() && low.len() == query.even.len());
+        match self.kind() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: these kinds are made only where the processor has AVX2, and the lengths were
+            // checked above.
+            Kind::Avx2 | Kind::Vnni => unsafe { x86::dot_planes(query, high, low) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: these kinds are made only where the processor has NEON, and the lengths were
+            // checked above.
+            Kind::Neon | Kind::DotProd | Kind::I8mm => unsafe {
+                neon::dot_planes(query, high, low)
+            },
+            Kind::Portable => portable::dot_planes_from(0, query, high, low),
+        }
+    }
+
+    /// Writes the codes of two planes of bytes one after another, as [`Self::dot_planes`] reads
+    /// them: two for each byte.
+    ///
+    /// # Panics
+    /// When the lengths do not fit, for no caller.
+    pub fn join_planes(self, high: &[u8], low: &[u8], codes: &mut [i8]) {
+        assert!(high.len() == low.len() && codes.len() == 2 * high.len());
+        match self.kind() {
+            #[cfg(target_arch = "x86_64")]
+            // SAFETY: these kinds are made only where the processor has AVX2, and the lengths were
+            // checked above.
+            Kind::Avx2 | Kind::Vnni => unsafe { x86::join_planes(high, low, codes) },
+            #[cfg(target_arch = "aarch64")]
+            // SAFETY: these kinds are made only where the processor has NEON, and the lengths were
+            // checked above.
+            Kind::Neon | Kind::DotProd | Kind::I8mm => unsafe {
+                neon::join_planes(high, low, codes);
+            },
+            Kind::Portable => portable::join_planes_from(0, high, low, codes),
+        }
+    }
 }
 
 /// The last `W` codes of a query of at least `W`, zero where whole blocks of `W` counted before.

@@ -1,6 +1,6 @@
 //! The implementation for every machine, which defines what the others compute.
 
-use super::{BLOCK, Reach, STREAMS, Sums};
+use super::{BLOCK, Reach, STREAMS, ScanQuery, Sums};
 
 /// The dot product of two rows of codes of the same length.
 pub(super) fn dot_product(query: &[i8], row: &[i8]) -> i32 {
@@ -23,6 +23,30 @@ pub(super) fn scan_from(
         for (row, sum) in rows.zip(&mut sums[from..count]) {
             *sum = dot_product(query, row);
         }
+    }
+}
+
+/// The two codes of a byte of each plane.
+fn joined(high: u8, low: u8) -> [i8; 2] {
+    [(high << 4 | low & 15) as i8, (high & 0xf0 | low >> 4) as i8]
+}
+
+/// See [`super::Kernel::dot_planes`]; bytes before `from` are left out.
+pub(super) fn dot_planes_from(from: usize, query: &ScanQuery, high: &[u8], low: &[u8]) -> i32 {
+    let queries = query.even[from..].iter().zip(&query.odd[from..]);
+    let bytes = high[from..].iter().zip(&low[from..]);
+    let products = queries.zip(bytes).map(|((even, odd), (high, low))| {
+        let [first, second] = joined(*high, *low);
+        i32::from(*even) * i32::from(first) + i32::from(*odd) * i32::from(second)
+    });
+    products.sum()
+}
+
+/// See [`super::Kernel::join_planes`]; bytes before `from` are left out.
+pub(super) fn join_planes_from(from: usize, high: &[u8], low: &[u8], codes: &mut [i8]) {
+    let (pairs, _) = codes.as_chunks_mut::<2>();
+    for (pair, (high, low)) in pairs.iter_mut().zip(high.iter().zip(low)).skip(from) {
+        *pair = joined(*high, *low);
     }
 }
 

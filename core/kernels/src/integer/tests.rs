@@ -102,7 +102,36 @@ fn check_int4(query: &[i8], count: usize, code: &mut dyn FnMut() -> i8) {
     }
 }
 
+/// The planes of a row of codes: the high four bits, then the low ones.
+fn planes(codes: &[i8]) -> [Vec<u8>; 2] {
+    [4, 0].map(|shift| {
+        let half = |code: i8| code as u8 >> shift & 15;
+        codes.chunks(2).map(|two| half(two[0]) | two.get(1).map_or(0, |c| half(*c)) << 4).collect()
+    })
+}
+
 proptest! {
+    #[test]
+    fn every_kernel_reads_codes_out_of_planes(
+        codes in prop::collection::vec(any::<i8>(), 1..140),
+        seed in any::<u64>(),
+    ) {
+        let mut random = Random::new(seed);
+        let query: Vec<i8> =
+            codes.iter().map(|_| (random.below(255) as i32 - 127) as i8).collect();
+        let expected: i64 =
+            codes.iter().zip(&query).map(|(a, b)| i64::from(*a) * i64::from(*b)).sum();
+        let scan = ScanQuery::new(query);
+        let [high, low] = planes(&codes);
+        for kernel in Kernel::available() {
+            let sum = kernel.dot_planes(&scan, &high, &low);
+            prop_assert_eq!(i64::from(sum), expected, "{}", kernel.name());
+            let mut back = vec![99; 2 * high.len()];
+            kernel.join_planes(&high, &low, &mut back);
+            prop_assert_eq!(&back[..codes.len()], &codes[..], "{}", kernel.name());
+        }
+    }
+
     #[test]
     fn all_kernels_agree_on_random_rows(
         d in prop::sample::select(LENGTHS.to_vec()),
@@ -151,6 +180,11 @@ fn all_kernels_agree_at_the_ends_of_the_range() {
             }
         }
         for kernel in Kernel::available() {
+            for (query, row) in [(127, -128), (-127, 127)] {
+                let [high, low] = planes(&vec![row; d]);
+                let sum = kernel.dot_planes(&ScanQuery::new(vec![query; d]), &high, &low);
+                assert_eq!(sum, d as i32 * i32::from(query) * i32::from(row));
+            }
             for (query, row) in [(127, -128), (-127, -128), (127, 127), (-127, 127)] {
                 let sum = kernel.dot_product(&vec![query; d], &vec![row; d]);
                 assert_eq!(sum, d as i32 * i32::from(query) * i32::from(row));

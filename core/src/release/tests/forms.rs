@@ -17,6 +17,10 @@ fn stored(embedding: Option<&'static str>, codes: &'static str) -> Fixture {
     if embedding.is_none() {
         fixture.items.retain(|tensor| tensor.0 != "embedding");
     }
+    if codes == "planes" {
+        let planes = vec![0x07, 0x70, 0x87, 0x0f, 0xf0, 0x1f];
+        *fixture.tensor("codes") = ("codes", "U8", vec![2, 3, 1], planes);
+    }
     if codes == "U8" {
         *fixture.tensor("codes") = ("codes", "U8", vec![3, 1], vec![0x07, 0x70, 0x97]);
     }
@@ -33,7 +37,7 @@ fn stored(embedding: Option<&'static str>, codes: &'static str) -> Fixture {
 #[test]
 fn every_form_of_vectors_goes_with_every_form_of_codes() {
     for embedding in [Some("F32"), Some("F16"), Some("BF16"), None] {
-        for codes in ["I8", "U8"] {
+        for codes in ["I8", "planes", "U8"] {
             let release = stored(embedding, codes).on_disk();
             let verified = verify_directory(release.path(), &release.trust());
             verified.unwrap_or_else(|error| panic!("{embedding:?} {codes}: {error}"));
@@ -64,6 +68,18 @@ fn packed_codes_of_another_width_are_refused() {
         *release.tensor("codes") = ("codes", "U8", shape.clone(), vec![0; bytes]);
         let needed =
             Refusal::WrongShape { tensor: "codes".into(), expected: vec![3, 1], found: shape };
+        assert_eq!(release.refusal(), (ITEMS_FILE.to_owned(), needed));
+    }
+}
+
+#[test]
+fn planes_of_another_shape_are_refused() {
+    for shape in [vec![3, 2, 1], vec![2, 3, 2], vec![1, 3, 1]] {
+        let mut release = stored(None, "planes");
+        let bytes = shape.iter().product::<u64>() as usize;
+        *release.tensor("codes") = ("codes", "U8", shape.clone(), vec![0; bytes]);
+        let needed =
+            Refusal::WrongShape { tensor: "codes".into(), expected: vec![2, 3, 1], found: shape };
         assert_eq!(release.refusal(), (ITEMS_FILE.to_owned(), needed));
     }
 }

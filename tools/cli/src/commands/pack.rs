@@ -78,7 +78,8 @@ pub(crate) struct Pack {
     #[arg(long, value_name = "FORM", value_parser = embedding_form())]
     embedding: Option<EmbeddingForm>,
 
-    /// How the codes of item vectors are stored: int8, or int4 in half the bytes.
+    /// How the codes of item vectors are stored: int8, the same in planes, of which a search reads
+    /// half (faster from about 500,000 items on), or int4 in half the bytes.
     #[arg(long, value_name = "FORM", value_parser = codes_form())]
     codes: Option<CodesForm>,
 
@@ -105,8 +106,9 @@ fn embedding_form() -> impl TypedValueParser<Value = EmbeddingForm> {
 }
 
 fn codes_form() -> impl TypedValueParser<Value = CodesForm> {
-    PossibleValuesParser::new(["int8", "int4"]).map(|name| match name.as_str() {
+    PossibleValuesParser::new(["int8", "planes", "int4"]).map(|name| match name.as_str() {
         "int4" => CodesForm::Int4,
+        "planes" => CodesForm::Planes,
         _ => CodesForm::Int8,
     })
 }

@@ -17,7 +17,8 @@ fn forms() -> impl Iterator<Item = VectorForm> {
     use EmbeddingForm::{Bf16, F16, F32, None};
     let embeddings = [F32, F16, Bf16, None].into_iter();
     embeddings.flat_map(|embedding| {
-        [CodesForm::Int8, CodesForm::Int4].map(|codes| VectorForm { embedding, codes })
+        let codes = [CodesForm::Int8, CodesForm::Planes, CodesForm::Int4];
+        codes.map(|codes| VectorForm { embedding, codes })
     })
 }
 
@@ -36,7 +37,7 @@ fn every_form_is_verified_and_read_back_within_its_precision() {
             (EmbeddingForm::F32, _) => 0.0,
             (EmbeddingForm::F16, _) => 2f32.powi(-11),
             (EmbeddingForm::Bf16, _) => 2f32.powi(-8),
-            (EmbeddingForm::None, CodesForm::Int8) => 0.51 / 127.0,
+            (EmbeddingForm::None, CodesForm::Int8 | CodesForm::Planes) => 0.51 / 127.0,
             (EmbeddingForm::None, CodesForm::Int4) => 0.51 / 7.0,
         };
         for (row, index) in values.chunks_exact(7).zip(0u32..) {
@@ -81,12 +82,14 @@ fn fewer_bits_make_fewer_bytes_and_the_loss_is_said() {
     let [(whole, exact), .., (least, lost)] = sizes[..] else { panic!("{sizes:?}") };
     assert_eq!(exact, None);
     assert!(lost.is_some_and(|kept| (0.3..1.0).contains(&kept)), "{sizes:?}");
-    let half = sizes[2].1.unwrap();
+    let half = sizes[3].1.unwrap();
     assert!(half > 0.95 && half >= lost.unwrap(), "{sizes:?}");
     // 64 bytes of embedding and 8 of codes less for each item.
     assert!(whole - least > 200 * 70, "{sizes:?}");
     let bytes: Vec<u64> = sizes.iter().map(|(bytes, _)| *bytes).collect();
-    assert!(bytes[0] > bytes[1] && bytes[1] > bytes[3] && bytes[3] > bytes[6], "{bytes:?}");
+    assert!(bytes[0] > bytes[2] && bytes[2] > bytes[5] && bytes[5] > bytes[9], "{bytes:?}");
+    // Planes are the same codes in another order.
+    assert!(bytes[1].abs_diff(bytes[0]) < 100 && sizes[9].1 == sizes[10].1, "{sizes:?}");
 }
 
 #[test]
@@ -115,4 +118,8 @@ fn an_inspection_tells_the_forms_and_the_bytes_of_an_item() {
     assert_eq!(row("codes"), ("U8", Some(2)));
     let text = inspection.to_string();
     assert!(text.contains("BF16, int4 codes: 12 B an item"), "{text}");
+    let form = VectorForm { codes: CodesForm::Planes, ..form };
+    let (_scratch, packed) = self::packed(&input(5, 3), form);
+    let text = inspect(&packed.directory, &[]).unwrap().to_string();
+    assert!(text.contains("BF16, int8 (planes) codes: 14 B an item"), "{text}");
 }

@@ -5,10 +5,12 @@
 //! assembly, one in each function.
 
 mod panel;
+mod planes;
 mod reach;
 mod rows;
 
 pub(super) use panel::scan as scan_i8mm;
+pub(super) use planes::{dot_planes, join_planes};
 pub(super) use reach::reaching;
 pub(super) use rows::{scan_int4, scan_int4_dotprod, scan_int8, scan_int8_dotprod};
 

@@ -11,11 +11,13 @@
 //! would cost more in wider ones.
 
 mod panel;
+mod planes;
 mod reach;
 mod rows;
 mod vnni;
 
 pub(super) use panel::{lay_out, scan as scan_panel};
+pub(super) use planes::{dot_planes, join_planes};
 pub(super) use reach::reaching;
 pub(super) use rows::{dot_product, scan_int4, scan_int4_vnni, scan_int8, scan_int8_vnni};
 pub(super) use vnni::{

@@ -5,7 +5,8 @@
 //! with `venv` is needed). Behind `--`: `--json` prints a line of JSON for each case, `--items N`
 //! keeps the cases of N items, `--contexts N` those of N queries at once. Times are the median and
 //! the least of the second of two runs in a row; a peer takes its own time, so that no pipe counts.
-//! "same" says that the best items are ours. LiteRT and faiss SQ8 are inexact.
+//! "same" says that the best items are ours. LiteRT and faiss SQ8 are inexact. One query over
+//! 1,000,000 items is compared by codes in planes, all else by int8, which is printed, too.
 
 #[path = "../top_k/bandwidth.rs"]
 mod bandwidth;
@@ -19,7 +20,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use noctule_core::base::{Seed, SeededRandom};
-use noctule_core::scoring::{ItemMatrix, Kernel, Quantised, TopK, quantise};
+use noctule_core::scoring::{Codes, ItemMatrix, Kernel, Quantised, TopK, Vectors, quantise};
 use python::{Peer, Peers};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -32,6 +33,13 @@ struct Case {
     /// Queries at once.
     contexts: usize,
     threads: usize,
+}
+
+impl Case {
+    /// Whether codes are searched in planes: one query over more codes than caches hold.
+    fn in_planes(&self) -> bool {
+        self.contexts == 1 && self.items >= 500_000
+    }
 }
 
 const K: usize = 100;
@@ -89,31 +97,41 @@ fn measure(case: Case, python: &std::path::Path, json: bool) -> Result<bool> {
     let mut random = SeededRandom::new(Seed((items + dimensions) as u64));
     let mut normal = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<_>>();
     let (embeddings, queries) = (normal(items * dimensions), normal(QUERIES * dimensions));
-    let Quantised { codes, scales } = quantise(&embeddings, dimensions)?;
-    let matrix = ItemMatrix::new(&codes, &scales, &embeddings, dimensions)?;
+    let int8 = quantise(&embeddings, dimensions)?;
+    let [high, low] = &int8.planes(dimensions);
+    let Quantised { codes, scales } = &int8;
+    let vectors = Vectors::F32(&embeddings);
+    let stored = |codes| ItemMatrix::stored(codes, scales, vectors, dimensions);
+    let (bytes, planes) = (stored(Codes::Int8(codes))?, stored(Codes::Planes { high, low })?);
     let mut peers = Peers::start(python, &embeddings, &queries, [items, dimensions, K, threads])?;
     let rows: Vec<&[f32]> = queries.chunks_exact(dimensions).collect();
     let threads = NonZeroUsize::new(threads).ok_or("no thread")?;
     let ours = TopK { threads, ..TopK::new(K) };
-    let bytes = codes.len() + size_of_val(&scales[..]);
-    let words = bandwidth::words(bytes);
+    let read = if case.in_planes() { high.len() } else { codes.len() };
+    let words = bandwidth::words(read + size_of_val(&scales[..]));
 
     let rounds =
         (if contexts > 1 { 200_000_000 } else { 40_000_000 } / items / contexts).clamp(9, 99);
     // The portable one takes long.
     let kernels = Kernel::available().into_iter().filter(|kernel| kernel.name() != "portable");
-    let kernels: Vec<Kernel> = kernels.collect();
-    let (mut ours_ms, mut read_ms) = (vec![Vec::new(); kernels.len()], Vec::new());
+    let runs = |form: &'static str, matrix| {
+        kernels.clone().map(move |kernel| (format!("{} {form}", kernel.name()), kernel, matrix))
+    };
+    let mut all: Vec<(String, Kernel, &ItemMatrix<'_>)> = runs("int8", &bytes).collect();
+    if case.in_planes() {
+        all.splice(..0, runs("planes", &planes));
+    }
+    let (mut ours_ms, mut read_ms) = (vec![Vec::new(); all.len()], Vec::new());
     let mut peers_ms: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut same: BTreeMap<String, bool> = BTreeMap::new();
     for round in 0..rounds {
         let first = if contexts == 1 { round % QUERIES } else { 0 };
         let some = &rows[first..first + contexts];
-        let found = ours.search(&matrix, some)?;
-        for (kernel, ours_ms) in kernels.iter().zip(&mut ours_ms) {
+        let found = ours.search(all[0].2, some)?;
+        for ((_, kernel, matrix), ours_ms) in all.iter().zip(&mut ours_ms) {
             let ours = TopK { kernel: *kernel, ..ours };
-            ours.search(&matrix, some)?;
-            ours_ms.push(timed(|| ours.search(&matrix, some).map(black_box))?);
+            ours.search(matrix, some)?;
+            ours_ms.push(timed(|| ours.search(matrix, some).map(black_box))?);
         }
         black_box(bandwidth::read(black_box(&words)));
         read_ms.push(timed(|| Ok::<_, Box<dyn Error>>(black_box(bandwidth::read(&words))))?);
@@ -131,7 +149,7 @@ fn measure(case: Case, python: &std::path::Path, json: bool) -> Result<bool> {
             peers_ms.entry(name).or_default().push(ms);
         }
     }
-    let ours = kernels.iter().zip(ours_ms).map(|(kernel, ms)| (kernel.name(), Times::of(ms)));
+    let ours = all.into_iter().zip(ours_ms).map(|((name, ..), ms)| (name, Times::of(ms)));
     let found = Found {
         case,
         ours: ours.collect(),
@@ -171,8 +189,8 @@ impl std::fmt::Display for Times {
 /// What one case gave.
 struct Found {
     case: Case,
-    /// By kernel, the fastest first.
-    ours: Vec<(&'static str, Times)>,
+    /// By kernel and form, the one compared first.
+    ours: Vec<(String, Times)>,
     read: Times,
     peers: BTreeMap<String, Times>,
     same: BTreeMap<String, bool>,
@@ -186,7 +204,7 @@ impl Found {
     fn print_json(&self) {
         let Case { items, dimensions, contexts, threads } = self.case;
         let medians = |(name, times): (&String, &Times)| (name.clone(), times.median);
-        let by_kernel = self.ours.iter().map(|(name, times)| (*name, times.median));
+        let by_kernel = self.ours.iter().map(|(name, times)| (name.as_str(), times.median));
         let row = serde_json::json!({
             "bench": "peers", "items": items, "dimensions": dimensions, "contexts": contexts,
             "threads": threads, "k": K, "ours_ms": self.ours().median,

@@ -26,9 +26,10 @@ pub struct Config {
     /// any, no release passes.
     pub trusted_keys: Vec<String>,
     /// Offset of the local time from UTC in minutes, east positive: it decides which context holds
-    /// now. `set_utc_offset` when it changes.
-    #[uniffi(default = 0)]
-    pub utc_offset_minutes: i32,
+    /// now. Without one the device's zone is followed: the system is asked once a minute, and where
+    /// it cannot say it is UTC.
+    #[uniffi(default = None)]
+    pub utc_offset_minutes: Option<i32>,
     /// Replaces the plan of the release: JSON in the form it has in a manifest, with the contexts
     /// of the release.
     #[uniffi(default = None)]
@@ -167,7 +168,7 @@ mod tests {
             app: "town".into(),
             consent: DataConsent::OnDevice,
             trusted_keys: vec!["0a".repeat(31) + "Ff"],
-            utc_offset_minutes: -360,
+            utc_offset_minutes: Some(-360),
             plan: None,
             allow_unsigned_for_development: false,
             trusted_root: None,
@@ -212,7 +213,7 @@ mod tests {
         let long = r#"{"surfaces": [{"id": "home", "length": 1001, "contexts": ["noon"]}],
             "contexts": [{"id": "noon", "when": {"days": "every", "from": 660, "until": 900}}]}"#;
         assert_eq!(field_refused(config_with(long)), "plan.surfaces[0].length");
-        let config = Config { utc_offset_minutes: 1_081, ..config() };
+        let config = Config { utc_offset_minutes: Some(1_081), ..config() };
         assert_eq!(field_refused(config), "utc_offset_minutes");
     }
 }

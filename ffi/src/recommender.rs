@@ -31,7 +31,7 @@ use crate::{
 ///     app: "town".into(),
 ///     consent: DataConsent::Full,
 ///     trusted_keys: vec![],
-///     utc_offset_minutes: 60,
+///     utc_offset_minutes: None,
 ///     plan: None,
 ///     allow_unsigned_for_development: false,
 ///     trusted_root: None,
@@ -120,12 +120,12 @@ impl Recommender {
         guarded(|| Ok(self.noctule.set_place(place.map(TryInto::try_into).transpose()?)?))
     }
 
-    /// Tells the offset of the local time from UTC in minutes, east positive, when it has changed.
-    /// Memory only, any thread.
+    /// Tells the offset of the local time from UTC in minutes, east positive; none follows the
+    /// device's zone, which is then asked for anew. Memory only, any thread.
     ///
     /// # Errors
     /// `InvalidInput`; the offset stays as it was.
-    pub fn set_utc_offset(&self, minutes: i32) -> Result<()> {
+    pub fn set_utc_offset(&self, minutes: Option<i32>) -> Result<()> {
         guarded(|| self.zone.set(minutes))
     }
 

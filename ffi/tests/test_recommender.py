@@ -240,6 +240,7 @@ class WithoutRelease(RecommenderTest):
         with self.assertRaises(RecommenderError.InvalidInput) as caught:
             self.recommender.set_utc_offset(100_000)
         self.assertEqual(caught.exception.field, "utc_offset_minutes")
+        self.recommender.set_utc_offset(None)
 
     def test_a_cancelled_token_says_so(self):
         token = CancelToken()

@@ -8,6 +8,7 @@
 pub mod blob;
 mod connection;
 pub mod identity;
+pub mod local_time;
 mod lock;
 mod mark;
 pub mod meta;

@@ -4,7 +4,6 @@ import NoctuleBindings
 /// A profile over the real library: see ``NoctuleProtocol``.
 public final class Noctule: NoctuleProtocol, Sendable {
     private let recommender: Recommender
-    private let followsZone: Bool
 
     /// Short writes and reads, in the order in which they were asked for.
     private let short = Calls("short", .userInitiated)
@@ -16,12 +15,10 @@ public final class Noctule: NoctuleProtocol, Sendable {
     private let suspending = Calls("suspend", .userInteractive)
 
     private let closed = Locked(false)
-    private let zone = Locked(Int?.none)
     private let changes = Changes()
 
-    private init(_ recommender: Recommender, followsZone: Bool) {
+    private init(_ recommender: Recommender) {
         self.recommender = recommender
-        self.followsZone = followsZone
     }
 
     deinit {
@@ -31,9 +28,8 @@ public final class Noctule: NoctuleProtocol, Sendable {
     /// Opens or creates the profile. Reads and writes files, on a queue of the library.
     public static func open(_ config: NoctuleConfig) async throws(NoctuleError) -> Noctule {
         let bindings = try config.forBindings()
-        let followsZone = config.utcOffsetMinutes == nil
         return try await Calls("open", .userInitiated).run {
-            Noctule(try Recommender.open(config: bindings), followsZone: followsZone)
+            Noctule(try Recommender.open(config: bindings))
         }
     }
 
@@ -187,10 +183,7 @@ extension Noctule {
     /// A call that is quick enough for the thread of the caller.
     private func answer<T>(_ call: (Recommender) throws -> T) throws(NoctuleError) -> T {
         if isClosed { throw .closed }
-        return try typed {
-            try followZone()
-            return try call(recommender)
-        }
+        return try typed { try call(recommender) }
     }
 
     private func call<T: Sendable>(
@@ -199,10 +192,7 @@ extension Noctule {
         _ call: @escaping @Sendable (Recommender) throws -> T
     ) async throws(NoctuleError) -> T {
         if isClosed { throw .closed }
-        return try await on.run(stop: stop) { [self] in
-            try followZone()
-            return try call(recommender)
-        }
+        return try await on.run(stop: stop) { [self] in try call(recommender) }
     }
 
     private func changing<T: Sendable>(
@@ -215,17 +205,6 @@ extension Noctule {
             defer { changes.tell() }
             return try call(recommender)
         }
-    }
-
-    /// Which context holds is a matter of the local time, also after a flight.
-    private func followZone() throws {
-        guard followsZone else { return }
-        let minutes = LocalTime.offsetMinutes()
-        let moved = zone.with { zone in
-            defer { zone = minutes }
-            return zone != minutes
-        }
-        if moved { try recommender.setUtcOffset(minutes: Int32(clamping: minutes)) }
     }
 }
 

@@ -94,7 +94,7 @@ extension NoctuleConfig {
             app: app,
             consent: consent,
             trustedKeys: trustedKeys,
-            utcOffsetMinutes: Int32(clamping: utcOffsetMinutes ?? LocalTime.offsetMinutes()),
+            utcOffsetMinutes: utcOffsetMinutes.map(Int32.init(clamping:)),
             plan: plan,
             allowUnsignedForDevelopment: allowUnsignedForDevelopment,
             trustedRoot: trustedRoot,

@@ -23,7 +23,7 @@ pub fn config(directory: &Path, key: Option<&str>) -> Config {
         app: "town".into(),
         consent: DataConsent::Full,
         trusted_keys: key.map(str::to_owned).into_iter().collect(),
-        utc_offset_minutes: 0,
+        utc_offset_minutes: None,
         plan: None,
         allow_unsigned_for_development: false,
         trusted_root: None,

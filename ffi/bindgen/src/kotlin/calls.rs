@@ -7,12 +7,11 @@ use super::Result;
 /// What is called for each screen, with `noctule_buffer_new` and `noctule_buffer_free`. JNA calls
 /// fast what is bound, but takes milliseconds to bind the first of all; so the first slate goes
 /// without, and `UniffiCalls.bind` is for a thread that nobody waits for.
-const OFTEN: [&str; 5] = [
+const OFTEN: [&str; 4] = [
     "clone_recommender",
     "method_recommender_recommend",
     "method_recommender_record",
     "method_recommender_consent",
-    "method_recommender_set_utc_offset",
 ];
 
 /// One function as UniFFI declares it.

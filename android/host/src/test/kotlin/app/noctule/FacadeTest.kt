@@ -219,20 +219,4 @@ class FacadeTest : ProfileTest() {
             assertTrue(error is NoctuleError.InvalidInput, "$stars: $error")
         }
     }
-
-    @Test
-    fun `the local time zone is followed while the profile is open`() = wait {
-        val noctule = ready()
-        val before = java.util.TimeZone.getDefault()
-        try {
-            val served = listOf("Etc/GMT+12", "Etc/GMT+6", "Etc/GMT", "Etc/GMT-6", "Etc/GMT-12")
-                .map {
-                    java.util.TimeZone.setDefault(java.util.TimeZone.getTimeZone(it))
-                    noctule.home().context
-                }
-            assertTrue(served.distinct().size > 1, "$served")
-        } finally {
-            java.util.TimeZone.setDefault(before)
-        }
-    }
 }

@@ -1,9 +1,7 @@
 package app.noctule
 
 import java.io.File
-import java.util.TimeZone
 import java.util.concurrent.atomic.AtomicBoolean
-import java.util.concurrent.atomic.AtomicInteger
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
 import kotlinx.coroutines.flow.update
@@ -11,7 +9,6 @@ import kotlinx.coroutines.flow.update
 /** [Noctule] over the real library. */
 internal class LiveNoctule private constructor(
     private val recommender: Recommender,
-    private val followsZone: Boolean,
 ) : Noctule {
     /** Short writes and reads, in the order in which they were asked for. */
     private val short = Calls("noctule", Thread.NORM_PRIORITY)
@@ -23,14 +20,12 @@ internal class LiveNoctule private constructor(
     private val transfers = Calls("noctule-transfers", Thread.MIN_PRIORITY)
 
     private val closed = AtomicBoolean(false)
-    private val zone = AtomicInteger(Int.MIN_VALUE)
 
     /** Counts whatever may have changed a slate; made for who looks or changes first. */
     private val changes by lazy { MutableStateFlow(0L) }
 
     override fun recommend(surface: String, context: String?, limit: Int?):
         Outcome<Recommendations> = answer {
-        followZone()
         recommender.recommend(
             RecommendRequest(surface, context, limit?.let { unsigned("limit", it) }),
         )
@@ -156,7 +151,6 @@ internal class LiveNoctule private constructor(
             on.run(onCancel) {
                 // The first call on a thread that no frame waits for; `recommend` goes without.
                 UniffiCalls.bind()
-                followZone()
                 call(recommender)
             },
         )
@@ -181,18 +175,9 @@ internal class LiveNoctule private constructor(
         return if (met) Outcome.Failed(NoctuleError.Closed) else outcome
     }
 
-    /** Which context holds is a matter of the local time, also after a flight. */
-    private fun followZone() {
-        if (!followsZone) return
-        val minutes = NoctuleConfig.offsetMinutes(System.currentTimeMillis(), TimeZone.getDefault())
-        if (zone.getAndSet(minutes) != minutes) recommender.setUtcOffset(minutes)
-    }
-
     companion object {
-        fun on(config: NoctuleConfig): Noctule {
-            val bindings = config.forBindings()
-            return LiveNoctule(Recommender.open(bindings), config.followsZone)
-        }
+        fun on(config: NoctuleConfig): Noctule =
+            LiveNoctule(Recommender.open(config.forBindings()))
 
         suspend fun open(config: NoctuleConfig): Outcome<Noctule> =
             Calls("noctule-open", Thread.NORM_PRIORITY).use { calls ->

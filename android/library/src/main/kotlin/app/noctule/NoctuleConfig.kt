@@ -18,18 +18,14 @@ class NoctuleConfig private constructor(private val builder: Builder) {
     /** The profile directory. */
     val directory: File get() = builder.directory
 
-    /** Whether the device's time zone is followed. */
-    internal val followsZone: Boolean get() = builder.utcOffsetMinutes == null
-
     /** What the bindings take; throws [NoctuleException] for what cannot be said to them. */
     internal fun forBindings(): Config = builder.run {
-        val now = System.currentTimeMillis()
         Config(
             directory = directory.path,
             app = app,
             consent = consent,
             trustedKeys = trustedKeys.toList(),
-            utcOffsetMinutes = utcOffsetMinutes ?: offsetMinutes(now, TimeZone.getDefault()),
+            utcOffsetMinutes = utcOffsetMinutes,
             plan = plan,
             allowUnsignedForDevelopment = allowUnsignedForDevelopment,
             trustedRoot = trustedRoot?.clone(),

@@ -4,6 +4,7 @@
 //! A = UᵀU (Golub and Van Loan, Matrix Computations, section 4.2). Rows are updated four at a
 //! time, which keeps the inner loop one pass of contiguous multiply-adds.
 
+use crate::doubles::{ADD, SUBTRACT, add_four_rows, add_row};
 use crate::{Error, Result};
 
 /// Replaces the upper triangle of the symmetric positive-definite `matrix` by its factor U.
@@ -41,17 +42,10 @@ fn subtract_rows_above(row: &mut [f64], above: &[f64], i: usize, n: usize) {
         let (first, second) = quad.split_at(2 * n);
         let (a, b) = (&first[i..n], &first[n + i..]);
         let (c, d) = (&second[i..n], &second[n + i..]);
-        let (fa, fb, fc, fd) = (a[0], b[0], c[0], d[0]);
-        for ((((value, a), b), c), d) in row.iter_mut().zip(a).zip(b).zip(c).zip(d) {
-            *value -= (fa * a + fb * b) + (fc * c + fd * d);
-        }
+        add_four_rows::<SUBTRACT>(row, [a[0], b[0], c[0], d[0]], [a, b, c, d]);
     }
     for one in quads.remainder().chunks_exact(n) {
-        let one = &one[i..];
-        let factor = one[0];
-        for (value, u) in row.iter_mut().zip(one) {
-            *value -= factor * u;
-        }
+        add_row::<SUBTRACT>(row, one[i], &one[i..]);
     }
 }
 
@@ -61,9 +55,7 @@ pub fn solve(factor: &[f64], n: usize, b: &mut [f64]) {
         let row = &factor[i * n + i..(i + 1) * n];
         let (head, tail) = b[i..n].split_at_mut(1);
         head[0] /= row[0];
-        for (value, u) in tail.iter_mut().zip(&row[1..]) {
-            *value -= head[0] * u;
-        }
+        add_row::<SUBTRACT>(tail, head[0], &row[1..]);
     }
     for i in (0..n).rev() {
         let row = &factor[i * n + i..(i + 1) * n];
@@ -84,14 +76,14 @@ pub fn solve_many(factor: &[f64], n: usize, b: &mut [f64], columns: usize) {
         let row = &factor[i * n + i..(i + 1) * n];
         head.iter_mut().for_each(|value| *value /= row[0]);
         for (values, u) in tail.chunks_exact_mut(columns).zip(&row[1..]) {
-            values.iter_mut().zip(&*head).for_each(|(value, known)| *value -= u * known);
+            add_row::<SUBTRACT>(values, *u, head);
         }
     }
     for i in (0..n).rev() {
         let (head, tail) = b[i * columns..n * columns].split_at_mut(columns);
         let row = &factor[i * n + i..(i + 1) * n];
         for (known, u) in tail.chunks_exact(columns).zip(&row[1..]) {
-            head.iter_mut().zip(known).for_each(|(value, known)| *value -= u * known);
+            add_row::<SUBTRACT>(head, *u, known);
         }
         head.iter_mut().for_each(|value| *value /= row[0]);
     }
@@ -100,10 +92,7 @@ pub fn solve_many(factor: &[f64], n: usize, b: &mut [f64], columns: usize) {
 /// The upper triangle of `matrix` += weight * row rowᵀ.
 pub fn add_outer(matrix: &mut [f64], n: usize, weight: f64, row: &[f64]) {
     for i in 0..n {
-        let factor = weight * row[i];
-        for (value, y) in matrix[i * n + i..(i + 1) * n].iter_mut().zip(&row[i..]) {
-            *value += factor * y;
-        }
+        add_row::<ADD>(&mut matrix[i * n + i..(i + 1) * n], weight * row[i], &row[i..]);
     }
 }
 
@@ -116,10 +105,8 @@ pub fn add_four_outer(matrix: &mut [f64], n: usize, weights: [f64; 4], rows: &[f
         let (fa, fb) = (weights[0] * a[i], weights[1] * b[i]);
         let (fc, fd) = (weights[2] * c[i], weights[3] * d[i]);
         let row = &mut matrix[i * n + i..(i + 1) * n];
-        let columns = a[i..].iter().zip(&b[i..]).zip(&c[i..]).zip(&d[i..]);
-        for (value, (((a, b), c), d)) in row.iter_mut().zip(columns) {
-            *value += (fa * a + fb * b) + (fc * c + fd * d);
-        }
+        let rows = [&a[i..], &b[i..], &c[i..], &d[i..]];
+        add_four_rows::<ADD>(row, [fa, fb, fc, fd], rows);
     }
 }
 

@@ -11,7 +11,7 @@
 //! - [`cholesky`]: small positive-definite systems in double precision.
 //!
 //! # Unsafe code
-//! [`integer`], [`product`] and `lanes` have vector instructions behind safe functions that check
+//! [`integer`], [`product`], `lanes` and `doubles` have vector instructions behind safe functions that check
 //! lengths and the processor's features; each block says why it holds.
 
 #![cfg_attr(
@@ -21,6 +21,7 @@
 
 pub mod arithmetic;
 pub mod cholesky;
+mod doubles;
 mod error;
 pub mod exact;
 pub mod integer;

@@ -5,6 +5,7 @@
 
 pub mod bucket;
 pub mod budget;
+pub(crate) mod checksum;
 pub mod clock;
 pub mod day;
 pub mod digest;

@@ -13,6 +13,7 @@
 
 use bincode::config::{Configuration, Limit, LittleEndian, Varint};
 
+use crate::base::checksum::crc32_of;
 use crate::base::limits::BLOB_BYTES_MAX;
 use crate::base::{Error, Result};
 
@@ -71,11 +72,7 @@ pub fn decode<T: bincode::Decode<()>>(what: &str, format: u8, blob: &[u8]) -> Re
 }
 
 fn checksum(format: u8, length: [u8; 4], payload: &[u8]) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(&[format]);
-    hasher.update(&length);
-    hasher.update(payload);
-    hasher.finalize()
+    crc32_of(&[&[format], &length, payload])
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The places of all fields, for writer and reader. All integers are little-endian.
 
+use crate::base::checksum::crc32_of;
+
 /// The first bytes of a file.
 pub(super) const MAGIC: &[u8; 8] = b"noctslat";
 /// The version of the format.
@@ -68,8 +70,5 @@ pub(super) mod reason {
 /// CRC-32 (IEEE) over all bytes but its own four.
 pub(super) fn checksum(bytes: &[u8]) -> u32 {
     let (before, rest) = bytes.split_at(CHECKSUM_AT.min(bytes.len()));
-    let mut hasher = crc32fast::Hasher::new();
-    hasher.update(before);
-    hasher.update(rest.get(4..).unwrap_or_default());
-    hasher.finalize()
+    crc32_of(&[before, rest.get(4..).unwrap_or_default()])
 }

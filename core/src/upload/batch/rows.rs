@@ -2,11 +2,10 @@
 
 use std::io::Write;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
 use rusqlite::{Connection, Transaction};
 use uuid::Uuid;
 
+use super::gzip::Gzip;
 use crate::base::{Error, Result, Transfer, UploadRequest};
 use crate::exam::rows as exam;
 use crate::feedback::RecordedEvent;
@@ -85,7 +84,7 @@ pub(crate) fn request(
 }
 
 fn body(header: &BatchHeader, batch: &[RecordedEvent]) -> std::io::Result<Vec<u8>> {
-    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    let mut gzip = Gzip::new();
     serde_json::to_writer(&mut gzip, header)?;
     gzip.write_all(b"\n")?;
     for event in batch {

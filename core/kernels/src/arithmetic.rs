@@ -1,5 +1,7 @@
-//! What stands between two matrix products: sums, exponentials, norms. Plain loops in eight lanes,
-//! which compilers turn into vector instructions.
+//! What stands between two matrix products: sums, exponentials, norms, in eight lanes.
+//!
+//! Lanes and what is left of them at the end are computed by the same operations in the same
+//! order, so that a value does not depend on where it stands.
 
 use crate::lanes::{Eight, LANES};
 
@@ -30,16 +32,25 @@ pub fn exp(x: f32) -> f32 {
     power * f32::from_bits(exponent << 23)
 }
 
+/// [`exp`] of each.
+#[inline(always)]
+fn exp_of_eight(x: Eight) -> Eight {
+    let all = Eight::all;
+    let x = x.larger(all(LEAST)).smaller(all(GREATEST));
+    let rounded = x.times(all(std::f32::consts::LOG2_E)).plus(all(ROUND));
+    let n = rounded.minus(all(ROUND));
+    let r = x.minus(n.times(all(LN_2_HIGH))).minus(n.times(all(LN_2_LOW)));
+    let [a, b, c, d, e, f] = TAYLOR.map(all);
+    let series = a.times(r).plus(b).times(r).plus(c).times(r).plus(d).times(r).plus(e).times(r);
+    let power = series.plus(f).times(r.times(r)).plus(r).plus(all(1.0));
+    power.times(rounded.as_exponents(127_u32.wrapping_sub(ROUND.to_bits())))
+}
+
 /// The sum of `values`, in eight lanes.
 pub fn sum(values: &[f32]) -> f32 {
     let (eights, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [0.0; LANES];
-    for eight in eights {
-        for (lane, value) in lanes.iter_mut().zip(eight) {
-            *lane += value;
-        }
-    }
-    total(lanes) + rest.iter().sum::<f32>()
+    let sums = eights.iter().fold(Eight::zeros(), |sums, eight| sums.plus(Eight::load(eight)));
+    total(sums.values()) + rest.iter().sum::<f32>()
 }
 
 /// The sum of products, in eight lanes.
@@ -50,9 +61,7 @@ pub fn dot(a: &[f32], b: &[f32]) -> f32 {
     for (a, b) in a.iter().zip(b) {
         sums = sums.plus_product(Eight::load(a), Eight::load(b));
     }
-    let mut lanes = [0.0; LANES];
-    sums.store(&mut lanes);
-    total(lanes) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
+    total(sums.values()) + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f32>()
 }
 
 fn total(lanes: [f32; LANES]) -> f32 {
@@ -63,68 +72,93 @@ fn total(lanes: [f32; LANES]) -> f32 {
 fn greatest(values: &[f32]) -> f32 {
     let larger = |a: f32, b: f32| if b > a { b } else { a };
     let (eights, rest) = values.as_chunks::<LANES>();
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    for eight in eights {
-        for (lane, value) in lanes.iter_mut().zip(eight) {
-            *lane = larger(*lane, *value);
-        }
-    }
-    lanes.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
+    let lanes = eights
+        .iter()
+        .fold(Eight::all(f32::NEG_INFINITY), |lanes, eight| lanes.larger(Eight::load(eight)));
+    lanes.values().into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger)
+}
+
+/// Replaces `values` by what `eight` makes of eight of them and `one` of those behind the last.
+#[inline(always)]
+fn replace(values: &mut [f32], eight: impl Fn(Eight) -> Eight, one: impl Fn(f32) -> f32) {
+    let (eights, rest) = values.as_chunks_mut::<LANES>();
+    eights.iter_mut().for_each(|values| eight(Eight::load(values)).store(values));
+    rest.iter_mut().for_each(|value| *value = one(*value));
 }
 
 /// Replaces `values` by their exponentials, divided by the sum of these.
 pub fn softmax(values: &mut [f32]) {
     let top = greatest(values);
-    for value in &mut *values {
-        *value = exp(*value - top);
-    }
+    let tops = Eight::all(top);
+    replace(values, |eight| exp_of_eight(eight.minus(tops)), |value| exp(value - top));
     let share = 1.0 / sum(values);
-    for value in values {
-        *value *= share;
-    }
+    let shares = Eight::all(share);
+    replace(values, |eight| eight.times(shares), |value| value * share);
 }
 
 /// Normalises each row of `d` values: (x - mean) / root(variance + epsilon) * weight + bias.
 pub fn layer_norm(rows: &[f32], weight: &[f32], bias: &[f32], epsilon: f32) -> Vec<f32> {
     let d = weight.len();
-    let mut out = Vec::with_capacity(rows.len());
-    let mut centred = vec![0.0; d];
-    for row in rows.chunks_exact(d) {
+    let mut out = rows[..rows.len() - rows.len() % d.max(1)].to_vec();
+    for row in out.chunks_exact_mut(d.max(1)) {
         let mean = sum(row) / d as f32;
-        for (centred, value) in centred.iter_mut().zip(row) {
-            *centred = value - mean;
-        }
-        let variance = dot(&centred, &centred) / d as f32;
+        let means = Eight::all(mean);
+        replace(row, |eight| eight.minus(means), |value| value - mean);
+        let variance = dot(row, row) / d as f32;
         let scale = 1.0 / (variance + epsilon).sqrt();
-        let scaled = centred.iter().zip(weight).zip(bias);
-        out.extend(scaled.map(|((value, weight), bias)| value * scale * weight + bias));
+        let scales = Eight::all(scale);
+        replace(row, |eight| eight.times(scales), |value| value * scale);
+        let (weights, weights_left) = weight.as_chunks::<LANES>();
+        let (biases, biases_left) = bias.as_chunks::<LANES>();
+        let (eights, left) = row.as_chunks_mut::<LANES>();
+        for ((values, weight), bias) in eights.iter_mut().zip(weights).zip(biases) {
+            let scaled = Eight::load(values).times(Eight::load(weight));
+            scaled.plus(Eight::load(bias)).store(values);
+        }
+        for ((value, weight), bias) in left.iter_mut().zip(weights_left).zip(biases_left) {
+            *value = *value * weight + bias;
+        }
     }
     out
 }
 
 /// Replaces each value that is less than 0 by 0; what is no number stays.
 pub fn relu(values: &mut [f32]) {
-    let (eights, rest) = values.as_chunks_mut::<LANES>();
-    eights.iter_mut().for_each(|eight| Eight::load(eight).relu().store(eight));
     // False for NaN, which stays.
-    rest.iter_mut().for_each(|value| *value = if *value < 0.0 { 0.0 } else { *value });
+    replace(values, Eight::relu, |value| if value < 0.0 { 0.0 } else { value });
 }
 
 /// Replaces each value x by x times the normal distribution function of x (Hendrycks and Gimpel,
 /// 2016).
 pub fn gelu(values: &mut [f32]) {
-    values.iter_mut().for_each(|value| *value = gelu_of(*value));
+    replace(values, gelu_of_eight, gelu_of);
 }
+
+/// [`gelu_of`] each.
+#[inline(always)]
+fn gelu_of_eight(x: Eight) -> Eight {
+    let all = Eight::all;
+    let z = x.abs().times(all(std::f32::consts::FRAC_1_SQRT_2));
+    let t = all(1.0).over(all(1.0).plus(all(ERF_P).times(z)));
+    let [a, b, c, d, e] = ERF.map(all);
+    let series = a.times(t).plus(b).times(t).plus(c).times(t).plus(d).times(t).plus(e).times(t);
+    let exponential = exp_of_eight(all(-1.0).times(z).times(z));
+    let tail = all(0.5).times(series).times(exponential);
+    x.times(x.where_negative(tail, all(1.0).minus(tail)))
+}
+
+/// Coefficients of erf, Abramowitz and Stegun 7.1.26, the highest power first.
+const ERF: [f32; 5] = [1.061_405_4, -1.453_152_1, 1.421_413_8, -0.284_496_72, 0.254_829_6];
+const ERF_P: f32 = 0.327_591_1;
 
 /// x * normal distribution function(x), with erf as Abramowitz and Stegun 7.1.26 have it (error
 /// below 1.5e-7).
 #[inline(always)]
 fn gelu_of(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
-    let t = 1.0 / (1.0 + 0.327_591_1 * z);
-    let series = ((((1.061_405_4 * t - 1.453_152_1) * t + 1.421_413_8) * t - 0.284_496_72) * t
-        + 0.254_829_6)
-        * t;
+    let t = 1.0 / (1.0 + ERF_P * z);
+    let [a, b, c, d, e] = ERF;
+    let series = ((((a * t + b) * t + c) * t + d) * t + e) * t;
     // The part of the normal distribution beyond |x|.
     let tail = 0.5 * series * exp(-z * z);
     x * if x < 0.0 { tail } else { 1.0 - tail }
@@ -163,6 +197,28 @@ mod tests {
             for (value, share) in values.iter().zip(shares) {
                 let exact = f64::from(*value).exp() / whole;
                 prop_assert!((f64::from(share) - exact).abs() < 1e-6);
+            }
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_value_does_not_depend_on_where_it_stands(
+            values in prop::collection::vec(-40.0f32..40.0, 1..30),
+        ) {
+            for of in [gelu, relu] {
+                let mut all = values.clone();
+                of(&mut all);
+                for (value, found) in values.iter().zip(all) {
+                    let mut one = [*value];
+                    of(&mut one);
+                    prop_assert_eq!(one[0].to_bits(), found.to_bits(), "{}", value);
+                }
+            }
+            let eight = std::array::from_fn(|at| *values.get(at).unwrap_or(&f32::NAN));
+            for (value, found) in eight.iter().zip(exp_of_eight(Eight::load(&eight)).values()) {
+                prop_assert!(exp(*value).to_bits() == found.to_bits() || found.is_nan());
+                prop_assert_eq!(value.is_nan(), found.is_nan());
             }
         }
     }

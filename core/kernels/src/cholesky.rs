@@ -4,7 +4,7 @@
 //! A = UᵀU (Golub and Van Loan, Matrix Computations, section 4.2). Rows are updated four at a
 //! time, which keeps the inner loop one pass of contiguous multiply-adds.
 
-use crate::doubles::{ADD, SUBTRACT, add_four_rows, add_row};
+use crate::doubles::{self, ADD, SUBTRACT, add_four_rows, add_row};
 use crate::{Error, Result};
 
 /// Replaces the upper triangle of the symmetric positive-definite `matrix` by its factor U.
@@ -87,6 +87,16 @@ pub fn solve_many(factor: &[f64], n: usize, b: &mut [f64], columns: usize) {
         }
         head.iter_mut().for_each(|value| *value /= row[0]);
     }
+}
+
+/// `to` = `factor` * `row`, in double precision; both have one length.
+pub fn scale(to: &mut [f64], factor: f64, row: &[f32]) {
+    doubles::scale_row(to, factor, row);
+}
+
+/// `to` += `factor` * `row`; both have one length.
+pub fn add_scaled(to: &mut [f64], factor: f64, row: &[f64]) {
+    add_row::<ADD>(to, factor, row);
 }
 
 /// The upper triangle of `matrix` += weight * row rowᵀ.

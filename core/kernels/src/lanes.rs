@@ -5,13 +5,16 @@
 
 #[cfg(target_arch = "aarch64")]
 use std::arch::aarch64::{
-    float32x4_t, vaddq_f32, vbicq_u32, vcltzq_f32, vdupq_n_f32, vld1q_f32, vmulq_f32,
-    vreinterpretq_f32_u32, vreinterpretq_u32_f32, vst1q_f32,
+    float32x4_t, vabsq_f32, vaddq_f32, vaddq_u32, vbicq_u32, vbslq_f32, vcgtq_f32, vcltq_f32,
+    vcltzq_f32, vdivq_f32, vdupq_n_f32, vdupq_n_u32, vld1q_f32, vmulq_f32, vreinterpretq_f32_u32,
+    vreinterpretq_u32_f32, vshlq_n_u32, vst1q_f32, vsubq_f32,
 };
 #[cfg(target_arch = "x86_64")]
 use std::arch::x86_64::{
-    __m128, _mm_add_ps, _mm_andnot_ps, _mm_cmplt_ps, _mm_loadu_ps, _mm_mul_ps, _mm_setzero_ps,
-    _mm_storeu_ps,
+    __m128, _mm_add_epi32, _mm_add_ps, _mm_and_ps, _mm_andnot_ps, _mm_castps_si128,
+    _mm_castsi128_ps, _mm_cmplt_ps, _mm_div_ps, _mm_loadu_ps, _mm_max_ps, _mm_min_ps, _mm_mul_ps,
+    _mm_or_ps, _mm_set1_epi32, _mm_set1_ps, _mm_setzero_ps, _mm_slli_epi32, _mm_storeu_ps,
+    _mm_sub_ps,
 };
 
 /// Lanes.
@@ -27,6 +30,20 @@ type Vector = [f32; LANES];
 /// Eight values.
 #[derive(Clone, Copy)]
 pub(crate) struct Eight(Vector);
+
+/// Defines operations on two operands by those on each half.
+#[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
+macro_rules! of_halves {
+    ($($(#[$doc:meta])* $name:ident = $half:expr;)+) => {$(
+        $(#[$doc])*
+        #[inline(always)]
+        pub(crate) fn $name(self, other: Self) -> Self {
+            let ([a, b], [c, d]) = (self.0, other.0);
+            // SAFETY: every processor of this kind has these instructions.
+            unsafe { Self([$half(a, c), $half(b, d)]) }
+        }
+    )+};
+}
 
 #[cfg(target_arch = "x86_64")]
 impl Eight {
@@ -53,11 +70,51 @@ impl Eight {
         }
     }
 
-    /// `self` + `a` * `b`, each operation rounded.
-    #[inline]
-    pub(crate) fn plus_product(self, a: Self, b: Self) -> Self {
+    of_halves! {
+        plus = _mm_add_ps;
+        minus = _mm_sub_ps;
+        times = _mm_mul_ps;
+        over = _mm_div_ps;
+        /// `other` where it is greater, and `self` where it is not: where one is no number, too.
+        larger = |own, other| _mm_max_ps(other, own);
+        /// `other` where it is less, and `self` where it is not.
+        smaller = |own, other| _mm_min_ps(other, own);
+    }
+
+    #[inline(always)]
+    pub(crate) fn all(value: f32) -> Self {
         // SAFETY: every processor of this kind has SSE.
-        Self([0, 1].map(|at| unsafe { _mm_add_ps(self.0[at], _mm_mul_ps(a.0[at], b.0[at])) }))
+        unsafe { Self([_mm_set1_ps(value); 2]) }
+    }
+
+    /// Without their signs.
+    #[inline(always)]
+    pub(crate) fn abs(self) -> Self {
+        // SAFETY: every processor of this kind has SSE.
+        Self(self.0.map(|half| unsafe { _mm_andnot_ps(_mm_set1_ps(-0.0), half) }))
+    }
+
+    /// `a` where this is less than 0, and `b` where it is not.
+    #[inline(always)]
+    pub(crate) fn where_negative(self, a: Self, b: Self) -> Self {
+        let pick = |at: usize| {
+            // SAFETY: every processor of this kind has SSE.
+            unsafe {
+                let mask = _mm_cmplt_ps(self.0[at], _mm_setzero_ps());
+                _mm_or_ps(_mm_and_ps(mask, a.0[at]), _mm_andnot_ps(mask, b.0[at]))
+            }
+        };
+        Self([pick(0), pick(1)])
+    }
+
+    /// The values whose bits are these, plus `offset`, shifted to where an exponent stands.
+    #[inline(always)]
+    pub(crate) fn as_exponents(self, offset: u32) -> Self {
+        // SAFETY: every processor of this kind has SSE2.
+        Self(self.0.map(|half| unsafe {
+            let bits = _mm_add_epi32(_mm_castps_si128(half), _mm_set1_epi32(offset as i32));
+            _mm_castsi128_ps(_mm_slli_epi32::<23>(bits))
+        }))
     }
 
     /// 0 in the place of what is less than 0.
@@ -95,11 +152,46 @@ impl Eight {
         }
     }
 
-    /// `self` + `a` * `b`, each operation rounded.
-    #[inline]
-    pub(crate) fn plus_product(self, a: Self, b: Self) -> Self {
+    of_halves! {
+        plus = vaddq_f32;
+        minus = vsubq_f32;
+        times = vmulq_f32;
+        over = vdivq_f32;
+        /// `other` where it is greater, and `self` where it is not: where one is no number, too.
+        larger = |own, other| vbslq_f32(vcgtq_f32(other, own), other, own);
+        /// `other` where it is less, and `self` where it is not.
+        smaller = |own, other| vbslq_f32(vcltq_f32(other, own), other, own);
+    }
+
+    #[inline(always)]
+    pub(crate) fn all(value: f32) -> Self {
         // SAFETY: every processor of this kind has these instructions.
-        Self([0, 1].map(|at| unsafe { vaddq_f32(self.0[at], vmulq_f32(a.0[at], b.0[at])) }))
+        unsafe { Self([vdupq_n_f32(value); 2]) }
+    }
+
+    /// Without their signs.
+    #[inline(always)]
+    pub(crate) fn abs(self) -> Self {
+        // SAFETY: every processor of this kind has these instructions.
+        Self(self.0.map(|half| unsafe { vabsq_f32(half) }))
+    }
+
+    /// `a` where this is less than 0, and `b` where it is not.
+    #[inline(always)]
+    pub(crate) fn where_negative(self, a: Self, b: Self) -> Self {
+        // SAFETY: every processor of this kind has these instructions.
+        let pick = |at: usize| unsafe { vbslq_f32(vcltzq_f32(self.0[at]), a.0[at], b.0[at]) };
+        Self([pick(0), pick(1)])
+    }
+
+    /// The values whose bits are these, plus `offset`, shifted to where an exponent stands.
+    #[inline(always)]
+    pub(crate) fn as_exponents(self, offset: u32) -> Self {
+        // SAFETY: every processor of this kind has these instructions.
+        Self(self.0.map(|half| unsafe {
+            let bits = vaddq_u32(vreinterpretq_u32_f32(half), vdupq_n_u32(offset));
+            vreinterpretq_f32_u32(vshlq_n_u32::<23>(bits))
+        }))
     }
 
     /// 0 in the place of what is less than 0.
@@ -129,19 +221,76 @@ impl Eight {
         *values = self.0;
     }
 
-    /// `self` + `a` * `b`, each operation rounded.
-    #[inline]
-    pub(crate) fn plus_product(mut self, a: Self, b: Self) -> Self {
-        for ((sum, a), b) in self.0.iter_mut().zip(a.0).zip(b.0) {
-            *sum += a * b;
-        }
-        self
+    fn with(self, other: Self, of: impl Fn(f32, f32) -> f32) -> Self {
+        Self(std::array::from_fn(|at| of(self.0[at], other.0[at])))
+    }
+
+    pub(crate) fn plus(self, other: Self) -> Self {
+        self.with(other, |a, b| a + b)
+    }
+
+    pub(crate) fn minus(self, other: Self) -> Self {
+        self.with(other, |a, b| a - b)
+    }
+
+    pub(crate) fn times(self, other: Self) -> Self {
+        self.with(other, |a, b| a * b)
+    }
+
+    pub(crate) fn over(self, other: Self) -> Self {
+        self.with(other, |a, b| a / b)
+    }
+
+    /// `other` where it is greater, and `self` where it is not: where one is no number, too.
+    pub(crate) fn larger(self, other: Self) -> Self {
+        self.with(other, |a, b| if b > a { b } else { a })
+    }
+
+    /// `other` where it is less, and `self` where it is not.
+    pub(crate) fn smaller(self, other: Self) -> Self {
+        self.with(other, |a, b| if b < a { b } else { a })
+    }
+
+    pub(crate) fn all(value: f32) -> Self {
+        Self([value; LANES])
+    }
+
+    /// Without their signs.
+    pub(crate) fn abs(self) -> Self {
+        Self(self.0.map(f32::abs))
+    }
+
+    /// `a` where this is less than 0, and `b` where it is not.
+    pub(crate) fn where_negative(self, a: Self, b: Self) -> Self {
+        let pick = |at: usize| if self.0[at] < 0.0 { a.0[at] } else { b.0[at] };
+        Self(std::array::from_fn(pick))
+    }
+
+    /// The values whose bits are these, plus `offset`, shifted to where an exponent stands.
+    pub(crate) fn as_exponents(self, offset: u32) -> Self {
+        Self(self.0.map(|value| f32::from_bits(value.to_bits().wrapping_add(offset) << 23)))
     }
 
     /// 0 in the place of what is less than 0.
     #[inline]
     pub(crate) fn relu(self) -> Self {
         Self(self.0.map(|value| if value < 0.0 { 0.0 } else { value }))
+    }
+}
+
+impl Eight {
+    /// `self` + `a` * `b`, each operation rounded.
+    #[inline(always)]
+    pub(crate) fn plus_product(self, a: Self, b: Self) -> Self {
+        self.plus(a.times(b))
+    }
+
+    /// The values themselves.
+    #[inline(always)]
+    pub(crate) fn values(self) -> [f32; LANES] {
+        let mut values = [0.0; LANES];
+        self.store(&mut values);
+        values
     }
 }
 
@@ -158,19 +307,40 @@ mod tests {
             a in any::<[f32; LANES]>(),
             b in any::<[f32; LANES]>(),
         ) {
-            let mut found = [0.0; LANES];
-            let of = Eight::load(&sum).plus_product(Eight::load(&a), Eight::load(&b));
-            of.store(&mut found);
-            let mut cut = [0.0; LANES];
-            Eight::load(&a).relu().store(&mut cut);
+            let (x, y, z) = (Eight::load(&sum), Eight::load(&a), Eight::load(&b));
+            let found = [
+                x.plus_product(y, z),
+                y.relu(),
+                x.minus(y),
+                x.over(y),
+                x.larger(y),
+                x.smaller(y),
+                x.abs(),
+                x.where_negative(y, z),
+                x.as_exponents(7),
+                Eight::all(b[0]),
+            ];
+            let found = found.map(Eight::values);
             for at in 0..LANES {
-                let expected = sum[at] + a[at] * b[at];
-                prop_assert!(
-                    found[at].to_bits() == expected.to_bits()
-                        || (found[at].is_nan() && expected.is_nan())
-                );
-                let expected = if a[at] < 0.0 { 0.0 } else { a[at] };
-                prop_assert_eq!(cut[at].to_bits(), expected.to_bits());
+                let (x, y, z) = (sum[at], a[at], b[at]);
+                let expected = [
+                    x + y * z,
+                    if y < 0.0 { 0.0 } else { y },
+                    x - y,
+                    x / y,
+                    if y > x { y } else { x },
+                    if y < x { y } else { x },
+                    x.abs(),
+                    if x < 0.0 { y } else { z },
+                    f32::from_bits(x.to_bits().wrapping_add(7) << 23),
+                    b[0],
+                ];
+                for (of, expected) in found.iter().zip(expected) {
+                    prop_assert!(
+                        of[at].to_bits() == expected.to_bits()
+                            || (of[at].is_nan() && expected.is_nan())
+                    );
+                }
             }
         }
     }

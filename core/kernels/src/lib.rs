@@ -6,6 +6,7 @@
 //!
 //! - [`integer`]: dot products of codes, and which of them reach a floor.
 //! - [`exact`]: exact scores of the rows that are left.
+//! - [`select`]: the best of them.
 //! - [`product`]: products of matrices in single precision, the same bits on every machine.
 //! - [`arithmetic`]: what stands between two such products.
 //! - [`cholesky`]: small positive-definite systems in double precision.
@@ -27,6 +28,7 @@ pub mod exact;
 pub mod integer;
 mod lanes;
 pub mod product;
+pub mod select;
 #[cfg(test)]
 mod testing;
 

@@ -129,10 +129,9 @@ impl FoldIn {
         let mut vector = vec![0.0; d];
         let mut workspace = Workspace::new(d);
         self.solve_into(observations.iter().copied(), &mut workspace, &mut vector)?;
-        let mut pulls = Vec::with_capacity(observations.len() * d);
-        for (row, weight, target) in observations {
-            let pull = f64::from(*weight) * f64::from(*target);
-            pulls.extend(row.iter().map(|value| pull * f64::from(*value)));
+        let mut pulls = vec![0.0; observations.len() * d];
+        for (pulls, (row, weight, target)) in pulls.chunks_exact_mut(d).zip(observations) {
+            cholesky::scale(pulls, f64::from(*weight) * f64::from(*target), row);
         }
         Ok(UserVector { vector, factor: workspace.matrix, pulls })
     }
@@ -195,9 +194,7 @@ fn accumulate<'a>(
         }
         let wide = &mut quad[waiting * d..(waiting + 1) * d];
         widen(wide, row);
-        for (right, value) in right.iter_mut().zip(&*wide) {
-            *right += weight * target * value;
-        }
+        cholesky::add_scaled(right, weight * target, wide);
         weights[waiting] = weight;
         (count, waiting) = (count + 1, waiting + 1);
         if waiting == 4 {

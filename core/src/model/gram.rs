@@ -27,9 +27,7 @@ pub fn gram(rows: &[f32], dimensions: usize) -> Vec<f64> {
 
 /// Copies `from` to `to` in double precision.
 pub(super) fn widen(to: &mut [f64], from: &[f32]) {
-    for (to, from) in to.iter_mut().zip(from) {
-        *to = f64::from(*from);
-    }
+    cholesky::scale(to, 1.0, from);
 }
 
 #[cfg(test)]

@@ -26,6 +26,15 @@ fn joined(high: __m256i, low: __m256i) -> [__m256i; 2] {
     [even, odd]
 }
 
+/// The sums of four products of codes each: |row code| is at most 128 and |query code| at most
+/// 127, so two products fit 16 bits.
+#[inline]
+#[target_feature(enable = "avx2")]
+fn products(row: __m256i, query: __m256i) -> __m256i {
+    let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(row), _mm256_sign_epi8(query, row));
+    _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
+}
+
 /// See [`super::super::Kernel::dot_planes`].
 ///
 /// # Safety
@@ -34,11 +43,6 @@ fn joined(high: __m256i, low: __m256i) -> [__m256i; 2] {
 pub(in super::super) unsafe fn dot_planes(query: &ScanQuery, high: &[u8], low: &[u8]) -> i32 {
     let whole = high.len() - high.len() % WIDTH;
     let mut sum = _mm256_setzero_si256();
-    // |row code| is at most 128 and |query code| at most 127: two products fit 16 bits.
-    let products = |row: __m256i, query: __m256i| {
-        let pairs = _mm256_maddubs_epi16(_mm256_abs_epi8(row), _mm256_sign_epi8(query, row));
-        _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
-    };
     for at in (0..whole).step_by(WIDTH) {
         // SAFETY: at + 32 is not above the length of all four.
         let [high, low, even, odd] = unsafe {
@@ -55,6 +59,9 @@ pub(in super::super) unsafe fn dot_planes(query: &ScanQuery, high: &[u8], low: &
     }
     let zero = _mm256_setzero_si256();
     let first = _mm_cvtsi128_si32(horizontal_sums([sum, zero, zero, zero]));
+    if whole == high.len() {
+        return first;
+    }
     first + portable::dot_planes_from(whole, query, high, low)
 }
 

@@ -6,7 +6,7 @@
 //!
 //! - [`integer`]: dot products of codes, and which of them reach a floor.
 //! - [`exact`]: exact scores of the rows that are left.
-//! - [`select`]: the best of them.
+//! - [`select`]: what the best of them reach.
 //! - [`product`]: products of matrices in single precision, the same bits on every machine.
 //! - [`arithmetic`]: what stands between two such products.
 //! - [`cholesky`]: small positive-definite systems in double precision.

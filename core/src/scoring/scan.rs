@@ -1,10 +1,12 @@
 //! The pass over the codes: intervals for every row, and what survives of them.
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
 use std::ops::Range;
 
 use noctule_kernels::exact::exact_scores;
 use noctule_kernels::integer::{BLOCK, ScanQuery};
-use noctule_kernels::select::{best_first, kth_greatest};
+use noctule_kernels::select::kth_greatest;
 
 use super::bound::CoarseQuery;
 use super::item_matrix::FOURS_AHEAD;
@@ -180,11 +182,18 @@ impl<'a> Scan<'a> {
     pub(super) fn best(mut self, walk: &Walk<'_>) -> Vec<Scored> {
         self.clear(walk);
         let rows: Vec<u32> = self.survivors.iter().map(|survivor| survivor.index).collect();
-        let mut best = Vec::with_capacity(rows.len());
-        exact(walk, self.given, &rows, |i, score| best.push((rows[i], score)));
-        best_first(&mut best, self.k);
-        best.truncate(self.k);
-        best.into_iter().map(|(index, score)| Scored { index, score }).collect()
+        let mut best: BinaryHeap<Reverse<Scored>> = BinaryHeap::with_capacity(self.k + 1);
+        exact(walk, self.given, &rows, |i, score| {
+            let scored = Scored { index: rows[i], score };
+            if best.len() < self.k {
+                best.push(Reverse(scored));
+            } else if let Some(mut worst) = best.peek_mut()
+                && scored > worst.0
+            {
+                *worst = Reverse(scored);
+            }
+        });
+        best.into_sorted_vec().into_iter().map(|Reverse(scored)| scored).collect()
     }
 }
 

@@ -12,7 +12,8 @@
 //! only how many rows are left.
 //!
 //! Every row gets an interval from a query of as many levels as the kernel's instructions can
-//! multiply; a row whose wide interval reaches L gets a narrow one from a query of 255 levels.
+//! multiply, and, where codes lie in planes, from one of them; a row whose wide interval reaches L
+//! gets a narrow one from a query of 255 levels and the whole codes.
 
 use std::cmp::Ordering;
 use std::num::NonZeroUsize;

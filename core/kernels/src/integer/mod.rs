@@ -120,7 +120,10 @@ impl Kernel {
         // Each kind is made only where the processor has these features, the lengths
         // were checked above, and `ScanQuery` holds the codes in parts of one length.
         match self.kind() {
-            Kind::Portable => 0,
+            Kind::Portable => {
+                let _ = sums;
+                0
+            }
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Kind::Avx2 => unsafe { x86::scan_int4(query, streams, count, sums) },

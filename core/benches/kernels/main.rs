@@ -1,5 +1,5 @@
-//! The kernels as the library for phones is compiled, beside the same at `opt-level = 3` throughout,
-//! one process of each in turn.
+//! The kernels as the library for phones is compiled, beside the same at `opt-level = 3`
+//! throughout, one process of each in turn.
 //!
 //! `cargo dev bench kernels`; compiles itself in the profile `mobile`, too, the first time. Times
 //! are medians over processes of medians within them. Below the line: what calls kernels, with all
@@ -64,11 +64,11 @@ fn compiled_for_phones() -> Result<PathBuf> {
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     let messages = said.lines().filter_map(|line| serde_json::from_str(line).ok());
-    let program = messages.filter_map(|message: serde_json::Value| {
+    let mut programs = messages.filter_map(|message: serde_json::Value| {
         let made = message["target"]["name"] == "kernels";
         made.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
     });
-    program.last().ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned().into())
+    programs.next_back().ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned().into())
 }
 
 fn times_of(program: &Path) -> Result<Times> {

@@ -91,6 +91,24 @@ fn run(arguments: &[String]) -> Result<bool> {
     Ok(same)
 }
 
+/// A kernel on a form of the matrix, with their name.
+type Run<'m> = (String, Kernel, &'m ItemMatrix<'m>);
+
+/// Ours, the one that is compared first.
+fn runs<'m>(case: &Case, bytes: &'m ItemMatrix<'m>, planes: &'m ItemMatrix<'m>) -> Vec<Run<'m>> {
+    // The portable one takes long.
+    let kernels = Kernel::available().into_iter().filter(|kernel| kernel.name() != "portable");
+    let of = |form: &'static str, matrix| {
+        kernels.clone().map(move |kernel| (format!("{} {form}", kernel.name()), kernel, matrix))
+    };
+    let in_bytes = of("int8", bytes);
+    if case.in_planes() {
+        of("planes", planes).chain(in_bytes).collect()
+    } else {
+        in_bytes.collect()
+    }
+}
+
 /// Times all on one case and prints a table; whether the exact peers found the same items.
 fn measure(case: Case, python: &std::path::Path, json: bool) -> Result<bool> {
     let Case { items, dimensions, contexts, threads } = case;
@@ -112,15 +130,7 @@ fn measure(case: Case, python: &std::path::Path, json: bool) -> Result<bool> {
 
     let rounds =
         (if contexts > 1 { 200_000_000 } else { 40_000_000 } / items / contexts).clamp(9, 99);
-    // The portable one takes long.
-    let kernels = Kernel::available().into_iter().filter(|kernel| kernel.name() != "portable");
-    let runs = |form: &'static str, matrix| {
-        kernels.clone().map(move |kernel| (format!("{} {form}", kernel.name()), kernel, matrix))
-    };
-    let mut all: Vec<(String, Kernel, &ItemMatrix<'_>)> = runs("int8", &bytes).collect();
-    if case.in_planes() {
-        all.splice(..0, runs("planes", &planes));
-    }
+    let all = runs(&case, &bytes, &planes);
     let (mut ours_ms, mut read_ms) = (vec![Vec::new(); all.len()], Vec::new());
     let mut peers_ms: BTreeMap<String, Vec<f64>> = BTreeMap::new();
     let mut same: BTreeMap<String, bool> = BTreeMap::new();

@@ -12,8 +12,8 @@
 //! - [`cholesky`]: small positive-definite systems in double precision.
 //!
 //! # Unsafe code
-//! [`integer`], [`product`], `lanes` and `doubles` have vector instructions behind safe functions that check
-//! lengths and the processor's features; each block says why it holds.
+//! [`integer`], [`product`], `lanes` and `doubles` have vector instructions behind safe functions
+//! that check lengths and the processor's features; each block says why it holds.
 
 #![cfg_attr(
     test,

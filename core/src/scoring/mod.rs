@@ -6,8 +6,8 @@
 //! ```
 //!
 //! [`top_k`] reads one byte (or half a byte) for each dimension of each item, at the speed of
-//! memory, the other half of a few thousand rows where codes lie in planes, and the vectors of a few
-//! hundred; its result is that of scoring every item exactly, on every machine and with every
+//! memory, the other half of a few thousand rows where codes lie in planes, and the vectors of a
+//! few hundred; its result is that of scoring every item exactly, on every machine and with every
 //! kernel.
 //!
 //! # Unsafe code

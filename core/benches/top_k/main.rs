@@ -4,7 +4,8 @@
 //! `cargo bench -p noctule-core --bench top_k`; behind `--`: `--json` prints one line of JSON for
 //! each size, `--items N` measures N items only. Candle is held to one thread by
 //! `RAYON_NUM_THREADS=1`, with which this program starts itself again. Times are medians; "of read"
-//! is the time in which the machine reads the bytes of the codes and scales, by the time taken.
+//! is the time in which the machine reads the bytes of the codes (of planes the high one) and
+//! scales, by the time taken.
 
 mod bandwidth;
 mod measure;

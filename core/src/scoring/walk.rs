@@ -49,6 +49,7 @@ impl Walk<'_> {
                 if self.stop.is_some_and(|stop| stop()) {
                     return Err(Error::Cancelled);
                 }
+                self.settle(scans, eligible);
                 self.give_back(returned..first);
                 returned = first;
             }
@@ -75,12 +76,18 @@ impl Walk<'_> {
                 }
             }
         }
+        self.settle(scans, eligible);
+        self.give_back(returned..part.end);
+        Ok(())
+    }
+
+    /// Lets all look at the rows that wait: before the pages of these are given back, which would
+    /// come once more otherwise, and stay.
+    fn settle<F: Fn(usize, u32) -> bool>(&self, scans: &mut [Scan<'_>], eligible: &F) {
         for scan in scans.iter_mut() {
             let number = scan.number();
             scan.settle(self, &|index| eligible(number, index));
         }
-        self.give_back(returned..part.end);
-        Ok(())
     }
 
     /// Asks for the rows `rows` of every stream, in this turn for its share of them: memory works

@@ -31,17 +31,9 @@ object Child {
 }
 
 class KillTest : ProfileTest() {
-    private fun child(directory: File): Process = ProcessBuilder(
-        File(System.getProperty("java.home"), "bin/java").path,
-        "-Xmx256m",
-        "-Djna.library.path=${System.getProperty("jna.library.path")}",
-        "-Dnoctule.world=${World.directory}",
-        "-Dnoctule.command=${World.command}",
-        "-cp", System.getProperty("surefire.test.class.path")
-            ?: System.getProperty("java.class.path"),
-        Child::class.java.name,
-        directory.path,
-    ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
+    private fun child(directory: File): Process =
+        jvm(Child::class.java, directory.path, options = listOf("-Xmx256m"))
+            .redirectError(ProcessBuilder.Redirect.INHERIT).start()
 
     @Test
     fun `a process that is killed loses nothing that it was promised and the next goes on`() {

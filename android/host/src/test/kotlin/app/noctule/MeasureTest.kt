@@ -247,7 +247,7 @@ object First {
     }
 }
 
-/** The same where the app says its offset from UTC: the JVM, unlike a phone, reads all zones first. */
+/** The same where the app tells its offset from UTC, and the system is not asked. */
 object FirstOfFixedZone {
     @JvmStatic
     fun main(arguments: Array<String>) = First.read(arguments) { utcOffsetMinutes = 60 }

@@ -24,15 +24,8 @@ class MismatchTest : ProfileTest() {
     private val library = File(System.getProperty("jna.library.path"), "libnoctule_ffi.so")
 
     private fun opening(library: File): List<String> {
-        val process = ProcessBuilder(
-            File(System.getProperty("java.home"), "bin/java").path,
-            "-Djna.library.path=${library.parent}",
-            "-Dnoctule.world=${World.directory}",
-            "-Dnoctule.command=${World.command}",
-            "-cp", System.getProperty("surefire.test.class.path")
-                ?: System.getProperty("java.class.path"),
-            Opening::class.java.name,
-            File(scratch, "profile").path,
+        val process = jvm(
+            Opening::class.java, File(scratch, "profile").path, libraries = library.parent,
         ).redirectError(ProcessBuilder.Redirect.INHERIT).start()
         val said = process.inputStream.bufferedReader().readLines()
         assertTrue(process.waitFor(60, TimeUnit.SECONDS))

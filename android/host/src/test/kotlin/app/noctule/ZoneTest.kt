@@ -26,17 +26,9 @@ object Zoned {
 class ZoneTest : ProfileTest() {
     /** What a process in the zone [zone] says; rules instead of a name need no files of zones. */
     private fun said(zone: String, vararg options: String): List<String> {
-        val command = listOf(File(System.getProperty("java.home"), "bin/java").path, *options) +
-            listOf(
-                "-Djna.library.path=${System.getProperty("jna.library.path")}",
-                "-Dnoctule.world=${World.directory}",
-                "-Dnoctule.command=${World.command}",
-                "-cp", System.getProperty("surefire.test.class.path")
-                    ?: System.getProperty("java.class.path"),
-                Zoned::class.java.name,
-                File(scratch, "profile").path,
-            )
-        val builder = ProcessBuilder(command).redirectErrorStream(true)
+        val profile = File(scratch, "profile").path
+        val builder = jvm(Zoned::class.java, profile, options = options.asList())
+            .redirectErrorStream(true)
         builder.environment()["TZ"] = zone
         val process = builder.start()
         val lines = process.inputStream.bufferedReader().readLines()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, Transaction, TransactionBehavior};
 
+use super::first::first_alone;
 use super::lock::DirectoryLock;
 use super::suspension::Suspension;
 use super::{mark, migrations, rescue};
@@ -308,7 +309,7 @@ fn make_directory(directory: &Path) -> Result<()> {
 
 pub(super) fn connect(path: &Path) -> Result<Connection> {
     check_header(path)?;
-    let mut connection = Connection::open(path).map_err(opening(path))?;
+    let mut connection = first_alone(|| Connection::open(path)).map_err(opening(path))?;
     check_version(&connection, path)?;
     configure(&connection).map_err(opening(path))?;
     migrations::migrate(&mut connection, path)?;

@@ -6,6 +6,8 @@
 
 use rusqlite::Connection;
 
+use super::first::first_alone;
+
 /// In 28 years each date has the same day of the week again, and leap years are as they were; but
 /// for 2100, which is none.
 const CYCLE_S: i64 = 28 * 1_461 / 4 * 86_400;
@@ -18,7 +20,7 @@ const ASKED_BEFORE_S: i64 = 2_145_916_800;
 #[must_use]
 pub fn utc_offset_minutes(at_ms: i64) -> Option<i32> {
     let at_s = known_s(at_ms.div_euclid(1_000));
-    let connection = Connection::open_in_memory().ok()?;
+    let connection = first_alone(Connection::open_in_memory).ok()?;
     let sql = "SELECT CAST(strftime('%s', ?1, 'unixepoch', 'localtime') AS INTEGER) - ?1";
     let offset_s: Option<i64> = connection.query_row(sql, [at_s], |row| row.get(0)).ok()?;
     // Before there were zones, places were off by seconds.

@@ -7,6 +7,7 @@
 
 pub mod blob;
 mod connection;
+mod first;
 pub mod identity;
 pub mod local_time;
 mod lock;

@@ -1,6 +1,7 @@
 package app.noctule
 
 import java.io.File
+import java.util.concurrent.TimeUnit
 
 /** A process that runs [main] with the class path and the world of these tests. */
 internal fun jvm(
@@ -18,3 +19,13 @@ internal fun jvm(
         main.name,
     ) + arguments,
 )
+
+/** A program of Rust's, built for speed. */
+internal fun peer(name: String): String = File(System.getProperty("noctule.peers"), name).path
+
+/** What a process said until its end, which has to be a good one. */
+internal fun finish(process: Process): String {
+    val said = process.inputStream.bufferedReader().readText().trim()
+    check(process.waitFor(60, TimeUnit.SECONDS) && process.exitValue() == 0) { said }
+    return said
+}

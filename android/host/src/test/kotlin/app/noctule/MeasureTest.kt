@@ -2,13 +2,8 @@ package app.noctule
 
 import com.sun.jna.Library
 import com.sun.jna.Native
-import com.sun.jna.Pointer
-import com.sun.jna.ptr.PointerByReference
 import java.io.File
 import java.lang.management.ManagementFactory
-import java.util.concurrent.TimeUnit
-import java.util.jar.JarOutputStream
-import java.util.zip.ZipEntry
 import org.junit.jupiter.api.Tag
 import org.junit.jupiter.api.Test
 
@@ -102,102 +97,6 @@ class MeasureTest : ProfileTest() {
         recommender.close()
     }
 
-    /** A program of Rust's, built for speed. */
-    private fun peer(name: String) = File(System.getProperty("noctule.peers"), name).path
-
-    @Test
-    fun `start of a process to its first slate`() {
-        val noctule = ready()
-        noctule.close()
-        val directory = File(scratch, "profile")
-        // Classes come out of an archive, as Android has them compiled at the installation.
-        val mains = listOf(First::class.java, FirstOfFixedZone::class.java, Bare::class.java)
-        val archives = mains.associateWith { main ->
-            val archive = File(scratch, main.simpleName + ".jsa")
-            finish(process(main, directory, "-XX:ArchiveClassesAtExit=$archive").start())
-            "-XX:SharedArchiveFile=$archive"
-        }
-        for (say in listOf("classes from jars", "classes from an archive")) {
-            val option = { main: Class<*> ->
-                if (say.endsWith("archive")) archives.getValue(main) else "-Xshare:auto"
-            }
-            // In turn, so that a busy moment hits all.
-            val turns = List(STARTS) { mains.map { start(it, directory, option(it)) } }
-            val (ours, fixed, bare) = mains.indices.map { at -> turns.map { it[at] }.sorted() }
-            val print = { what: String, times: List<Double> ->
-                println("%-48s p50 %6.1f ms, least %6.1f ms, above SQLite %5.1f, %5.1f".format(
-                    "$what, $say", times[STARTS / 2], times[0],
-                    times[STARTS / 2] - bare[STARTS / 2], times[0] - bare[0]))
-            }
-            print("start to first slate", ours)
-            print("the same with a fixed zone", fixed)
-            print("the same SQLite file over JNA", bare)
-            mains.forEach { println(finish(process(it, directory, option(it)).start())) }
-        }
-    }
-
-    @Test
-    fun `start of a process of Rust to its first slate`() {
-        ready().close()
-        val directory = File(scratch, "profile")
-        val first = listOf(peer("noctule-tests-first"), directory.path, World.APP, World.key)
-        val bare = listOf(peer("noctule-tests-bare"), "$directory/noctule.sqlite")
-        val times = List(10 * STARTS) { listOf(first, bare).map { time(ProcessBuilder(it)) } }
-        val names = listOf("process start to first slate", "the same SQLite file opened")
-        for ((at, say) in names.withIndex()) {
-            val sorted = times.map { it[at] }.sorted()
-            println("$say in Rust: p50 %.2f ms, least %.2f ms".format(
-                sorted[sorted.size / 2], sorted.first()))
-        }
-    }
-
-    private fun process(
-        main: Class<*>,
-        directory: File,
-        option: String = "-Xshare:auto",
-    ): ProcessBuilder = ProcessBuilder(
-        File(System.getProperty("java.home"), "bin/java").path,
-        option, "-Xlog:disable", "-XX:TieredStopAtLevel=1",
-        "-Djna.library.path=${System.getProperty("jna.library.path")}",
-        "-cp", jars, main.name, directory.path, World.key,
-    ).redirectErrorStream(true)
-
-    /** The class path with jars in the place of folders, which no archive of classes takes. */
-    private val jars: String by lazy {
-        val path = System.getProperty("surefire.test.class.path")
-            ?: System.getProperty("java.class.path")
-        path.split(File.pathSeparator).filter { it.isNotEmpty() }.joinToString(File.pathSeparator) {
-            val entry = File(it)
-            if (entry.isDirectory) jar(entry).path else it
-        }
-    }
-
-    private fun jar(folder: File): File {
-        val jar = File(scratch, "${folder.name}.jar")
-        JarOutputStream(jar.outputStream()).use { out ->
-            for (file in folder.walk().filter { it.isFile }) {
-                out.putNextEntry(ZipEntry(file.relativeTo(folder).path))
-                file.inputStream().use { it.copyTo(out) }
-            }
-        }
-        return jar
-    }
-
-    private fun start(main: Class<*>, directory: File, option: String): Double =
-        time(process(main, directory, option))
-
-    private fun time(process: ProcessBuilder): Double {
-        val begun = System.nanoTime()
-        finish(process.start())
-        return (System.nanoTime() - begun) / 1e6
-    }
-
-    private fun finish(process: Process): String {
-        val said = process.inputStream.bufferedReader().readText().trim()
-        check(process.waitFor(60, TimeUnit.SECONDS) && process.exitValue() == 0) { said }
-        return said
-    }
-
     @Test
     fun `memory of a served day`() {
         val bare = residentKiB()
@@ -212,11 +111,10 @@ class MeasureTest : ProfileTest() {
         println("resident: $bare KiB before, $open KiB after a night, ${residentKiB()} KiB after a day")
         println("heap: ${ManagementFactory.getMemoryMXBean().heapMemoryUsage.used / 1024} KiB")
         noctule.close()
-        println(finish(process(Day::class.java, File(scratch, "profile")).start()))
+        println(finish(jvm(Day::class.java, File(scratch, "profile").path, World.key).start()))
     }
 
     private companion object {
-        const val STARTS = 15
         const val ROUNDS = 5
         const val SCREENS = 1_000
     }
@@ -225,52 +123,6 @@ class MeasureTest : ProfileTest() {
 /** Resident memory of this process that no file backs, in KiB. */
 internal fun residentKiB(): Long = File("/proc/self/status").readLines()
     .first { it.startsWith("RssAnon") }.filter { it.isDigit() }.toLong()
-
-/** A process that opens a profile and reads its first slate. */
-object First {
-    @JvmStatic
-    fun main(arguments: Array<String>) = read(arguments) { }
-
-    fun read(arguments: Array<String>, say: NoctuleConfig.Builder.() -> Unit) {
-        val begun = System.nanoTime()
-        val noctule = Noctule.openBlocking(
-            NoctuleConfig(File(arguments[0]), World.APP, DataConsent.FULL) {
-                trustedKeys = listOf(arguments[1])
-                say()
-            },
-        ).getOrThrow()
-        val opened = System.nanoTime()
-        check(noctule.recommend(World.SURFACE).getOrThrow().items.size == World.SLOTS)
-        val read = System.nanoTime()
-        println("first slate: open %.1f ms, recommend %.1f ms".format(
-            (opened - begun) / 1e6, (read - opened) / 1e6))
-    }
-}
-
-/** The same where the app tells its offset from UTC, and the system is not asked. */
-object FirstOfFixedZone {
-    @JvmStatic
-    fun main(arguments: Array<String>) = First.read(arguments) { utcOffsetMinutes = 60 }
-}
-
-/** A process that opens the same SQLite file over JNA, with the system's SQLite, and reads a page. */
-object Bare {
-    private interface Sqlite : Library {
-        fun sqlite3_open(path: String, database: PointerByReference): Int
-        fun sqlite3_exec(db: Pointer, sql: String, a: Pointer?, b: Pointer?, c: Pointer?): Int
-    }
-
-    @JvmStatic
-    fun main(arguments: Array<String>) {
-        val begun = System.nanoTime()
-        val sqlite = Native.load("sqlite3", Sqlite::class.java)
-        val database = PointerByReference()
-        check(sqlite.sqlite3_open("${arguments[0]}/noctule.sqlite", database) == 0)
-        val sql = "SELECT count(*) FROM slates"
-        check(sqlite.sqlite3_exec(database.value, sql, null, null, null) == 0)
-        println("bare SQLite over JNA: %.1f ms".format((System.nanoTime() - begun) / 1e6))
-    }
-}
 
 /** A process that serves a day, and one's own resident memory before and behind it. */
 object Day {

@@ -10,16 +10,17 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use crate::cargo::{Workspace, output_of, shown, succeeds};
+use crate::cross::Cross;
 use crate::error::{Error, Result};
 
-const TARGET: &str = "aarch64-unknown-linux-gnu";
-/// The linker and C compiler for it.
-const COMPILER: &str = "aarch64-linux-gnu-gcc";
-const EMULATORS: [&str; 2] = ["qemu-aarch64", "qemu-aarch64-static"];
+const CROSS: Cross = Cross {
+    target: "aarch64-unknown-linux-gnu",
+    compiler: "aarch64-linux-gnu-gcc",
+    emulators: ["qemu-aarch64", "qemu-aarch64-static"],
+    packages: &["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"],
+};
 /// Where Debian's cross-compiler keeps the shared libraries of programs for it.
 const LIBRARIES: &str = "/usr/aarch64-linux-gnu";
-/// Where Debian has them.
-const PACKAGES: [&str; 3] = ["gcc-aarch64-linux-gnu", "libc6-dev-arm64-cross", "qemu-user"];
 /// Processors to be: with dotprod and i8mm, and without.
 const PROCESSORS: [&str; 2] = ["max", "cortex-a53"];
 /// Rooms of the core whose tests are run beside those of its kernels: all code that asks which
@@ -32,9 +33,9 @@ const KERNEL: &str = "NOCTULE_KERNEL";
 
 /// Runs everything; false when a test failed or slates differ.
 pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
-    let emulator = make_ready()?;
+    let emulator = CROSS.make_ready()?;
     let child_here = build(workspace, None, &["build", "--workspace", "--bin", CHILD])?;
-    let child_there = build(workspace, Some(TARGET), &CHILD_BUILD)?;
+    let child_there = build(workspace, Some(&CROSS), &CHILD_BUILD)?;
     let mut fine = true;
     let mut slates = BTreeMap::new();
     for kernel in kernels(&mut Command::new(&child_here))? {
@@ -51,7 +52,7 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
     fine &= compare(&slates);
     for (package, rooms) in [("noctule-core", &ROOMS[..]), ("noctule-kernels", &[])] {
         let tests = ["test", "-p", package, "--lib", "--no-run"];
-        let tests = build(workspace, Some(TARGET), &tests)?;
+        let tests = build(workspace, Some(&CROSS), &tests)?;
         for processor in PROCESSORS {
             let mut command = emulated(emulator, processor, &tests);
             // Emulation is slow: fewer random cases than on a processor.
@@ -66,48 +67,13 @@ pub(crate) fn run(workspace: &Workspace) -> Result<bool> {
 
 const CHILD_BUILD: [&str; 5] = ["build", "-p", "noctule-tests", "--bin", CHILD];
 
-/// Installs what is missing, where that can be done, and gives the emulator.
-fn make_ready() -> Result<&'static str> {
-    if !answers(COMPILER) || emulator().is_none() {
-        println!("installing {}", PACKAGES.join(", "));
-        let mut install = Command::new("apt-get");
-        install.args(["install", "-y", "-q", "--no-install-recommends"]).args(PACKAGES);
-        if !succeeds(&mut install).unwrap_or(false) {
-            let missing = format!("{COMPILER} and {} are needed", EMULATORS.join(" or "));
-            let debian = PACKAGES.join(", ");
-            return Err(Error::Usage(format!("{missing}; Debian has them in {debian}")));
-        }
-    }
-    let mut library = Command::new("rustc");
-    let library = output_of(library.args(["--print", "target-libdir", "--target", TARGET]))?;
-    if !Path::new(library.trim()).exists() {
-        println!("adding the standard library for {TARGET}");
-        if !succeeds(Command::new("rustup").args(["target", "add", TARGET]))? {
-            return Err(Error::Usage(format!("the standard library for {TARGET} is needed")));
-        }
-    }
-    emulator().ok_or_else(|| Error::Usage(format!("{} is needed", EMULATORS.join(" or "))))
-}
-
-fn emulator() -> Option<&'static str> {
-    EMULATORS.into_iter().find(|emulator| answers(emulator))
-}
-
-fn answers(program: &str) -> bool {
-    output_of(Command::new(program).arg("--version")).is_ok()
-}
-
-/// Builds what `arguments` ask for, for `target` or this machine, and gives the program.
-fn build(workspace: &Workspace, target: Option<&str>, arguments: &[&str]) -> Result<PathBuf> {
-    let mut command = workspace.cargo(arguments);
+/// Builds what `arguments` ask for, for this machine or another, and gives the program.
+fn build(workspace: &Workspace, cross: Option<&Cross>, arguments: &[&str]) -> Result<PathBuf> {
+    let mut command = match cross {
+        Some(cross) => cross.cargo(workspace, arguments),
+        None => workspace.cargo(arguments),
+    };
     command.args(["--locked", "--message-format", "json-render-diagnostics"]);
-    if let Some(target) = target {
-        let name = target.replace('-', "_");
-        let linking = format!("CARGO_TARGET_{}", name.to_uppercase());
-        command.args(["--target", target]);
-        command.env(format!("CC_{name}"), COMPILER);
-        command.env(format!("{linking}_LINKER"), COMPILER);
-    }
     println!("==> {}", shown(&command));
     let messages = output_of(command.stderr(std::process::Stdio::inherit()))?;
     program(&messages).ok_or_else(|| Error::Command {

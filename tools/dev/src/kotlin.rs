@@ -3,9 +3,11 @@
 //! Builds the library and its bindings, and the command `noctule`, which makes a release, a
 //! repository of releases and a collector for the tests; then Maven compiles the same sources that
 //! go into the Android library and runs their tests. `measure` builds the library for speed and
-//! prints what calls over the boundary cost instead.
+//! prints what calls over the boundary cost instead; `armv7` runs the tests on a JVM of 32-bit Arm.
 
-use std::path::Path;
+mod armv7;
+
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::bindings::{Built, Profile, skipped};
@@ -29,6 +31,16 @@ pub(crate) enum Ask {
     Test,
     /// What calls cost.
     Measure,
+    /// All tests where an address has four bytes.
+    Armv7,
+}
+
+/// The library, and what runs it.
+struct Native {
+    /// The folder with the library.
+    folder: PathBuf,
+    /// Another JVM than Maven's own.
+    java: Option<PathBuf>,
 }
 
 /// Builds and tests, or says why that cannot be done here.
@@ -46,14 +58,20 @@ pub(crate) fn run(workspace: &Workspace, ask: Ask) -> Result<Outcome> {
     if ask == Ask::Test && !generator_tested(workspace)? {
         return Ok(Outcome::from_success(false));
     }
-    let place = built.target.join("kotlin");
+    let place = match ask {
+        Ask::Armv7 => PathBuf::from(armv7::PLACE),
+        Ask::Test | Ask::Measure => built.target.join("kotlin"),
+    };
     if !built.generate(workspace, "kotlin", &place.join("bindings"))? {
         return Ok(Outcome::from_success(false));
     }
-    let library = place.join(profile.folder());
-    std::fs::create_dir_all(&library)
-        .map_err(|source| Error::Write { path: library.clone(), source })?;
-    built.copy_to(&library)?;
+    let native = match ask {
+        Ask::Armv7 => match armv7::make_ready(workspace)? {
+            Ok(native) => native,
+            Err(reason) => return Ok(skipped(&reason)),
+        },
+        Ask::Test | Ask::Measure => here(&built, place.join(profile.folder()))?,
+    };
     // With the features of all tests: `cargo build` would compile the dependencies another time.
     let bins = ["test", "--locked", "--workspace", "--bins", "--tests", "--no-run"];
     if !succeeds(&mut workspace.cargo(&bins))? {
@@ -66,7 +84,15 @@ pub(crate) fn run(workspace: &Workspace, ask: Ask) -> Result<Outcome> {
     if ask == Ask::Measure && !peers(workspace)? {
         return Ok(Outcome::from_success(false));
     }
-    maven(workspace, ask, &place, &library, &command)
+    maven(workspace, ask, &place, &native, &command)
+}
+
+/// The library, put into `folder`, for this machine's own JVM.
+fn here(built: &Built, folder: PathBuf) -> Result<Native> {
+    std::fs::create_dir_all(&folder)
+        .map_err(|source| Error::Write { path: folder.clone(), source })?;
+    built.copy_to(&folder)?;
+    Ok(Native { folder, java: None })
 }
 
 /// The generator's own tests, which no build of the whole workspace has: it is behind a feature.
@@ -86,13 +112,15 @@ fn maven(
     workspace: &Workspace,
     ask: Ask,
     place: &Path,
-    library: &Path,
+    native: &Native,
     command: &Path,
 ) -> Result<Outcome> {
     let mut maven = Command::new("mvn");
     maven.current_dir(workspace.root()).args(["--quiet", "--batch-mode", "--file", "android"]);
     let tell = |name: &str, path: &Path| format!("-Dnoctule.{name}={}", path.display());
-    maven.arg(tell("place", place)).arg(tell("library", library)).arg(tell("command", command));
+    maven.arg(tell("place", place)).arg(tell("library", &native.folder));
+    maven.arg(tell("command", command));
+    maven.args(native.java.iter().map(|java| format!("-Djvm={}", java.display())));
     maven.arg(tell("peers", &place.with_file_name("release")));
     if ask == Ask::Measure {
         maven.arg("--activate-profiles=measure");

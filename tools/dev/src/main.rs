@@ -28,7 +28,9 @@ mod arm;
 mod bars;
 mod bench;
 mod bindings;
+mod cache;
 mod cargo;
+mod cross;
 mod error;
 mod failures;
 mod kotlin;
@@ -67,6 +69,7 @@ Usage: cargo dev TASK
   wheel [debug]       a Python wheel for notebooks in target/wheel, installed and tested
   kotlin              the Kotlin of android/ on the JVM, against the real library
   kotlin measure      what calls over the Kotlin boundary cost
+  kotlin armv7        the same tests on a JVM of 32-bit Arm, under QEMU; installs what it needs
   swift [TEST]        the Swift package of ios/ on Linux, against the real library; as root it
                       makes itself a Debian with Swift where there is none (2.5 GB, once)
   align FILE...       whether every segment of a library is aligned to 16 kB
@@ -119,6 +122,7 @@ fn dispatch(arguments: &[&str]) -> Result<bool> {
         ["phone"] => Ok(phone::test(&workspace)?.is_fine()),
         ["servers"] => servers::run(&workspace),
         ["kotlin"] => Ok(kotlin::run(&workspace, kotlin::Ask::Test)?.is_fine()),
+        ["kotlin", "armv7"] => Ok(kotlin::run(&workspace, kotlin::Ask::Armv7)?.is_fine()),
         ["kotlin", "measure"] => Ok(kotlin::run(&workspace, kotlin::Ask::Measure)?.is_fine()),
         ["swift"] => Ok(swift::run(&workspace, None)?.is_fine()),
         ["swift", test] => Ok(swift::run(&workspace, Some(test))?.is_fine()),

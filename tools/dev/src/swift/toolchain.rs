@@ -3,8 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::cache;
 use crate::cargo::{output_of, succeeds};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// The oldest Swift that the package can be built with.
 const SWIFT: u32 = 6;
@@ -109,13 +110,7 @@ fn version(told: &str) -> Option<u32> {
 }
 
 fn place() -> Option<PathBuf> {
-    if let Some(place) = std::env::var_os(PLACE) {
-        return Some(place.into());
-    }
-    let cache = std::env::var_os("XDG_CACHE_HOME").filter(|cache| !cache.is_empty());
-    let cache = cache.map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    Some(cache?.join("noctule/swift"))
+    std::env::var_os(PLACE).map(PathBuf::from).or_else(|| cache::folder("swift"))
 }
 
 fn is_root() -> bool {
@@ -131,13 +126,7 @@ fn make(place: &Path) -> Result<std::result::Result<(), String>> {
         "making a Debian {DEBIAN} with Swift at {}: 535 MB to download, 2.5 GB unpacked, once",
         place.display()
     );
-    let aside = place.with_extension("unfinished");
-    if aside.exists() {
-        std::fs::remove_dir_all(&aside)
-            .map_err(|source| Error::Write { path: aside.clone(), source })?;
-    }
-    std::fs::create_dir_all(&aside)
-        .map_err(|source| Error::Write { path: aside.clone(), source })?;
+    let aside = cache::unfinished(place)?;
     let mut tool = Command::new("apt-get");
     tool.args(["install", "-y", "-q", "--no-install-recommends", "debootstrap"]);
     let mut base = Command::new("debootstrap");
@@ -150,8 +139,7 @@ fn make(place: &Path) -> Result<std::result::Result<(), String>> {
             return Ok(Err("a Debian with Swift could not be made; see above".to_owned()));
         }
     }
-    std::fs::rename(&aside, place)
-        .map_err(|source| Error::Write { path: place.to_path_buf(), source })?;
+    cache::finish(&aside, place)?;
     Ok(Ok(()))
 }
 

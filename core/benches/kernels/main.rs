@@ -1,9 +1,10 @@
 //! The kernels as the library for phones is compiled, beside the same at `opt-level = 3`
 //! throughout, one process of each in turn.
 //!
-//! `cargo dev bench kernels`; compiles itself in the profile `mobile`, too, the first time. Times
-//! are medians over processes of medians within them. Below the line: what calls kernels, with all
-//! that stands around them and is compiled for size.
+//! `cargo dev bench kernels`; compiles itself in the profile `mobile`, too, the first time. A process
+//! tells the least time of each, since other work on the machine only ever adds; what is shown are
+//! the medians over processes, and the median of the ratios of each turn with its interval of 95 %.
+//! Behind a bar: what calls kernels, with all that stands around them and is compiled for size.
 
 mod works;
 
@@ -13,7 +14,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 /// Processes of each.
-const ROUNDS: usize = 9;
+const ROUNDS: usize = 15;
+/// Ranks from the median to the ends of its interval of 95 %, by the binomial of so many.
+const RANKS: usize = 4;
 /// With it a process prints its own times and no more.
 const TIMES: &str = "--times";
 
@@ -40,20 +43,35 @@ fn compare() -> Result<()> {
             times.push(times_of(program)?);
         }
     }
-    let [speed, phone] = all.map(|times| medians(&times));
-    println!("{:52} {:>12} {:>12}", "", "at 3, us", "phone, us");
+    println!("{:52} {:>12} {:>12}   ratio", "", "at 3, us", "phone, us");
     for (name, callers) in works::names() {
-        let (Some(speed), Some(phone)) = (speed.get(name), phone.get(name)) else {
+        let of = |processes: &[Times]| -> Option<Vec<f64>> {
+            processes.iter().map(|times| times.get(name).copied()).collect()
+        };
+        let [speed, phone] = all.each_ref().map(|processes| of(processes));
+        let (Some(speed), Some(phone)) = (speed, phone) else {
             return Err(format!("no time of {name}").into());
         };
+        let ratios = sorted(phone.iter().zip(&speed).map(|(phone, speed)| phone / speed));
         let line = if callers { "| " } else { "" };
+        let middle = ROUNDS / 2;
         println!(
-            "{line}{name:w$} {speed:12.2} {phone:12.2} {:6.2}",
-            phone / speed,
+            "{line}{name:w$} {:12.2} {:12.2} {:6.2} ({:.2} to {:.2})",
+            sorted(speed.into_iter())[middle],
+            sorted(phone.into_iter())[middle],
+            ratios[middle],
+            ratios[middle - RANKS],
+            ratios[middle + RANKS],
             w = 52 - line.len()
         );
     }
     Ok(())
+}
+
+fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values
 }
 
 /// This program in the profile of the library for phones.
@@ -82,17 +100,4 @@ fn times_of(program: &Path) -> Result<Times> {
         Ok((name.to_owned(), time.parse()?))
     };
     text.lines().map(time).collect()
-}
-
-/// The median of each over all processes.
-fn medians(all: &[Times]) -> Times {
-    let mut by_name: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    for (name, time) in all.iter().flatten() {
-        by_name.entry(name).or_default().push(*time);
-    }
-    let median = |(name, mut times): (&str, Vec<f64>)| {
-        times.sort_unstable_by(f64::total_cmp);
-        (name.to_owned(), times[times.len() / 2])
-    };
-    by_name.into_iter().map(median).collect()
 }

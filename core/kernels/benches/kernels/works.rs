@@ -1,17 +1,12 @@
 //! What is timed.
 
 use std::hint::black_box;
-use std::time::{Duration, Instant};
 
-use noctule_core::base::digest::sha256_hex;
-use noctule_core::base::{Seed, SeededRandom};
-use noctule_core::model::{FoldIn, gram};
-use noctule_core::scoring::{Codes, ItemMatrix, Vectors, quantise, top_k};
 use noctule_kernels::integer::{BLOCK, Kernel, Reach, STREAMS, ScanQuery};
 use noctule_kernels::product::{self, Matrix};
 use noctule_kernels::{arithmetic, cholesky, exact};
 
-use crate::Result;
+use crate::turns::{Result, time};
 
 const D: usize = 64;
 /// Rows that caches do not hold, and rows that they do.
@@ -19,10 +14,6 @@ const ROWS: usize = 1_000_000;
 const FEW: usize = 16_384;
 /// Items that a user is folded in from.
 const HISTORY: usize = 44;
-const K: usize = 100;
-/// How long each is repeated, and how often at least.
-const SPAN: Duration = Duration::from_millis(60);
-const REPEATS: usize = 7;
 
 const INT8: &str = "int8 codes of 1,000,000 rows";
 const HIGH: &str = "the high plane of 1,000,000 rows";
@@ -37,62 +28,58 @@ const NORM: &str = "layer norm of 200 x 64";
 const GELU: &str = "GELU of 200 x 256";
 const SOLVE: &str = "a system of 64 factored and solved";
 const OUTER: &str = "44 outer products of 64";
-const HASH: &str = "SHA-256 of 4 MiB";
-const FOLD_IN: &str = "a user folded in from 44 items";
-const SMALL: &str = "best 100 of 10,000";
-const MIDDLE: &str = "best 100 of 100,000";
-const LARGE: &str = "best 100 of 1,000,000";
-const LARGE_PLANES: &str = "best 100 of 1,000,000, codes in planes";
 
-/// All names, kernels first, and whether what is timed only calls some.
-pub(crate) fn names() -> impl Iterator<Item = (&'static str, bool)> {
-    let kernels = [
-        INT8, HIGH, CACHED, PANEL, REACH, PLANES, EXACT, PRODUCT, SOFTMAX, NORM, GELU, SOLVE,
-        OUTER, HASH,
-    ];
-    let callers = [FOLD_IN, SMALL, MIDDLE, LARGE, LARGE_PLANES];
-    kernels.map(|name| (name, false)).into_iter().chain(callers.map(|name| (name, true)))
-}
+/// All names, in the order in which they are shown.
+pub(crate) const NAMES: [&str; 13] =
+    [INT8, HIGH, CACHED, PANEL, REACH, PLANES, EXACT, PRODUCT, SOFTMAX, NORM, GELU, SOLVE, OUTER];
 
 /// Prints the least time of each, in microseconds.
 pub(crate) fn print() -> Result<()> {
-    let mut random = SeededRandom::new(Seed(1));
-    let mut normal = |count: usize| (0..count).map(|_| random.normal() as f32).collect::<Vec<_>>();
-    let (vectors, query) = (normal(ROWS * D), normal(D));
-    integers(&vectors, &query)?;
-    floats(&vectors, &query)?;
-    callers(&vectors, &query)
+    let mut random = Random(1);
+    integers(&mut random);
+    let vectors: Vec<f32> = (0..ROWS * D / 16).map(|_| random.value()).collect();
+    floats(&vectors, &vectors[..D])
 }
 
-fn time(name: &str, mut work: impl FnMut()) {
-    work();
-    let (begun, mut least, mut times) = (Instant::now(), f64::INFINITY, 0);
-    while times < REPEATS || begun.elapsed() < SPAN {
-        let begun = Instant::now();
-        work();
-        least = least.min(begun.elapsed().as_secs_f64() * 1e6);
-        times += 1;
+/// Draws for what is timed, whose speed does not depend on them: the generator SplitMix64.
+struct Random(u64);
+
+impl Random {
+    fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ bits >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ bits >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^ bits >> 31
     }
-    println!("{name}\t{least}");
+
+    /// From -2 to 2.
+    fn value(&mut self) -> f32 {
+        (self.bits() >> 40) as f32 / (1 << 22) as f32 - 2.0
+    }
+
+    /// Codes of at most `most`.
+    fn codes(&mut self, count: usize, most: i8) -> Vec<i8> {
+        let span = 2 * most as u64 + 1;
+        (0..count).map(|_| ((self.bits() % span) as i64 - i64::from(most)) as i8).collect()
+    }
 }
 
-fn integers(vectors: &[f32], query: &[f32]) -> Result<()> {
+fn integers(random: &mut Random) {
     let kernel = Kernel::fastest();
-    let int8 = quantise(vectors, D)?;
-    let [high, low] = int8.planes(D);
-    let most = f32::from(kernel.query_max(false)) / 4.0;
-    let coded = |of: &[f32], most: f32| {
-        ScanQuery::new(
-            of.iter().map(|value| (value * most).clamp(-4.0 * most, 4.0 * most) as i8).collect(),
-        )
-    };
-    let scan = coded(query, most);
+    let codes = random.codes(ROWS * D, 127);
+    // Any bytes are half codes.
+    let [high, low] = [7, 0].map(|from| {
+        codes[from..].iter().take(ROWS * D / 2).map(|code| *code as u8).collect::<Vec<_>>()
+    });
+    let scales: Vec<f32> = (0..FEW).map(|_| random.value()).collect();
+    let scan = ScanQuery::new(random.codes(D, kernel.query_max(false)));
     let mut sums = [[0; BLOCK]; STREAMS];
     for (name, rows) in [(INT8, ROWS), (CACHED, FEW)] {
         time(name, || {
             for first in (0..rows / STREAMS / BLOCK).map(|block| block * BLOCK) {
                 let begin = |k: usize| (k * (rows / STREAMS) + first) * D;
-                let streams = std::array::from_fn(|k| &int8.codes[begin(k)..][..BLOCK * D]);
+                let streams = std::array::from_fn(|k| &codes[begin(k)..][..BLOCK * D]);
                 kernel.scan(&scan, streams, BLOCK, &mut sums);
             }
             black_box(&sums);
@@ -105,15 +92,14 @@ fn integers(vectors: &[f32], query: &[f32]) -> Result<()> {
             black_box(kernel.scan_int4(&scan, streams, BLOCK, &mut sums));
         }
     });
-    let many: Vec<ScanQuery> = (1..=24)
-        .map(|at| coded(&vectors[at * D..(at + 1) * D], f32::from(kernel.query_max(true)) / 4.0))
-        .collect();
+    let most = kernel.query_max(true);
+    let many: Vec<ScanQuery> = (0..24).map(|_| ScanQuery::new(random.codes(D, most))).collect();
     let many: Vec<&ScanQuery> = many.iter().collect();
     let (mut panel, mut all) = (kernel.panel(D), vec![sums; many.len()]);
     time(PANEL, || {
         for first in (0..FEW / STREAMS / BLOCK).map(|block| block * BLOCK) {
             let begin = |k: usize| (k * (FEW / STREAMS) + first) * D;
-            let streams = std::array::from_fn(|k| &int8.codes[begin(k)..][..BLOCK * D]);
+            let streams = std::array::from_fn(|k| &codes[begin(k)..][..BLOCK * D]);
             kernel.lay_out(streams, D, BLOCK, &mut panel);
             kernel.scan_panel(&many, &panel, &mut all);
         }
@@ -121,7 +107,7 @@ fn integers(vectors: &[f32], query: &[f32]) -> Result<()> {
     });
     let reach = Reach { step: 0.1, slack: 1.0, floor: 1e9 };
     time(REACH, || {
-        for scales in int8.scales[..FEW].chunks(BLOCK) {
+        for scales in scales.chunks(BLOCK) {
             black_box(kernel.reaching(reach, &sums[0], scales));
         }
     });
@@ -131,7 +117,6 @@ fn integers(vectors: &[f32], query: &[f32]) -> Result<()> {
             black_box(kernel.dot_planes(&scan, &high[bytes.clone()], &low[bytes]));
         }
     });
-    Ok(())
 }
 
 fn floats(vectors: &[f32], query: &[f32]) -> Result<()> {
@@ -165,7 +150,11 @@ fn floats(vectors: &[f32], query: &[f32]) -> Result<()> {
             cholesky::add_four_outer(&mut matrix, D, [1.0; 4], four);
         }
     });
-    let mut system = gram(&vectors[..400 * D], D);
+    // What 400 rows add up to: positive definite.
+    let wide: Vec<f64> = vectors[..400 * D].iter().map(|value| f64::from(*value)).collect();
+    let mut system = vec![0.0; D * D];
+    wide.chunks_exact(4 * D)
+        .for_each(|four| cholesky::add_four_outer(&mut system, D, [1.0; 4], four));
     let (whole, mut right) = (system.clone(), vec![0.0; D]);
     time(SOLVE, || {
         system.copy_from_slice(&whole);
@@ -173,34 +162,5 @@ fn floats(vectors: &[f32], query: &[f32]) -> Result<()> {
         black_box(cholesky::factor(&mut system, D)).ok();
         cholesky::solve(&system, D, &mut right);
     });
-    let bytes: Vec<u8> = vectors[..1 << 20].iter().flat_map(|value| value.to_le_bytes()).collect();
-    time(HASH, || {
-        black_box(sha256_hex(&bytes));
-    });
-    Ok(())
-}
-
-fn callers(vectors: &[f32], query: &[f32]) -> Result<()> {
-    let fold_in = FoldIn::new(&gram(&vectors[..4_000 * D], D), D, 0.1, 0.01, 1.0, 4_000)?;
-    let seen: Vec<(&[f32], f32, f32)> =
-        vectors.chunks_exact(D).take(HISTORY).map(|row| (row, 1.0, 1.0)).collect();
-    fold_in.solve(&seen)?;
-    time(FOLD_IN, || {
-        black_box(fold_in.solve(&seen)).ok();
-    });
-    for (name, rows) in [(SMALL, 10_000), (MIDDLE, 100_000), (LARGE, ROWS), (LARGE_PLANES, ROWS)] {
-        let some = &vectors[..rows * D];
-        let int8 = quantise(some, D)?;
-        let [high, low] = &int8.planes(D);
-        let codes = match name {
-            LARGE_PLANES => Codes::Planes { high, low },
-            _ => Codes::Int8(&int8.codes),
-        };
-        let matrix = ItemMatrix::stored(codes, &int8.scales, Vectors::F32(some), D)?;
-        top_k(&matrix, query, K, None)?;
-        time(name, || {
-            black_box(top_k(&matrix, query, K, None)).ok();
-        });
-    }
     Ok(())
 }

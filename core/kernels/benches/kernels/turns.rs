@@ -1,42 +1,57 @@
-//! The kernels as the library for phones is compiled, beside the same at `opt-level = 3`
+//! A benchmark in the profile of the library for phones beside itself at `opt-level = 3`
 //! throughout, one process of each in turn.
-//!
-//! `cargo dev bench kernels`; compiles itself in the profile `mobile`, too, the first time. A process
-//! tells the least time of each, since other work on the machine only ever adds; what is shown are
-//! the medians over processes, and the median of the ratios of each turn with its interval of 95 %.
-//! Behind a bar: what calls kernels, with all that stands around them and is compiled for size.
-
-mod works;
 
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
 
 /// Processes of each.
 const ROUNDS: usize = 15;
 /// Ranks from the median to the ends of its interval of 95 %, by the binomial of so many.
 const RANKS: usize = 4;
+/// How long each is repeated, and how often at least.
+const SPAN: Duration = Duration::from_millis(60);
+const REPEATS: usize = 7;
 /// With it a process prints its own times and no more.
 const TIMES: &str = "--times";
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 /// Microseconds by name.
 type Times = BTreeMap<String, f64>;
 
-fn main() -> ExitCode {
+/// The benchmark `name` of `package`, compiled both ways: what `print` has timed under `names`.
+pub(crate) fn run(
+    [package, name]: [&str; 2],
+    names: &[&str],
+    print: impl FnOnce() -> Result<()>,
+) -> ExitCode {
     let own = std::env::args().any(|argument| argument == TIMES);
-    match if own { works::print() } else { compare() } {
+    match if own { print() } else { compare([package, name], names) } {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("kernels: {error}");
+            eprintln!("{name}: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn compare() -> Result<()> {
-    let programs = [std::env::current_exe()?, compiled_for_phones()?];
+/// Prints the least time that `work` took, in microseconds: other work on the machine only adds.
+pub(crate) fn time(name: &str, mut work: impl FnMut()) {
+    work();
+    let (begun, mut least, mut times) = (Instant::now(), f64::INFINITY, 0);
+    while times < REPEATS || begun.elapsed() < SPAN {
+        let begun = Instant::now();
+        work();
+        least = least.min(begun.elapsed().as_secs_f64() * 1e6);
+        times += 1;
+    }
+    println!("{name}\t{least}");
+}
+
+fn compare(bench: [&str; 2], names: &[&str]) -> Result<()> {
+    let programs = [std::env::current_exe()?, compiled_for_phones(bench)?];
     let mut all = [Vec::new(), Vec::new()];
     for _ in 0..ROUNDS {
         for (program, times) in programs.iter().zip(&mut all) {
@@ -44,7 +59,7 @@ fn compare() -> Result<()> {
         }
     }
     println!("{:52} {:>12} {:>12}   ratio", "", "at 3, us", "phone, us");
-    for (name, callers) in works::names() {
+    for name in names.iter().copied() {
         let of = |processes: &[Times]| -> Option<Vec<f64>> {
             processes.iter().map(|times| times.get(name).copied()).collect()
         };
@@ -53,16 +68,14 @@ fn compare() -> Result<()> {
             return Err(format!("no time of {name}").into());
         };
         let ratios = sorted(phone.iter().zip(&speed).map(|(phone, speed)| phone / speed));
-        let line = if callers { "| " } else { "" };
         let middle = ROUNDS / 2;
         println!(
-            "{line}{name:w$} {:12.2} {:12.2} {:6.2} ({:.2} to {:.2})",
+            "{name:52} {:12.2} {:12.2} {:6.2} ({:.2} to {:.2})",
             sorted(speed.into_iter())[middle],
             sorted(phone.into_iter())[middle],
             ratios[middle],
             ratios[middle - RANKS],
             ratios[middle + RANKS],
-            w = 52 - line.len()
         );
     }
     Ok(())
@@ -75,15 +88,15 @@ fn sorted(values: impl Iterator<Item = f64>) -> Vec<f64> {
 }
 
 /// This program in the profile of the library for phones.
-fn compiled_for_phones() -> Result<PathBuf> {
-    let arguments = ["bench", "-p", "noctule-core", "--bench", "kernels", "--profile", "mobile"];
+fn compiled_for_phones([package, name]: [&str; 2]) -> Result<PathBuf> {
+    let arguments = ["bench", "-p", package, "--bench", name, "--profile", "mobile"];
     let mut cargo = Command::new(env!("CARGO"));
     cargo.args(arguments).args(["--locked", "--no-run", "--message-format", "json"]);
     let output = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).output()?;
     let said = String::from_utf8_lossy(&output.stdout);
     let messages = said.lines().filter_map(|line| serde_json::from_str(line).ok());
     let mut programs = messages.filter_map(|message: serde_json::Value| {
-        let made = message["target"]["name"] == "kernels";
+        let made = message["target"]["name"] == name;
         made.then(|| message["executable"].as_str().map(PathBuf::from)).flatten()
     });
     programs.next_back().ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned().into())

@@ -1,5 +1,5 @@
-//! What calls the kernels, as the library for phones is compiled (they for speed, all around them for
-//! size), beside the same at `opt-level = 3` throughout, one process of each in turn.
+//! What calls the kernels, as the library for phones is compiled (they for speed, all around them
+//! for size), beside the same at `opt-level = 3` throughout, one process of each in turn.
 //!
 //! `cargo dev bench kernel_callers`, as `kernels`.
 

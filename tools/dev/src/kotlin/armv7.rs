@@ -16,7 +16,7 @@ const CROSS: Cross = Cross {
     target: "armv7-unknown-linux-gnueabihf",
     compiler: "arm-linux-gnueabihf-gcc",
     emulators: ["qemu-arm", "qemu-arm-static"],
-    packages: &["gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross", "qemu-user", "debootstrap"],
+    packages: &["gcc-arm-linux-gnueabihf", "libc6-dev-armhf-cross", "qemu-user"],
 };
 const DEBIAN: &str = "bookworm";
 const JVM: &str = "openjdk-17-jre-headless";
@@ -54,11 +54,15 @@ pub(super) fn make_ready(workspace: &Workspace) -> Result<std::result::Result<Na
 fn make(root: &Path) -> Result<std::result::Result<(), String>> {
     println!("unpacking a JVM of 32-bit Arm at {}: 120 MB to download, once", root.display());
     let aside = cache::unfinished(root)?;
+    let mut tool = Command::new("apt-get");
+    tool.args(["install", "-y", "-q", "--no-install-recommends", "debootstrap"]);
     let mut base = Command::new("debootstrap");
     base.args(["--foreign", "--arch=armhf", "--variant=minbase"]);
     base.arg(format!("--include={JVM}")).arg(DEBIAN).arg(&aside);
-    if !succeeds(&mut base)? {
-        return Ok(Err("debootstrap, which takes root, brought no JVM; see above".to_owned()));
+    for mut step in [tool, base] {
+        if !succeeds(&mut step)? {
+            return Ok(Err("debootstrap, which takes root, brought no JVM; see above".to_owned()));
+        }
     }
     // The first stage unpacks the base only, and leaves the rest as packages.
     let packages = aside.join("var/cache/apt/archives");

@@ -44,6 +44,11 @@ impl Workspace {
     }
 }
 
+/// Whether `program` is here: whether it answers `question` well, as `--version`.
+pub(crate) fn answers(program: &str, question: &str) -> bool {
+    output_of(Command::new(program).arg(question)).is_ok()
+}
+
 /// Runs a command and returns its standard output; a failure carries its standard error.
 pub(crate) fn output_of(command: &mut Command) -> Result<String> {
     let shown = shown(command);

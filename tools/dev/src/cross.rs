@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::cargo::{Workspace, output_of, succeeds};
+use crate::cargo::{Workspace, answers, output_of, succeeds};
 use crate::error::{Error, Result};
 
 /// A processor that this machine only emulates, with Debian's tools for it.
@@ -22,7 +22,7 @@ pub(crate) struct Cross {
 impl Cross {
     /// Installs what is missing, where that can be done, and gives the emulator.
     pub(crate) fn make_ready(&self) -> Result<&'static str> {
-        if !answers(self.compiler) || self.emulator().is_none() {
+        if !answers(self.compiler, "--version") || self.emulator().is_none() {
             println!("installing {}", self.packages.join(", "));
             let mut install = Command::new("apt-get");
             install.args(["install", "-y", "-q", "--no-install-recommends"]).args(self.packages);
@@ -56,14 +56,10 @@ impl Cross {
     }
 
     fn emulator(&self) -> Option<&'static str> {
-        self.emulators.into_iter().find(|emulator| answers(emulator))
+        self.emulators.into_iter().find(|emulator| answers(emulator, "--version"))
     }
 
     fn names(&self) -> String {
         self.emulators.join(" or ")
     }
-}
-
-fn answers(program: &str) -> bool {
-    output_of(Command::new(program).arg("--version")).is_ok()
 }

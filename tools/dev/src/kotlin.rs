@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::bindings::{Built, Profile, skipped};
-use crate::cargo::{Workspace, shown, succeeds};
+use crate::cargo::{Workspace, answers, shown, succeeds};
 use crate::error::{Error, Result};
 use crate::steps::Outcome;
 use crate::world;
@@ -138,10 +138,4 @@ fn maven(
         true => Ok(skipped("what Maven needs is not here and cannot be had")),
         false => Ok(Outcome::from_success(false)),
     }
-}
-
-fn answers(program: &str, question: &str) -> bool {
-    let mut command = Command::new(program);
-    command.arg(question).stdout(Stdio::null()).stderr(Stdio::null());
-    command.status().is_ok_and(|status| status.success())
 }

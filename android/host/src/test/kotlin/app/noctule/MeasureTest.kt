@@ -111,7 +111,8 @@ class MeasureTest : ProfileTest() {
         println("resident: $bare KiB before, $open KiB after a night, ${residentKiB()} KiB after a day")
         println("heap: ${ManagementFactory.getMemoryMXBean().heapMemoryUsage.used / 1024} KiB")
         noctule.close()
-        println(finish(jvm(Day::class.java, File(scratch, "profile").path, World.key).start()))
+        val day = jvm(Day::class.java, File(scratch, "profile").path, World.key)
+        println(finish(day.redirectErrorStream(true).start()))
     }
 
     private companion object {

@@ -1,5 +1,5 @@
 /**
- * Bytes that the library has allocated: how many there are room for, how many are used, where.
+ * Bytes that the library has allocated: how many there is room for, how many are used, where.
  *
  * @suppress
  */
@@ -8,31 +8,60 @@ class RustBuffer private constructor() {
         @JvmField var capacity: Long = 0,
         @JvmField var len: Long = 0,
         @JvmField var data: Long = 0,
-    ) {
-        /** The bytes that are used. */
-        fun asByteBuffer(): ByteBuffer? = bytes(len)
+    )
+}
 
-        /** All that there is room for. */
-        internal fun whole(): ByteBuffer = bytes(capacity)
-            ?: throw IllegalStateException("a buffer of $capacity bytes is nowhere")
-
-        private fun bytes(count: Long): ByteBuffer? =
-            if (data == 0L) null else Pointer(data).getByteBuffer(0, count).order(ByteOrder.BIG_ENDIAN)
-    }
-
-    companion object {
-        internal fun alloc(size: ULong = 0UL): ByValue = uniffiRustCall { status ->
-            status.expect()
-            UniffiCalls.newBuffer(size.toLong(), status.results(3), status.ending)
-            status.buffer()
-        }
-
-        internal fun free(buf: ByValue): Unit = uniffiRustCall { status ->
-            status.expect()
-            status.put(0, buf)
-            UniffiCalls.freeBuffer(status.arguments, status.ending)
+/**
+ * A buffer of the library with what [write] writes, which is written into memory of this thread
+ * first: so nobody has to know before how much it will be.
+ */
+private inline fun uniffiLowered(write: (ByteBuffer) -> Unit): RustBuffer.ByValue {
+    val statuses = uniffiStatuses()
+    var room = statuses.takeRoom()
+    while (true) {
+        try {
+            write(room)
+            break
+        } catch (_: BufferOverflowException) {
+            room = ByteBuffer.allocate(Math.multiplyExact(room.capacity(), 2))
         }
     }
+    val buffer = uniffiBuffer(room)
+    statuses.giveRoom(room)
+    return buffer
+}
+
+/** What [read] makes of [buffer] of the library, which is freed. */
+private inline fun <T> uniffiLifted(buffer: RustBuffer.ByValue, read: (ByteBuffer) -> T): T {
+    val bytes = uniffiTaken(buffer)
+    val value = read(bytes)
+    check(!bytes.hasRemaining()) { "${bytes.remaining()} bytes are left that nobody read" }
+    return value
+}
+
+/** A buffer of the library with the bytes in front of the position of [written]. */
+private fun uniffiBuffer(written: ByteBuffer): RustBuffer.ByValue {
+    val count = written.position()
+    val buffer = uniffiRustCall { status ->
+        status.expect()
+        UniffiCalls.newBuffer(count.toLong(), status.results(3), status.ending)
+        status.buffer()
+    }
+    Pointer(buffer.data).write(0, written.array(), 0, count)
+    return buffer
+}
+
+/** A copy of what is in [buffer], which is freed. */
+private fun uniffiTaken(buffer: RustBuffer.ByValue): ByteBuffer = try {
+    ByteBuffer.wrap(Pointer(buffer.data).getByteArray(0, Math.toIntExact(buffer.len)))
+} finally {
+    uniffiFree(buffer)
+}
+
+private fun uniffiFree(buffer: RustBuffer.ByValue): Unit = uniffiRustCall { status ->
+    status.expect()
+    status.put(0, buffer)
+    UniffiCalls.freeBuffer(status.arguments, status.ending)
 }
 
 /**
@@ -44,7 +73,7 @@ class RustBuffer private constructor() {
  * @suppress
  */
 internal class UniffiRustCallStatus {
-    private val memory = ByteBuffer.allocateDirect(ELEMENTS * ELEMENT).order(ByteOrder.nativeOrder())
+    private val memory = ByteBuffer.allocateDirect(UNIFFI_ELEMENTS * UNIFFI_ELEMENT).order(ByteOrder.nativeOrder())
 
     /** Where the arguments are. Pointers, since a number is too wide for one on 32 bits. */
     @JvmField val arguments: Pointer = Native.getDirectBufferPointer(memory)
@@ -67,23 +96,23 @@ internal class UniffiRustCallStatus {
     }
 
     private fun behind(elements: Int): Pointer =
-        arguments.share((ENDING - elements).toLong() * ELEMENT)
+        arguments.share((UNIFFI_ENDING - elements).toLong() * UNIFFI_ELEMENT)
 
     /** Of a call that says how it ended only when that is badly. */
     fun expect() {
-        memory.put(ENDING * ELEMENT, UNIFFI_CALL_SUCCESS)
+        memory.put(UNIFFI_ENDING * UNIFFI_ELEMENT, UNIFFI_CALL_SUCCESS)
     }
 
     fun put(at: Int, value: Byte) {
-        memory.put(at * ELEMENT, value)
+        memory.put(at * UNIFFI_ELEMENT, value)
     }
 
     fun put(at: Int, value: Int) {
-        memory.putInt(at * ELEMENT, value)
+        memory.putInt(at * UNIFFI_ELEMENT, value)
     }
 
     fun put(at: Int, value: Long) {
-        memory.putLong(at * ELEMENT, value)
+        memory.putLong(at * UNIFFI_ELEMENT, value)
     }
 
     fun put(at: Int, value: RustBuffer.ByValue) {
@@ -92,43 +121,38 @@ internal class UniffiRustCallStatus {
         put(at + 2, value.data)
     }
 
-    fun byte(): Byte = memory.get((ENDING - 1) * ELEMENT)
+    fun byte(): Byte = memory.get((UNIFFI_ENDING - 1) * UNIFFI_ELEMENT)
 
-    fun long(): Long = memory.getLong((ENDING - 1) * ELEMENT)
+    fun long(): Long = memory.getLong((UNIFFI_ENDING - 1) * UNIFFI_ELEMENT)
 
-    fun buffer(): RustBuffer.ByValue = buffer(ENDING - 3)
+    fun buffer(): RustBuffer.ByValue = buffer(UNIFFI_ENDING - 3)
 
     private fun buffer(at: Int) = RustBuffer.ByValue(
-        memory.getLong(at * ELEMENT),
-        memory.getLong((at + 1) * ELEMENT),
-        pointer((at + 2) * ELEMENT),
+        memory.getLong(at * UNIFFI_ELEMENT),
+        memory.getLong((at + 1) * UNIFFI_ELEMENT),
+        pointer((at + 2) * UNIFFI_ELEMENT),
     )
 
     /** On processors of 32 bits the other half is not written. */
     private fun pointer(at: Int): Long = when (Native.POINTER_SIZE) {
-        ELEMENT -> memory.getLong(at)
+        UNIFFI_ELEMENT -> memory.getLong(at)
         else -> memory.getInt(at).toLong() and 0xFFFF_FFFFL
     }
 
-    val code: Byte get() = memory.get(ENDING * ELEMENT)
+    val code: Byte get() = memory.get(UNIFFI_ENDING * UNIFFI_ELEMENT)
 
-    val error_buf: RustBuffer.ByValue get() = buffer(ENDING + 1)
+    val error_buf: RustBuffer.ByValue get() = buffer(UNIFFI_ENDING + 1)
 
     fun isSuccess() = code == UNIFFI_CALL_SUCCESS
 
     fun isError() = code == UNIFFI_CALL_ERROR
 
     fun isPanic() = code == UNIFFI_CALL_UNEXPECTED_ERROR
-
-    private companion object {
-        const val ELEMENT = 8
-        const val ENDING = UNIFFI_ARGUMENTS + 3
-        const val ELEMENTS = ENDING + 4
-    }
 }
 
 /**
- * What this thread is not in the middle of using: a call in a callback takes another.
+ * What this thread is not in the middle of using, statuses and memory to write arguments into: a
+ * call in a callback takes another.
  *
  * @suppress
  */
@@ -146,26 +170,25 @@ internal class UniffiStatuses {
         top = status
     }
 
-    companion object : ThreadLocal<UniffiStatuses>() {
-        override fun initialValue() = UniffiStatuses()
+    private var room: ByteBuffer? = null
+
+    /** Memory to write arguments into; nobody else has it until it is given back. */
+    fun takeRoom(): ByteBuffer {
+        val taken = room ?: return ByteBuffer.allocate(1024)
+        room = null
+        taken.clear()
+        return taken
+    }
+
+    /** What had to grow far is let go. */
+    fun giveRoom(used: ByteBuffer) {
+        if (used.capacity() <= 64 * 1024) room = used
     }
 }
 
-/**
- * Writes [value] behind its length: letters of ASCII one by one, which names of items and surfaces
- * consist of, and anything else as [encode] has it.
- */
-private inline fun uniffiWrite(value: String, buf: ByteBuffer, encode: (String) -> ByteBuffer) {
-    val begin = buf.position()
-    buf.putInt(value.length)
-    for (letter in value) {
-        if (letter.code >= 0x80) {
-            buf.position(begin)
-            val bytes = encode(value)
-            buf.putInt(bytes.limit())
-            buf.put(bytes)
-            return
-        }
-        buf.put(letter.code.toByte())
-    }
-}
+private val uniffiStatusesOfThreads = ThreadLocal<UniffiStatuses>()
+
+/** Those of this thread. */
+private fun uniffiStatuses(): UniffiStatuses = uniffiStatusesOfThreads.get()
+    ?: UniffiStatuses().also { uniffiStatusesOfThreads.set(it) }
+

@@ -85,6 +85,11 @@ pub(super) fn declared(library: &str, surface: u64) -> Result<String> {
         "/** Elements that the arguments of a call take at most. */
 internal const val UNIFFI_ARGUMENTS = {most}
 
+/** The element where how a call ended begins, how many there are, and the bytes of each. */
+internal const val UNIFFI_ENDING = UNIFFI_ARGUMENTS + 3
+internal const val UNIFFI_ELEMENTS = UNIFFI_ENDING + 4
+internal const val UNIFFI_ELEMENT = 8
+
 /** What the library says of itself, and has to say for these bindings. */
 internal const val UNIFFI_CONTRACT = \"{contract}\"
 internal const val UNIFFI_CONTRACT_VERSION = {version}
@@ -96,7 +101,7 @@ internal const val UNIFFI_SURFACE = {}L
     text.push_str(include_str!("calls.kt"));
     text.push_str(&bound(&used));
     text.push_str("internal object UniffiLib {\n");
-    text.push_str("    internal val CLEANER: UniffiCleaner = UniffiCleaner.create()\n");
+    text.push_str("    internal val CLEANER: Cleaner = Cleaner.getCleaner()\n");
     for function in used {
         text.push_str(&call(function)?);
     }

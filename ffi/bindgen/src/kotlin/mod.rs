@@ -9,6 +9,7 @@
 //! | step | file |
 //! |---|---|
 //! | calls: two addresses each; those of each screen are bound when there is time | `calls.rs` |
+//! | values: read and written by functions, not objects | `values.rs` |
 //! | callbacks: structures of their own, registered with the first listener | `callbacks.rs` |
 //! | places that must be there exactly once | `text.rs` |
 //!
@@ -18,6 +19,7 @@
 mod callbacks;
 mod calls;
 mod text;
+mod values;
 
 use std::path::{Path, PathBuf};
 
@@ -71,25 +73,8 @@ fn rewritten(text: String, surface: u64) -> Result<String> {
     let mut text = Text::new(text);
     text.replace_between(
         "@Structure.FieldOrder(\"capacity\", \"len\", \"data\")\nopen class RustBuffer",
-        "/**\n * The FfiConverter interface handles",
-        include_str!("boundary.kt"),
-    )?;
-    text.replace(
-        "rbuf.data!!.getByteBuffer(0, rbuf.capacity).also {
-                it.order(ByteOrder.BIG_ENDIAN)
-            }",
-        "rbuf.whole()",
-    )?;
-    text.replace(
-        "rbuf.writeField(\"len\", bbuf.position().toLong())",
-        "rbuf.len = bbuf.position().toLong()",
-    )?;
-    text.replace(
-        "        val byteBuf = toUtf8(value)
-        buf.putInt(byteBuf.limit())
-        buf.put(byteBuf)
-",
-        "        uniffiWrite(value, buf, ::toUtf8)\n",
+        "// A handful of classes and functions",
+        concat!(include_str!("boundary.kt"), include_str!("values.kt")),
     )?;
     text.replace_between(
         "@Structure.FieldOrder(\"code\", \"error_buf\")",
@@ -102,8 +87,34 @@ fn rewritten(text: String, surface: u64) -> Result<String> {
     let mut between = callbacks::types(&library);
     between.push_str(&calls::declared(&library, surface)?);
     text.replace("// Public interface members begin here.\n", &between)?;
-    callbacks::adapted(&text.into_string())
+    text.replace(
+        "return FfiConverterTypeRecommender.lift(",
+        "return Recommender(UniffiWithHandle, ",
+    )?;
+    text.replace("        RustBuffer.free(error_buf)\n", "        uniffiFree(error_buf)\n")?;
+    text.replace_between(
+        "/**\n * The cleaner interface for Object finalization",
+        "/**\n * @suppress\n */\npublic object FfiConverterUByte",
+        "",
+    )?;
+    for (have, need) in IMPORTS {
+        text.replace(have, &format!("{have}{need}"))?;
+    }
+    let text = values::adapted(&callbacks::adapted(&text.into_string())?)?;
+    // An object that nobody uses, for each record and variant.
+    let text = text.lines().filter(|line| line.trim() != "companion object");
+    let text = text.fold(String::new(), |text, line| text + line + "\n");
+    Ok(text.replace("UniffiCleaner.Cleanable", "Cleaner.Cleanable"))
 }
+
+/// What is imported, and what has to be behind it.
+const IMPORTS: [(&str, &str); 2] = [
+    ("import com.sun.jna.Callback\n", "import com.sun.jna.internal.Cleaner\n"),
+    (
+        "import java.nio.charset.CodingErrorAction\n",
+        "import java.nio.charset.StandardCharsets\nimport java.nio.BufferOverflowException\n",
+    ),
+];
 
 /// What a call looks like as it is generated.
 const NEW_EACH_TIME: &str = "
@@ -116,7 +127,7 @@ const NEW_EACH_TIME: &str = "
 
 /// And as it is written instead.
 const USED_AGAIN: &str = "
-    val statuses = UniffiStatuses.get()!!
+    val statuses = uniffiStatuses()
     val status = statuses.take()
     try {
         val return_value = callback(status)

@@ -4,6 +4,7 @@ import java.io.File
 import java.util.concurrent.atomic.AtomicBoolean
 import kotlinx.coroutines.flow.Flow
 import kotlinx.coroutines.flow.MutableStateFlow
+import kotlinx.coroutines.flow.StateFlow
 import kotlinx.coroutines.flow.update
 
 /** [Noctule] over the real library. */
@@ -21,8 +22,9 @@ internal class LiveNoctule private constructor(
 
     private val closed = AtomicBoolean(false)
 
-    /** Counts whatever may have changed a slate; made for who looks or changes first. */
-    private val changes by lazy { MutableStateFlow(0L) }
+    /** Counts whatever may have changed a slate; made for who looks first. */
+    @Volatile
+    private var changes: MutableStateFlow<Long>? = null
 
     override fun recommend(surface: String, context: String?, limit: Int?):
         Outcome<Recommendations> = answer {
@@ -32,7 +34,7 @@ internal class LiveNoctule private constructor(
     }
 
     override fun slates(surface: String, context: String?, limit: Int?): Flow<Recommendations> =
-        slatesOf(changes) { recommend(surface, context, limit) }
+        slatesOf(looked()) { recommend(surface, context, limit) }
 
     override suspend fun record(events: List<FeedbackEvent>, durability: Durability?) =
         changing(short) { it.record(events, durability) }
@@ -133,7 +135,14 @@ internal class LiveNoctule private constructor(
         changed()
     }
 
-    private fun changed() = changes.update { it + 1 }
+    private fun looked(): StateFlow<Long> = synchronized(this) {
+        changes ?: MutableStateFlow(0L).also { changes = it }
+    }
+
+    /** Nobody looked yet at what nobody made. */
+    private fun changed() {
+        changes?.update { it + 1 }
+    }
 
     /** A call that is quick enough for the thread of the caller. */
     private inline fun <T> answer(call: () -> T): Outcome<T> {

@@ -39,7 +39,7 @@ class StartTest : ProfileTest() {
                 if (archived) archives.getValue(main) else "-Xshare:auto"
             }
             println(if (archived) "classes from an archive:" else "classes from jars:")
-            inTurn(if (archived) 101 else 25, names, mains.map { process(it, directory, option(it)) })
+            inTurn(if (archived) 301 else 25, names, mains.map { process(it, directory, option(it)) })
         }
     }
 

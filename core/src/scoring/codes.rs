@@ -126,25 +126,27 @@ impl<'a> Codes<'a> {
         room
     }
 
-    /// The dot product of `query` with the row `row`, which lies within the matrix.
-    pub(super) fn dot_product(self, kernel: Kernel, query: &ScanQuery, row: usize) -> i32 {
+    /// Writes the dot products of `query` with `rows`, which lie within the matrix, to the front of
+    /// `dots`, which has room for them.
+    pub(super) fn dot_products(
+        self,
+        kernel: Kernel,
+        query: &ScanQuery,
+        rows: &[u32],
+        dots: &mut [i32],
+    ) {
         let d = query.codes().len();
-        let row = row..row + 1;
-        match self {
-            Self::Int8(codes) => kernel.dot_product(query.codes(), &codes[whole(row, d)]),
-            Self::Int4(bytes) => {
-                let mut codes = vec![0; d];
-                unpack(&bytes[halves(row, d)], d, &mut codes);
-                kernel.dot_product(query.codes(), &codes)
-            }
-            Self::Planes { high, low } => {
-                let halves = halves(row, d);
-                kernel.dot_planes(query, &high[halves.clone()], &low[halves])
-            }
+        if let Self::Planes { high, low } = self {
+            return kernel.dot_planes(query, [high, low], rows, dots);
+        }
+        let mut room = Vec::new();
+        for (row, dot) in rows.iter().zip(dots) {
+            let row = *row as usize..*row as usize + 1;
+            *dot = kernel.dot_product(query.codes(), self.rows(kernel, row, d, &mut room));
         }
     }
 
-    /// Asks for what [`Self::dot_product`] reads and a scan for one query does not.
+    /// Asks for what [`Self::dot_products`] reads and a scan for one query does not.
     pub(super) fn fetch_rest_ahead(self, row: usize, dimensions: usize) {
         if let Self::Planes { low, .. } = self {
             Kernel::fetch_ahead(&low[halves(row..row + 1, dimensions)]);

@@ -14,13 +14,16 @@ use super::top_k::Scored;
 use super::vectors::Vectors;
 use super::walk::Walk;
 
-/// Survivors that are added before those that fell below the floor are cleared away again.
+/// Survivors that are added, beside half as many as there are, before those that fell below the
+/// floor are cleared away again.
 const SURVIVORS_BETWEEN_CLEARINGS: usize = 128;
+/// The same, at least and not beside, where a row that reaches the floor is read once more: a floor
+/// that is up to date spares readings. 1,000,000 x 64 in planes took 3 % less than with 128, and
+/// with 32 not less.
+const SURVIVORS_BETWEEN_READINGS: usize = 64;
 /// Survivors, for each row wanted, from which on exact scores raise the floor: where codes are as
 /// coarse as int4, twice the width of an interval separates no row from many others.
-const SURVIVORS_TO_SHARPEN: usize = 2;
-/// Rows that reach the floor and wait for what the scan did not read of them.
-const WAITING: usize = 32;
+const SURVIVORS_TO_SHARPEN: usize = 3;
 /// Rows scored exactly before their pages are given back.
 const ROWS_BETWEEN_RETURNS: usize = 64;
 
@@ -90,12 +93,12 @@ impl<'a> Scan<'a> {
             reaching &= reaching - 1;
             if self.query.is_fine() {
                 // Where the scan had all the levels that there are, its sum is the fine one.
-                self.look_at(walk, row, Some(sums[at]), is_eligible);
+                self.keep(walk, row as u32, sums[at], is_eligible);
                 continue;
             }
             walk.matrix.codes.fetch_rest_ahead(row, walk.matrix.dimensions);
             self.waiting.push(row as u32);
-            if self.waiting.len() >= WAITING {
+            if self.waiting.len() >= BLOCK {
                 self.settle(walk, is_eligible);
             }
         }
@@ -104,29 +107,42 @@ impl<'a> Scan<'a> {
     /// Looks at the rows that wait.
     pub(super) fn settle<F: Fn(u32) -> bool>(&mut self, walk: &Walk<'_>, is_eligible: &F) {
         let mut waiting = std::mem::take(&mut self.waiting);
-        for row in waiting.drain(..) {
-            self.look_at(walk, row as usize, None, is_eligible);
-        }
+        self.look_at(walk, &waiting, is_eligible);
         // Its room is used again.
+        waiting.clear();
         self.waiting = waiting;
     }
 
-    /// Keeps the row when it is eligible and its fine interval reaches the floor. The fine dot
-    /// product is computed where it is not at hand.
+    /// Keeps those of `rows` that are eligible and whose fine intervals reach the floor.
     pub(super) fn look_at<F: Fn(u32) -> bool>(
         &mut self,
         walk: &Walk<'_>,
-        row: usize,
-        dot: Option<i32>,
+        rows: &[u32],
         is_eligible: &F,
     ) {
-        let (matrix, query) = (walk.matrix, self.query);
-        let fine = || matrix.codes.dot_product(walk.kernel, &query.codes, row);
-        let dot = dot.unwrap_or_else(fine);
-        let (scale, index) = (matrix.scales[row], row as u32);
-        let upper = query.fine.upper(scale, dot);
+        let (mut dots, mut scales) = ([0; BLOCK], [0.0; BLOCK]);
+        for rows in rows.chunks(BLOCK) {
+            walk.matrix.codes.dot_products(walk.kernel, &self.query.codes, rows, &mut dots);
+            for (scale, row) in scales.iter_mut().zip(rows) {
+                *scale = walk.matrix.scales[*row as usize];
+            }
+            let reach = self.query.fine.reach(self.floor);
+            let mut reaching = walk.kernel.reaching(reach, &dots, &scales[..rows.len()]);
+            while reaching != 0 {
+                let at = reaching.trailing_zeros() as usize;
+                reaching &= reaching - 1;
+                self.keep(walk, rows[at], dots[at], is_eligible);
+            }
+        }
+    }
+
+    /// Keeps the row with this fine dot product when it is eligible and its fine interval reaches
+    /// the floor.
+    fn keep<F: Fn(u32) -> bool>(&mut self, walk: &Walk<'_>, index: u32, dot: i32, is_eligible: &F) {
+        let (scale, fine) = (walk.matrix.scales[index as usize], &self.query.fine);
+        let upper = fine.upper(scale, dot);
         if upper >= self.floor && is_eligible(index) {
-            self.survivors.push(Survivor { index, upper, lower: query.fine.lower(scale, dot) });
+            self.survivors.push(Survivor { index, upper, lower: fine.lower(scale, dot) });
             if self.survivors.len() >= self.clear_at {
                 self.clear(walk);
             }
@@ -143,7 +159,12 @@ impl<'a> Scan<'a> {
             self.sharpen(walk);
             self.raise_floor();
         }
-        self.clear_at = self.survivors.len() * 3 / 2 + SURVIVORS_BETWEEN_CLEARINGS;
+        let half = self.survivors.len() / 2;
+        let more = match self.query.is_fine() {
+            true => half + SURVIVORS_BETWEEN_CLEARINGS,
+            false => half.max(SURVIVORS_BETWEEN_READINGS),
+        };
+        self.clear_at = self.survivors.len() + more;
     }
 
     /// Raises the floor to what the k best lower ends allow and drops what is below. The survivors

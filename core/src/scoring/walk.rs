@@ -107,11 +107,11 @@ impl Walk<'_> {
         scans: &mut [Scan<'_>],
         eligible: &F,
     ) {
-        for row in STREAMS * self.stream_rows()..self.matrix.len() {
-            for scan in scans.iter_mut() {
-                let number = scan.number();
-                scan.look_at(self, row, None, &|index| eligible(number, index));
-            }
+        let rest = STREAMS * self.stream_rows()..self.matrix.len();
+        let rest: Vec<u32> = rest.map(|row| row as u32).collect();
+        for scan in scans.iter_mut() {
+            let number = scan.number();
+            scan.look_at(self, &rest, &|index| eligible(number, index));
         }
     }
 

@@ -111,11 +111,10 @@ fn integers(random: &mut Random) {
             black_box(kernel.reaching(reach, &sums[0], scales));
         }
     });
+    let (rows, mut dots): ([u32; 1_024], _) = (std::array::from_fn(|row| row as u32), [0; 1_024]);
     time(PLANES, || {
-        for row in 0..1_024 {
-            let bytes = row * D / 2..(row + 1) * D / 2;
-            black_box(kernel.dot_planes(&scan, &high[bytes.clone()], &low[bytes]));
-        }
+        kernel.dot_planes(&scan, [&high, &low], &rows, &mut dots);
+        black_box(&dots);
     });
 }
 

@@ -129,7 +129,12 @@ impl Kernel {
             Kind::Avx2 => unsafe { x86::scan_int4(query, streams, count, sums) },
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
-            Kind::Vnni => unsafe { x86::scan_int4_vnni(query, streams, count, sums) },
+            Kind::Vnni => unsafe {
+                match x86::scan_pairs(query, streams, count, sums) {
+                    0 => x86::scan_int4_vnni(query, streams, count, sums),
+                    taken => taken,
+                }
+            },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: as above.
             Kind::Neon => unsafe { neon::scan_int4(query, streams, count, sums) },
@@ -299,26 +304,36 @@ impl Kernel {
         }
     }
 
-    /// The dot product of a query with a row of codes in planes: byte k of `high` has the high four
-    /// bits of code 2k in its low four bits and those of code 2k + 1 in its high four bits, `low`
+    /// Writes the dot products of a query with `rows` of a matrix of codes in planes, the high one
+    /// first, to the front of `dots`: byte k of a row's high plane has the high four bits of code
+    /// 2k in its low four bits and those of code 2k + 1 in its high four bits, that of the low one
     /// the low ones of both.
     ///
     /// # Panics
-    /// When a length differs from half the query's, rounded up, which it does for no caller.
-    pub fn dot_planes(self, query: &ScanQuery, high: &[u8], low: &[u8]) -> i32 {
-        assert!(high.len() == query.even.len() && low.len() == query.even.len());
+    /// When a plane has not all of `rows`, or there is not room for as many, for no caller.
+    pub fn dot_planes(self, query: &ScanQuery, planes: [&[u8]; 2], rows: &[u32], dots: &mut [i32]) {
+        let width = query.even.len();
+        let end = rows.iter().max().map_or(0, |last| (*last as usize + 1) * width);
+        assert!(planes.iter().all(|plane| end <= plane.len()));
+        let dots = &mut dots[..rows.len()];
         match self.kind() {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: these kinds are made only where the processor has AVX2, and the lengths were
             // checked above.
-            Kind::Avx2 | Kind::Vnni => unsafe { x86::dot_planes(query, high, low) },
+            Kind::Avx2 | Kind::Vnni => unsafe { x86::dot_planes(query, planes, rows, dots) },
             #[cfg(target_arch = "aarch64")]
             // SAFETY: these kinds are made only where the processor has NEON, and the lengths were
             // checked above.
             Kind::Neon | Kind::DotProd | Kind::I8mm => unsafe {
-                neon::dot_planes(query, high, low)
+                neon::dot_planes(query, planes, rows, dots);
             },
-            Kind::Portable => portable::dot_planes_from(0, query, high, low),
+            Kind::Portable => {
+                for (row, dot) in rows.iter().zip(dots) {
+                    let row = *row as usize * width..(*row as usize + 1) * width;
+                    let [high, low] = planes.map(|plane| &plane[row.clone()]);
+                    *dot = portable::dot_planes_from(0, query, high, low);
+                }
+            }
         }
     }
 

@@ -22,9 +22,30 @@ fn joined(high: uint8x16_t, low: uint8x16_t) -> [int8x16_t; 2] {
 /// See [`super::super::Kernel::dot_planes`].
 ///
 /// # Safety
-/// The processor has NEON, and both planes have half the query's length, rounded up.
+/// The processor has NEON, and both planes have all of `rows`, each of half the query's length,
+/// rounded up.
 #[target_feature(enable = "neon")]
-pub(in super::super) unsafe fn dot_planes(query: &ScanQuery, high: &[u8], low: &[u8]) -> i32 {
+pub(in super::super) unsafe fn dot_planes(
+    query: &ScanQuery,
+    [high, low]: [&[u8]; 2],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    let width = query.even.len();
+    for (row, dot) in rows.iter().zip(dots) {
+        let row = *row as usize * width..(*row as usize + 1) * width;
+        // SAFETY: as the caller promises: both slices have the length of the query's parts.
+        *dot = unsafe { dot_product(query, &high[row.clone()], &low[row]) };
+    }
+}
+
+/// The dot product with one row.
+///
+/// # Safety
+/// The processor has NEON, and both halves have half the query's length, rounded up.
+#[inline]
+#[target_feature(enable = "neon")]
+unsafe fn dot_product(query: &ScanQuery, high: &[u8], low: &[u8]) -> i32 {
     let whole = high.len() - high.len() % WIDTH;
     let mut sum = vdupq_n_s32(0);
     for at in (0..whole).step_by(WIDTH) {

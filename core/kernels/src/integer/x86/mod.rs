@@ -10,12 +10,14 @@
 //! One query goes over registers of 256 bits also there, since what follows, the sums across lanes,
 //! would cost more in wider ones.
 
+mod pairs;
 mod panel;
 mod planes;
 mod reach;
 mod rows;
 mod vnni;
 
+pub(super) use pairs::scan as scan_pairs;
 pub(super) use panel::{lay_out, scan as scan_panel};
 pub(super) use planes::{dot_planes, join_planes};
 pub(super) use reach::reaching;

@@ -1,7 +1,7 @@
 //! Rows of codes in two planes of four bits.
 
 use std::arch::x86_64::{
-    __m256i, _mm_cvtsi128_si32, _mm256_abs_epi8, _mm256_add_epi32, _mm256_and_si256,
+    __m256i, _mm_storeu_si128, _mm256_abs_epi8, _mm256_add_epi32, _mm256_and_si256,
     _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_or_si256, _mm256_permute2x128_si256,
     _mm256_set1_epi8, _mm256_set1_epi16, _mm256_setzero_si256, _mm256_sign_epi8, _mm256_slli_epi16,
     _mm256_srli_epi16, _mm256_storeu_si256, _mm256_unpackhi_epi8, _mm256_unpacklo_epi8,
@@ -35,34 +35,53 @@ fn products(row: __m256i, query: __m256i) -> __m256i {
     _mm256_madd_epi16(pairs, _mm256_set1_epi16(1))
 }
 
+/// Rows taken at once.
+const GROUP: usize = 4;
+
 /// See [`super::super::Kernel::dot_planes`].
 ///
 /// # Safety
-/// The processor has AVX2, and both planes have half the query's length, rounded up.
+/// The processor has AVX2, and both planes have all of `rows`, each of half the query's length,
+/// rounded up.
 #[target_feature(enable = "avx2")]
-pub(in super::super) unsafe fn dot_planes(query: &ScanQuery, high: &[u8], low: &[u8]) -> i32 {
-    let whole = high.len() - high.len() % WIDTH;
-    let mut sum = _mm256_setzero_si256();
-    for at in (0..whole).step_by(WIDTH) {
-        // SAFETY: at + 32 is not above the length of all four.
-        let [high, low, even, odd] = unsafe {
-            [
-                load(high.as_ptr().add(at)),
-                load(low.as_ptr().add(at)),
-                load(query.even.as_ptr().add(at)),
-                load(query.odd.as_ptr().add(at)),
-            ]
-        };
-        let [first, second] = joined(high, low);
-        sum = _mm256_add_epi32(sum, products(first, even));
-        sum = _mm256_add_epi32(sum, products(second, odd));
+pub(in super::super) unsafe fn dot_planes(
+    query: &ScanQuery,
+    [high, low]: [&[u8]; 2],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    let width = query.even.len();
+    let whole = width - width % WIDTH;
+    for (rows, dots) in rows.chunks(GROUP).zip(dots.chunks_mut(GROUP)) {
+        // A last group of fewer repeats its first row.
+        let begins: [usize; GROUP] =
+            std::array::from_fn(|i| *rows.get(i).unwrap_or(&rows[0]) as usize * width);
+        let mut sums = [_mm256_setzero_si256(); GROUP];
+        for at in (0..whole).step_by(WIDTH) {
+            // SAFETY: at + 32 is not above the length of both.
+            let (even, odd) =
+                unsafe { (load(query.even.as_ptr().add(at)), load(query.odd.as_ptr().add(at))) };
+            for (sum, begin) in sums.iter_mut().zip(begins) {
+                // SAFETY: at + 32 is not above the length of a row, and this row is there.
+                let planes = unsafe {
+                    [load(high.as_ptr().add(begin + at)), load(low.as_ptr().add(begin + at))]
+                };
+                let [first, second] = joined(planes[0], planes[1]);
+                let both = _mm256_add_epi32(products(first, even), products(second, odd));
+                *sum = _mm256_add_epi32(*sum, both);
+            }
+        }
+        let mut four = [0; GROUP];
+        // SAFETY: there is room for four sums; no alignment is needed.
+        unsafe { _mm_storeu_si128(four.as_mut_ptr().cast(), horizontal_sums(sums)) };
+        for ((dot, sum), begin) in dots.iter_mut().zip(four).zip(begins) {
+            let row = begin..begin + width;
+            *dot = sum;
+            if whole < width {
+                *dot += portable::dot_planes_from(whole, query, &high[row.clone()], &low[row]);
+            }
+        }
     }
-    let zero = _mm256_setzero_si256();
-    let first = _mm_cvtsi128_si32(horizontal_sums([sum, zero, zero, zero]));
-    if whole == high.len() {
-        return first;
-    }
-    first + portable::dot_planes_from(whole, query, high, low)
 }
 
 /// See [`super::super::Kernel::join_planes`].

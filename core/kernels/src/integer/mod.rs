@@ -130,7 +130,7 @@ impl Kernel {
             #[cfg(target_arch = "x86_64")]
             // SAFETY: as above.
             Kind::Vnni => unsafe {
-                match x86::scan_pairs(query, streams, count, sums) {
+                match x86::scan_packed(query, streams, count, sums) {
                     0 => x86::scan_int4_vnni(query, streams, count, sums),
                     taken => taken,
                 }

@@ -10,6 +10,9 @@ use super::encode::encode;
 use super::{Item, JSONL_FILE};
 use crate::base::{Error, GeoPoint, ItemId, MappedFile, Result, TensorLayout, WeekMinute};
 
+/// Codes of opening hours that are read at once.
+const CODES_AT_ONCE: usize = 256;
+
 /// All items of a release, by index and by id.
 ///
 /// ```
@@ -198,9 +201,14 @@ impl Catalogue {
         // Code 0 stands for no hours: always open.
         let open: Vec<bool> =
             std::iter::once(true).chain((0..hours.lists.rows()).map(is_open)).collect();
-        for (row, eligible) in eligible.iter_mut().enumerate() {
-            let code = hours.codes.uint(file, row).and_then(|code| usize::try_from(code).ok());
-            *eligible = *eligible && code.and_then(|code| open.get(code)) == Some(&true);
+        let mut codes = [0; CODES_AT_ONCE];
+        for (part, eligible) in eligible.chunks_mut(CODES_AT_ONCE).enumerate() {
+            let known = hours.codes.read(file, part * CODES_AT_ONCE, &mut codes);
+            // Without a branch for each item.
+            for (eligible, code) in eligible.iter_mut().zip(&codes[..known]) {
+                *eligible &= open.get(*code as usize).copied().unwrap_or(false);
+            }
+            eligible.iter_mut().skip(known).for_each(|eligible| *eligible = false);
         }
     }
 

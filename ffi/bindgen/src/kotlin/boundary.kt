@@ -73,7 +73,8 @@ private fun uniffiFree(buffer: RustBuffer.ByValue): Unit = uniffiRustCall { stat
  * @suppress
  */
 internal class UniffiRustCallStatus {
-    private val memory = ByteBuffer.allocateDirect(UNIFFI_ELEMENTS * UNIFFI_ELEMENT).order(ByteOrder.nativeOrder())
+    private val memory =
+        ByteBuffer.allocateDirect(UNIFFI_ELEMENTS * UNIFFI_ELEMENT).order(ByteOrder.nativeOrder())
 
     /** Where the arguments are. Pointers, since a number is too wide for one on 32 bits. */
     @JvmField val arguments: Pointer = Native.getDirectBufferPointer(memory)

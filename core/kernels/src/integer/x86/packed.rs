@@ -59,12 +59,15 @@ unsafe fn scan_by<const ROWS: usize>(
         }
     });
     let group = REGISTERS * ROWS;
-    let grouped = count - count % group;
+    // Of a last group only half may be there: its sums go behind those that count.
+    let grouped = count - count % REGISTERS;
     for first in (0..grouped).step_by(group) {
         for (rows, sums) in streams.into_iter().zip(sums.iter_mut()) {
             let register = |i: usize| {
-                let at = (first / ROWS + i) * WIDTH;
-                // SAFETY: `group` rows from `first` on, so many registers, are among the `count`.
+                let row = first + ROWS * i;
+                let at = if row < grouped { row } else { first } / ROWS * WIDTH;
+                // SAFETY: all rows of the register at `at` are in front of `grouped`, a multiple of
+                // four, and so among the `count`.
                 products(unsafe { _mm512_loadu_si512(rows.as_ptr().add(at).cast()) }, even, odd)
             };
             let quarters = quarters([register(0), register(1), register(2), register(3)]);

@@ -111,7 +111,7 @@ class MeasureTest : ProfileTest() {
         println("resident: $bare KiB before, $open KiB after a night, ${residentKiB()} KiB after a day")
         println("heap: ${ManagementFactory.getMemoryMXBean().heapMemoryUsage.used / 1024} KiB")
         noctule.close()
-        // The collector that a small phone has too; the other one takes memory by the megabyte.
+        // The JVM's other collector takes memory by the megabyte, whatever the library asks for.
         val options = listOf("-XX:+UseSerialGC")
         val profile = File(scratch, "profile").path
         val day = jvm(Day::class.java, profile, World.key, options = options)

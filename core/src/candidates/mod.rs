@@ -27,7 +27,7 @@ use crate::scoring::{ItemMatrix, top_k};
 pub const ADDED_ATTRIBUTE: &str = "added_ms";
 
 /// Items of which one look tells whether any may be among the most popular.
-const BLOCK: usize = 64;
+const BLOCK: usize = 16;
 
 /// Places for items that may turn out not to be among the best, for budgets of a few.
 const SPARE_MIN: usize = 64;

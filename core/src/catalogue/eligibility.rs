@@ -39,17 +39,35 @@ impl Eligibility {
         eligible
     }
 
-    /// Whether the item at `index` may be in the slate: what [`Self::of`] says of it, for the few
-    /// that a search asks about.
+    /// What [`Self::of`] says, for the few items that a search asks about.
     #[must_use]
-    pub fn admits(&self, catalogue: &Catalogue, index: u32) -> bool {
+    pub fn admission<'a>(&'a self, catalogue: &'a Catalogue) -> Admission<'a> {
+        let open = self.open_at.map(|moment| catalogue.open_codes(moment));
+        Admission { rules: self, catalogue, open }
+    }
+}
+
+/// Tells one by one which items of a catalogue may be in a slate.
+#[derive(Debug)]
+pub struct Admission<'a> {
+    rules: &'a Eligibility,
+    catalogue: &'a Catalogue,
+    /// Which sets of opening hours hold the moment, where it counts.
+    open: Option<Vec<bool>>,
+}
+
+impl Admission<'_> {
+    /// Whether the item at `index` may be in the slate.
+    #[must_use]
+    pub fn admits(&self, index: u32) -> bool {
+        let Self { rules, catalogue, open } = self;
         let far = |(here, km): (GeoPoint, f64)| {
             catalogue.place(index).is_some_and(|place| here.distance_km(place) > km)
         };
         catalogue.is_available(index)
-            && !self.excluded.contains(&index)
-            && self.open_at.is_none_or(|moment| catalogue.is_open(index, moment))
-            && !self.within.is_some_and(far)
+            && !rules.excluded.contains(&index)
+            && open.as_ref().is_none_or(|open| catalogue.is_open(index, open))
+            && !rules.within.is_some_and(far)
     }
 }
 
@@ -82,8 +100,9 @@ mod tests {
             within: Some((here, 10.0)),
         };
         let judged = |rules: &Eligibility| {
+            let admission = rules.admission(&catalogue);
             let one_by_one: Vec<bool> =
-                catalogue.indices().map(|index| rules.admits(&catalogue, index)).collect();
+                catalogue.indices().map(|index| admission.admits(index)).collect();
             assert_eq!(one_by_one, rules.of(&catalogue));
             one_by_one
         };
@@ -92,6 +111,6 @@ mod tests {
         for open_at in [0, 59, 60, 119, 120, 600].map(|minute| Some(WeekMinute(minute))) {
             judged(&Eligibility { open_at, ..Eligibility::default() });
         }
-        assert!(!rules.admits(&catalogue, 99));
+        assert!(!rules.admission(&catalogue).admits(99));
     }
 }

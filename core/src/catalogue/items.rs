@@ -174,36 +174,34 @@ impl Catalogue {
         flags.get(index as usize) == Some(&1)
     }
 
-    /// Whether the item at `index` is open at `moment`; one without hours always is.
-    #[must_use]
-    pub fn is_open(&self, index: u32, moment: WeekMinute) -> bool {
+    /// Which sets of opening hours hold `moment`, by their code: 0 stands for no hours, which is
+    /// always open.
+    pub(super) fn open_codes(&self, moment: WeekMinute) -> Vec<bool> {
+        let Some(hours) = &self.columns.hours else { return Vec::new() };
+        let is_open = |list: usize| {
+            let spans = hours.spans(self.file.get(), list);
+            spans.is_some_and(|spans| spans.is_empty() || spans.iter().any(|s| s.holds(moment)))
+        };
+        std::iter::once(true).chain((0..hours.lists.rows()).map(is_open)).collect()
+    }
+
+    /// Whether the opening hours of the item at `index` are among the `open` ones; one without
+    /// hours always is.
+    pub(super) fn is_open(&self, index: u32, open: &[bool]) -> bool {
         let Some(hours) = &self.columns.hours else { return true };
-        let file = self.file.get();
-        let code = hours.codes.uint(file, index as usize);
-        match code.and_then(|code| usize::try_from(code).ok()) {
-            Some(0) => true,
-            Some(code) => hours.spans(file, code - 1).is_some_and(|spans| {
-                spans.is_empty() || spans.iter().any(|span| span.holds(moment))
-            }),
-            None => false,
-        }
+        let code = hours.codes.uint(self.file.get(), index as usize);
+        let code = code.and_then(|code| usize::try_from(code).ok());
+        code.and_then(|code| open.get(code)).copied().unwrap_or(false)
     }
 
     /// Takes the items that are not open at `moment` out of `eligible`. The spans are looked at
     /// once for each different set of opening hours.
     pub fn keep_open(&self, moment: WeekMinute, eligible: &mut [bool]) {
         let Some(hours) = &self.columns.hours else { return };
-        let file = self.file.get();
-        let is_open = |list: usize| {
-            let spans = hours.spans(file, list);
-            spans.is_some_and(|spans| spans.is_empty() || spans.iter().any(|s| s.holds(moment)))
-        };
-        // Code 0 stands for no hours: always open.
-        let open: Vec<bool> =
-            std::iter::once(true).chain((0..hours.lists.rows()).map(is_open)).collect();
+        let open = self.open_codes(moment);
         let mut codes = [0; CODES_AT_ONCE];
         for (part, eligible) in eligible.chunks_mut(CODES_AT_ONCE).enumerate() {
-            let known = hours.codes.read(file, part * CODES_AT_ONCE, &mut codes);
+            let known = hours.codes.read(self.file.get(), part * CODES_AT_ONCE, &mut codes);
             // Without a branch for each item.
             for (eligible, code) in eligible.iter_mut().zip(&codes[..known]) {
                 *eligible &= open.get(*code as usize).copied().unwrap_or(false);

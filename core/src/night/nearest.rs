@@ -82,8 +82,9 @@ impl SlateMaker<'_> {
         }
         let queries: Vec<&[f32]> =
             wanted.iter().map(|(_, user, _)| &user.vector.vector[..]).collect();
-        let catalogue = self.catalogue();
-        let eligible = |query: usize, item: u32| wanted[query].2.admits(catalogue, item);
+        let admissions: Vec<_> =
+            wanted.iter().map(|(.., rules)| rules.admission(self.catalogue())).collect();
+        let eligible = |query: usize, item: u32| admissions[query].admits(item);
         let stop = || go_on().is_err();
         let search = TopK {
             threads,

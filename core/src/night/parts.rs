@@ -108,13 +108,14 @@ impl Explainer<'_> {
         let names = named.strongest(&vectors)?;
         let background = self.ranker.lift(&self.background.row)?;
         let mut reasons = Vec::with_capacity(placed.len());
-        let mut waiting = Waiting::default();
+        let (mut waiting, mut room) = (Waiting::default(), Vec::new());
         for (at, (placed_here, names)) in placed.iter().zip(names).enumerate() {
             go_on()?;
             let pair = (row(placed_here), &vectors[at * d..(at + 1) * d]);
             self.ask(placed_here, pair, names, &mut named, &mut waiting);
             if waiting.rows * background.len() >= VALUES_AT_ONCE || at + 1 == placed.len() {
-                self.answer(&background, std::mem::take(&mut waiting), &mut reasons)?;
+                let waiting = std::mem::take(&mut waiting);
+                self.answer(&background, waiting, &mut room, &mut reasons)?;
             }
         }
         Ok(reasons)
@@ -209,24 +210,27 @@ impl Explainer<'_> {
         waiting.slots.push(Asked { placed, kinds, named, game });
     }
 
-    /// Puts the rows of all who wait through the ranker and appends their reasons.
+    /// Puts the rows of all who wait through the ranker, in `room`, and appends their reasons.
     fn answer(
         &self,
         background: &[f32],
         waiting: Waiting<'_>,
+        room: &mut Vec<f32>,
         reasons: &mut Vec<Vec<Reason>>,
     ) -> Result<()> {
         let width = background.len();
         let added = self.ranker.lift_differences(&waiting.added)?;
-        let mut added = &added[..];
-        let mut rows = Vec::with_capacity((waiting.rows + 1) * width);
-        rows.extend_from_slice(background);
+        let (mut added, mut begin) = (&added[..], width);
+        room.resize((waiting.rows + 1) * width, 0.0);
+        room[..width].copy_from_slice(background);
         for Asked { game, .. } in &waiting.slots {
             let (own, behind) = added.split_at(game.added() * width);
             added = behind;
-            game.append_rows(background, own, &mut rows);
+            let end = begin + game.rows() * width;
+            game.write_rows(background, own, &mut room[begin..end]);
+            begin = end;
         }
-        let scores = self.ranker.score_lifted(&rows)?;
+        let scores = self.ranker.score_lifted(room)?;
         let (background, mut left) = scores.split_at(1);
         for Asked { placed, kinds, named, game } in waiting.slots {
             let (own, behind) = left.split_at(game.rows());

@@ -4,7 +4,7 @@
 //! A group is what it adds to a row, so that the row of a coalition is the background plus the sum
 //! of its groups, and the row of all groups is the slot's own. Rows may be of features, or of
 //! anything that is linear in them. The rows of many slots go through the ranker in one call:
-//! [`SlotGame::append_rows`] before it, [`SlotGame::parts`] behind it.
+//! [`SlotGame::write_rows`] before it, [`SlotGame::parts`] behind it.
 
 use super::shapley::{Estimates, Orders, exact};
 use crate::base::SeededRandom;
@@ -79,7 +79,7 @@ impl SlotGame {
         self.enumerated() + split
     }
 
-    /// Rows that say what the groups and the members add, see [`Self::append_rows`].
+    /// Rows that say what the groups and the members add, see [`Self::write_rows`].
     #[must_use]
     pub fn added(&self) -> usize {
         let members =
@@ -92,27 +92,30 @@ impl SlotGame {
         (1_usize << self.groups).saturating_sub(2)
     }
 
-    /// Appends the rows to `rows`: those of the coalitions of groups, in the order of their bits,
-    /// then those in which some members are present.
+    /// Writes the rows to `rows`: those of the coalitions of groups, in the order of their bits, then
+    /// those in which some members are present.
     ///
     /// `added` holds [`Self::added`] rows: what each group adds to a row, then, for each way, what
-    /// the named members do. With another number of rows nothing is appended.
-    pub fn append_rows(&self, background: &[f32], added: &[f32], rows: &mut Vec<f32>) {
-        let (begin, width) = (rows.len(), background.len());
-        if added.len() != self.added() * width {
+    /// the named members do; `rows` has room for [`Self::rows`]. With another number of either
+    /// nothing is written.
+    pub fn write_rows(&self, background: &[f32], added: &[f32], rows: &mut [f32]) {
+        let width = background.len();
+        if added.len() != self.added() * width || rows.len() != self.rows() * width {
             return;
         }
         let added = |at: usize| &added[at * width..(at + 1) * width];
-        let append = |rows: &mut Vec<f32>, coalition: usize| match coalition {
-            0 => rows.extend_from_slice(background),
-            _ => {
-                let place = begin + (coalition - 1) * width;
-                rows.extend_from_within(place..place + width);
-            }
+        // Row `at` is that of an earlier row, or the background, and what comes to it.
+        let mut write = |at: usize, from: Option<usize>, more: &[f32]| {
+            let (before, to) = rows.split_at_mut(at * width);
+            let from = from.map_or(background, |from| &before[from * width..(from + 1) * width]);
+            let sums = from.iter().zip(more).map(|(from, more)| from + more);
+            to.iter_mut().zip(sums).for_each(|(to, sum)| *to = sum);
         };
+        // The row of a coalition; nobody's is the background.
+        let row = |coalition: usize| coalition.checked_sub(1);
         for coalition in 1..=self.enumerated() {
-            append(rows, coalition & (coalition - 1));
-            add_to_last(rows, added(coalition.trailing_zeros() as usize));
+            let without = row(coalition & (coalition - 1));
+            write(coalition - 1, without, added(coalition.trailing_zeros() as usize));
         }
         let Some(Split { members, orders, before }) = &self.split else { return };
         let named = |way: usize, member: usize| added(self.groups + way * members.named + member);
@@ -124,16 +127,13 @@ impl SlotGame {
                 rest.zip(named(way, member)).for_each(|(rest, own)| *rest -= own);
             }
         }
-        for (order, some) in orders.beginnings() {
+        for (at, (order, some)) in (self.enumerated()..).zip(orders.beginnings()) {
             let Some(last) = some.last() else { continue };
-            match some.len() {
-                1 => append(rows, before[order]),
-                _ => rows.extend_from_within(rows.len() - width..),
-            }
+            let from = if some.len() == 1 { row(before[order]) } else { row(at) };
             let way = order / 2 % members.ways;
             match *last < members.named {
-                true => add_to_last(rows, named(way, *last)),
-                false => add_to_last(rows, &rests[way * width..(way + 1) * width]),
+                true => write(at, from, named(way, *last)),
+                false => write(at, from, &rests[way * width..(way + 1) * width]),
             }
         }
     }
@@ -164,11 +164,6 @@ impl SlotGame {
     }
 }
 
-fn add_to_last(rows: &mut [f32], added: &[f32]) {
-    let begin = rows.len().saturating_sub(added.len());
-    rows[begin..].iter_mut().zip(added).for_each(|(value, added)| *value += added);
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -178,6 +173,10 @@ mod tests {
     fn worth(row: &[f32]) -> f32 {
         let [a, b, c, d] = row else { panic!("{row:?}") };
         0.25 + a * b + (c * d - a).tanh() + a * b * c
+    }
+
+    fn add(row: &mut [f32], added: &[f32]) {
+        row.iter_mut().zip(added).for_each(|(value, added)| *value += added);
     }
 
     const BACKGROUND: [f32; 4] = [0.5, -1.0, 0.25, 1.0];
@@ -193,7 +192,7 @@ mod tests {
 
     fn of(present: &[&Vec<f32>]) -> f32 {
         let mut row = BACKGROUND.to_vec();
-        present.iter().for_each(|added| add_to_last(&mut row, added));
+        present.iter().for_each(|added| add(&mut row, added));
         worth(&row)
     }
 
@@ -205,10 +204,10 @@ mod tests {
         let split = Members { group: 0, named: 2, ways: 1 };
         let mut random = SeededRandom::new(Seed(seed));
         let game = SlotGame::new(3, Some(split), pairs, &mut random);
-        let mut rows = vec![9.0; 4];
+        let mut rows = vec![9.0; 4 * game.rows()];
         let added = [groups(), members()[..2].to_vec()].concat().concat();
-        game.append_rows(&BACKGROUND, &added, &mut rows);
-        let scores: Vec<f32> = rows[4..].chunks_exact(4).map(worth).collect();
+        game.write_rows(&BACKGROUND, &added, &mut rows);
+        let scores: Vec<f32> = rows.chunks_exact(4).map(worth).collect();
         assert_eq!(scores.len(), game.rows());
         game.parts(worth(&BACKGROUND), &scores, all())
     }

@@ -24,7 +24,8 @@ pub fn exact(worth: &[f64]) -> Vec<f64> {
     let players = worth.len().checked_ilog2().unwrap_or(0) as usize;
     let everyone = 1_usize << players;
     // |S|! (n - |S| - 1)! / n!, by |S|: 1 / n, then each from the one before.
-    let mut shares = vec![1.0 / players.max(1) as f64];
+    let mut shares = Vec::with_capacity(players.max(1));
+    shares.push(1.0 / players.max(1) as f64);
     for size in 1..players {
         shares.push(shares[size - 1] * size as f64 / (players - size) as f64);
     }

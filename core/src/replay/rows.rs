@@ -28,7 +28,8 @@ impl Origin {
         Self(inputs.encode().ok())
     }
 
-    /// Notes in the transaction that publishes `slates` what they were made from.
+    /// Notes in the transaction that publishes `slates` what they were made from, in the place of
+    /// what those before them were made from. Slates of other keys are not looked at.
     ///
     /// # Errors
     /// [`Error::Storage`], [`Error::StorageFull`].
@@ -37,10 +38,11 @@ impl Origin {
         transaction: &Transaction<'_>,
         slates: impl IntoIterator<Item = &'a Slate>,
     ) -> Result<()> {
-        if let Some(inputs) = &self.0 {
-            remember(transaction, inputs, slates)?;
+        match &self.0 {
+            Some(inputs) => remember(transaction, inputs, slates)?,
+            None => forget(transaction, slates)?,
         }
-        forget_unused(transaction)
+        change(transaction, UNUSED)
     }
 }
 
@@ -51,10 +53,10 @@ impl StandIns {
     /// As [`slates::publish`].
     pub fn publish(&mut self, transaction: &Transaction<'_>) -> Result<()> {
         slates::publish_stand_ins(transaction, &mut self.slates)?;
-        if self.slates.is_empty() {
-            return forget_unused(transaction);
+        if !self.slates.is_empty() {
+            self.origin.remember(transaction, &self.slates)?;
         }
-        self.origin.remember(transaction, &self.slates)
+        forget_unused(transaction)
     }
 }
 
@@ -87,6 +89,20 @@ fn remember<'a>(
     Ok(())
 }
 
+/// Forgets what the slates of the keys of `slates` were made from.
+fn forget<'a>(
+    transaction: &Transaction<'_>,
+    slates: impl IntoIterator<Item = &'a Slate>,
+) -> Result<()> {
+    let failed = || Error::storage(FORGETTING);
+    let sql = "DELETE FROM slate_origins WHERE surface = ?1 AND context = ?2";
+    let mut delete = transaction.prepare_cached(sql).map_err(failed())?;
+    for Slate { key, .. } in slates {
+        delete.execute([key.surface.as_str(), key.context.as_str()]).map_err(failed())?;
+    }
+    Ok(())
+}
+
 /// What the slate of `key` and `generation` was made from, if that is kept.
 ///
 /// # Errors
@@ -105,7 +121,11 @@ pub fn inputs_of(
         .map_err(Error::storage("reading what a slate was made from"))
 }
 
-/// Forgets inputs from which no slate is left.
+const FORGETTING: &str = "forgetting what slates were made from";
+/// Inputs from which no slate is left.
+const UNUSED: &str = "DELETE FROM slate_inputs WHERE id NOT IN (SELECT inputs FROM slate_origins)";
+
+/// Forgets inputs from which no slate is left, slates that were removed included.
 ///
 /// # Errors
 /// [`Error::Storage`].
@@ -114,14 +134,16 @@ pub fn forget_unused(transaction: &Transaction<'_>) -> Result<()> {
                 WHERE slates.surface = slate_origins.surface \
                 AND slates.context = slate_origins.context \
                 AND slates.generation = slate_origins.generation)";
-    let unused = "DELETE FROM slate_inputs WHERE id NOT IN (SELECT inputs FROM slate_origins)";
-    for sql in [gone, unused] {
-        transaction
-            .prepare_cached(sql)
-            .and_then(|mut delete| delete.execute([]))
-            .map_err(Error::storage("forgetting what slates were made from"))?;
-    }
-    Ok(())
+    change(transaction, gone)?;
+    change(transaction, UNUSED)
+}
+
+fn change(transaction: &Transaction<'_>, sql: &'static str) -> Result<()> {
+    transaction
+        .prepare_cached(sql)
+        .and_then(|mut delete| delete.execute([]))
+        .map(drop)
+        .map_err(Error::storage(FORGETTING))
 }
 
 /// Forgets all of it: no slate that is there can be exported any more.
@@ -131,7 +153,7 @@ pub fn forget_unused(transaction: &Transaction<'_>) -> Result<()> {
 pub fn remove_all(transaction: &Transaction<'_>) -> Result<()> {
     transaction
         .execute_batch("DELETE FROM slate_origins; DELETE FROM slate_inputs;")
-        .map_err(Error::storage("forgetting what slates were made from"))
+        .map_err(Error::storage(FORGETTING))
 }
 
 #[cfg(test)]
@@ -207,5 +229,26 @@ mod tests {
         assert_eq!(counts(&store), [1, 1]);
         store.write("test", remove_all).unwrap();
         assert_eq!(counts(&store), [0, 0]);
+    }
+
+    #[test]
+    fn a_slate_made_from_more_than_is_kept_lets_go_of_what_the_one_before_was_made_from() {
+        let scratch = tempfile::tempdir().unwrap();
+        let store = Store::open(scratch.path()).unwrap();
+        let publish = |contexts: &[&str], origin: Origin| {
+            let mut made: Vec<Slate> = contexts.iter().map(|context| slate(context)).collect();
+            let write = |transaction: &Transaction<'_>| {
+                for slate in &mut made {
+                    slates::publish(transaction, slate, &[])?;
+                }
+                origin.remember(transaction, &made)
+            };
+            store.write("test", write).unwrap();
+        };
+        publish(&["lunch"], origin(1));
+        publish(&["dinner"], origin(2));
+        assert_eq!(counts(&store), [2, 2]);
+        publish(&["lunch"], Origin(None));
+        assert_eq!(counts(&store), [1, 1]);
     }
 }

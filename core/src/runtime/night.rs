@@ -6,7 +6,7 @@ use super::{Noctule, lock};
 use crate::base::budget::Spending;
 use crate::base::sync::atomic::Ordering;
 use crate::base::{Budget, CancelToken, Error, Profile, Progress, Result, Step, StopReason};
-use crate::feedback::{recorder, rows as events};
+use crate::feedback::{Durability, recorder, rows as events};
 use crate::learning::forgotten::rows as forgotten;
 use crate::learning::{LabelWeights, Labels, rows as profiles};
 use crate::night::rows::{self as journal, Spent};
@@ -303,7 +303,13 @@ impl SlateKeeper for Keeper<'_> {
         if let Some(beside) = &mut beside {
             beside.slates.retain(|stand_in| stand_in.key != slate.key);
         }
-        noctule.store.write("publishing a slate", |transaction| {
+        // The night's end is committed for a loss of power, too, and takes the slates along: one that
+        // is lost before is made again.
+        let durability = match beside {
+            Some(_) => Durability::PowerLoss,
+            None => Durability::ProcessEnd,
+        };
+        noctule.store.write_as(durability, "publishing a slate", |transaction| {
             if let Some(beside) = &mut beside {
                 beside.publish(transaction)?;
             }

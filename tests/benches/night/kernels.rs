@@ -76,7 +76,7 @@ fn hash(path: &Path) {
 }
 
 /// What this takes once for each context.
-fn each_context(work: &dyn Fn() -> Vec<f32>) -> f64 {
+fn each_context(work: &mut dyn FnMut() -> Vec<f32>) -> f64 {
     median_ms(NIGHTS, REPEATS, || {
         for _ in 0..CONTEXTS {
             black_box(work());
@@ -114,15 +114,15 @@ pub(crate) fn measure(world: &World) -> Kernels {
     let mut rows =
         |count: usize| -> Vec<f32> { (0..count).map(|_| random.normal() as f32).collect() };
     let of_candidates = rows((NEAREST + POPULAR) * width);
-    let candidates = each_context(&|| model.ranker.score(&of_candidates, width).unwrap());
-    let lifted = rows(SLOTS * rows_of_a_slot() * model.ranker.lifted_width());
+    let candidates = each_context(&mut || model.ranker.score(&of_candidates, width).unwrap());
+    let mut lifted = rows(SLOTS * rows_of_a_slot() * model.ranker.lifted_width());
     let mut differences = rows(SLOTS * game().added() * width);
     // Of the groups, two are of one feature.
     for slot in differences.chunks_exact_mut(game().added() * width) {
         slot[1..width].fill(0.0);
         slot[width + 1..2 * width].fill(0.0);
     }
-    let reasons = each_context(&|| model.ranker.lift_differences(&differences).unwrap())
-        + each_context(&|| model.ranker.score_lifted(&lifted).unwrap());
+    let reasons = each_context(&mut || model.ranker.lift_differences(&differences).unwrap())
+        + each_context(&mut || model.ranker.score_lifted(&mut lifted).unwrap());
     Kernels { hashing, fold_in, search, candidates, reasons }
 }

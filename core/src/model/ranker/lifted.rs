@@ -34,7 +34,7 @@ impl Ranker {
         self.network.front().map_or_else(|| Ok(rows.to_vec()), |front| front.products(rows))
     }
 
-    /// [`Ranker::score`] of lifted `rows`.
+    /// [`Ranker::score`] of lifted `rows`, in whose place other values stand afterwards.
     ///
     /// ```
     /// # use noctule_core::model::Ranker;
@@ -42,19 +42,19 @@ impl Ranker {
     /// let mut row = ranker.lift(&[1.0, 0.0])?;
     /// let added = ranker.lift_differences(&[0.0, 3.0])?;
     /// row.iter_mut().zip(&added).for_each(|(value, added)| *value += added);
-    /// assert_eq!(ranker.score_lifted(&row)?, ranker.score(&[1.0, 3.0], 2)?);
+    /// assert_eq!(ranker.score_lifted(&mut row)?, ranker.score(&[1.0, 3.0], 2)?);
     /// # Ok::<(), noctule_core::base::Error>(())
     /// ```
     ///
     /// # Errors
     /// As [`Ranker::score`].
-    pub fn score_lifted(&self, rows: &[f32]) -> Result<Vec<f32>> {
+    pub fn score_lifted(&self, rows: &mut [f32]) -> Result<Vec<f32>> {
         let Some(front) = self.network.front() else { return self.score(rows, self.features) };
         let outputs = front.outputs();
         self.check_whole(rows, outputs)?;
         let mut scores = Vec::with_capacity(rows.len() / outputs.max(1));
-        for some in rows.chunks(ROWS_AT_ONCE * outputs.max(1)) {
-            self.network.append_behind_front(some.to_vec(), outputs, &mut scores)?;
+        for some in rows.chunks_mut(ROWS_AT_ONCE * outputs.max(1)) {
+            self.network.append_behind_front(some, outputs, &mut scores)?;
         }
         self.calibrated(scores)
     }

@@ -87,17 +87,20 @@ impl Network {
     }
 
     /// Appends the sums of rows that are given as the outputs of [`Self::front`], of so many
-    /// `outputs`, before their activation.
+    /// `outputs`, before their activation; they are activated where they stand.
     pub(super) fn append_behind_front(
         &self,
-        mut rows: Vec<f32>,
+        rows: &mut [f32],
         outputs: usize,
         scores: &mut Vec<f32>,
     ) -> Result<()> {
         let count = rows.len() / outputs.max(1);
-        activate(self.activation, &mut rows);
+        activate(self.activation, rows);
+        let mut rows = &*rows;
+        let mut behind;
         for layer in self.hidden.iter().skip(1) {
-            rows = layer.activated(&rows, self.activation)?;
+            behind = layer.activated(rows, self.activation)?;
+            rows = &behind;
         }
         let width = (rows.len() / count.max(1)).max(1);
         let sums = rows.chunks_exact(width).map(|row| dot(row, &self.weight) + self.bias);
@@ -118,7 +121,8 @@ impl Network {
             return Ok(());
         }
         if let Some(front) = self.front() {
-            return self.append_behind_front(front.forward(rows)?, front.outputs(), scores);
+            let mut rows = front.forward(rows)?;
+            return self.append_behind_front(&mut rows, front.outputs(), scores);
         }
         let mut crossed = Vec::new();
         for (index, layer) in self.cross.iter().enumerate() {

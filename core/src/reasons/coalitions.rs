@@ -92,8 +92,8 @@ impl SlotGame {
         (1_usize << self.groups).saturating_sub(2)
     }
 
-    /// Writes the rows to `rows`: those of the coalitions of groups, in the order of their bits, then
-    /// those in which some members are present.
+    /// Writes the rows to `rows`: those of the coalitions of groups, in the order of their bits,
+    /// then those in which some members are present.
     ///
     /// `added` holds [`Self::added`] rows: what each group adds to a row, then, for each way, what
     /// the named members do; `rows` has room for [`Self::rows`]. With another number of either

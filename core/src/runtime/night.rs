@@ -75,8 +75,10 @@ impl Noctule {
         *lock(&self.night) = Some(cancel.clone());
         let result = self.night(run, &spending, progress);
         *lock(&self.night) = None;
+        let ended = self.end_run(run, result.as_ref(), &spending, cancel);
+        // Behind the end: a widget shows no slate that a loss of power could still take.
         self.refresh_widget();
-        self.end_run(run, result.as_ref(), &spending, cancel)?;
+        ended?;
         let judged = self.judge_night(result.as_ref());
         self.finish_withdrawal()?;
         let report = result?;
@@ -303,8 +305,8 @@ impl SlateKeeper for Keeper<'_> {
         if let Some(beside) = &mut beside {
             beside.slates.retain(|stand_in| stand_in.key != slate.key);
         }
-        // The night's end is committed for a loss of power, too, and takes the slates along: one that
-        // is lost before is made again.
+        // The night's end is committed for a loss of power, too, and takes the slates along: one
+        // that is lost before is made again.
         let durability = match beside {
             Some(_) => Durability::PowerLoss,
             None => Durability::ProcessEnd,

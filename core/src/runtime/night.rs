@@ -75,10 +75,8 @@ impl Noctule {
         *lock(&self.night) = Some(cancel.clone());
         let result = self.night(run, &spending, progress);
         *lock(&self.night) = None;
-        let ended = self.end_run(run, result.as_ref(), &spending, cancel);
-        // Behind the end: a widget shows no slate that a loss of power could still take.
         self.refresh_widget();
-        ended?;
+        self.end_run(run, result.as_ref(), &spending, cancel)?;
         let judged = self.judge_night(result.as_ref());
         self.finish_withdrawal()?;
         let report = result?;
@@ -306,10 +304,11 @@ impl SlateKeeper for Keeper<'_> {
             beside.slates.retain(|stand_in| stand_in.key != slate.key);
         }
         // The night's end is committed for a loss of power, too, and takes the slates along: one
-        // that is lost before is made again.
-        let durability = match beside {
-            Some(_) => Durability::PowerLoss,
-            None => Durability::ProcessEnd,
+        // that is lost before is made again. A file for widgets would outlive such a loss, and must
+        // not show what is lost.
+        let durability = match (&beside, &noctule.config.widget) {
+            (None, None) => Durability::ProcessEnd,
+            _ => Durability::PowerLoss,
         };
         noctule.store.write_as(durability, "publishing a slate", |transaction| {
             if let Some(beside) = &mut beside {
